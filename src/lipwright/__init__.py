@@ -1,0 +1,1 @@
+"""Lipwright: the same footage, its lips saying what you give it."""

@@ -1,0 +1,1 @@
+"""Values that travel between the rooms. Imports the standard library and numpy, nothing else."""

@@ -1,0 +1,1 @@
+"""Find, track and pose faces; the shared shape of mouths."""
