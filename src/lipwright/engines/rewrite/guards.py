@@ -1,0 +1,56 @@
+"""When a frame must not be driven, or only in part: turned away, hidden, just lost or just found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.engines.rewrite.picture import smoothstep
+from lipwright.vision.shape import Floats, PosedShapes
+
+FULL_TURN_DEG = 35.0
+NO_TURN_DEG = 50.0
+"""Driven fully up to the first angle away from the camera, not at all beyond the second."""
+RAMP_FRAMES = 4
+"""Frames over which the drive comes in and goes out beside frames that are left alone."""
+
+
+def turned_away_deg(rotation: Floats) -> Floats:
+    """Yaw away from the camera of each frame: (n, 3, 3) -> (n,)."""
+    forward = rotation[:, :, 2]
+    return np.abs(np.degrees(np.arctan2(forward[:, 0], forward[:, 2])))
+
+
+def strengths(
+    frame_index: Sequence[int],
+    posed: PosedShapes,
+    seen: NDArray[np.bool_],
+    occluded: NDArray[np.bool_] | None = None,
+) -> tuple[Floats, list[str]]:
+    """How far each row may be driven, (n,) 0..1, and why not where it is 0.
+
+    Beside frames that are left alone, the drive ramps over RAMP_FRAMES frames, so that nothing pops.
+    """
+    n = len(posed)
+    turn = turned_away_deg(posed.rotation)
+    strength = 1 - np.clip((turn - FULL_TURN_DEG) / (NO_TURN_DEG - FULL_TURN_DEG), 0, 1)
+    reason = ["profile" if s <= 0 else "" for s in strength]
+    blocked = strength <= 0
+    if occluded is not None:
+        blocked |= occluded
+        reason = ["occluded" if hidden else why for hidden, why in zip(occluded, reason, strict=True)]
+    index = np.asarray(frame_index)
+    # distance, in frames, to the nearest frame that is left alone: blocked, or missing from the track
+    bad = [*index[blocked].tolist()]
+    gaps = np.flatnonzero(np.diff(index) != 1)
+    bad += (index[gaps] + 1).tolist() + (index[gaps + 1] - 1).tolist()
+    if bad and n:
+        edges = np.array(sorted(set(bad)))
+        after = np.clip(np.searchsorted(edges, index), 0, len(edges) - 1)
+        before = np.clip(after - 1, 0, len(edges) - 1)
+        away = np.minimum(np.abs(index - edges[after]), np.abs(index - edges[before]))
+        strength = strength * smoothstep(away / (RAMP_FRAMES + 1))
+    strength = np.where(blocked, 0.0, strength)
+    return np.asarray(strength), reason

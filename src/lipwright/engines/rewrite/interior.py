@@ -1,0 +1,340 @@
+"""The inside of a mouth that the footage never shows: teeth, tongue and cavity, drawn for this person.
+
+Analytic and independent of resolution. The upper teeth are rigid to the skull, the lower ones to the jaw;
+colours come from the person's own lips and skin, and the teeth themselves from any frame that shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.face import Pose
+from lipwright.engines.rewrite.patch import polygon_mask
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, plane_mask, smoothstep, to_codes
+from lipwright.vision import mesh
+from lipwright.vision.shape import Floats, Points
+
+Drawing: TypeAlias = Literal["photo", "cartoon"]
+
+_INNER_UPPER = np.array(mesh.INNER_UPPER)
+_INNER_LOWER = np.array(mesh.INNER_LOWER)
+# Where neighbouring teeth meet, along the arch from the middle, IO; crowns narrow towards the back.
+_UPPER_ARCH = np.array((0, 0.092, 0.163, 0.246, 0.322, 0.398, 0.508))
+_LOWER_ARCH = np.array((0, 0.058, 0.122, 0.196, 0.270, 0.345, 0.450))
+_UPPER_EDGE = np.array((0, -0.010, 0.0, -0.012, -0.018, -0.030))
+_LOWER_EDGE = np.full(6, -0.004)
+_ARCH_RADIUS = 0.31
+_LUMA = np.array((0.299, 0.587, 0.114))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Palette:
+    """Colours of one person's mouth, R'G'B' 0..255, (3,) each."""
+
+    tooth: Floats
+    cavity: Floats
+    tongue: Floats
+
+    @classmethod
+    def from_face(cls, skin: Floats, lip: Floats, drawing: Drawing) -> Palette:
+        """From the mean colours (3,) of skin and lips."""
+        bright = float(_LUMA @ skin)
+        tint = 0.35 * skin / max(bright, 1.0) + 0.65 * np.array((1.03, 1.0, 0.95))
+        tooth = np.clip(tint * min(240.0, 1.15 * bright + 14), 0, 248)
+        if drawing == "cartoon":
+            return cls(
+                np.clip(1.05 * tooth, 0, 250),
+                np.clip(0.42 * lip * np.array((1.0, 0.62, 0.70)), 10, 150),
+                np.clip(0.85 * lip * np.array((1.05, 0.85, 0.95)), 0, 255),
+            )
+        return cls(
+            tooth,
+            np.clip(0.27 * lip * np.array((1.05, 0.62, 0.64)), 4, 90),
+            np.clip(0.82 * lip * np.array((1.02, 0.86, 0.92)), 0, 255),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Teeth:
+    """Upper teeth as some frame of the footage shows them, on a plane fixed to the skull."""
+
+    rgb: Float32
+    """(h, w, 3) 0..255."""
+    cover: Float32
+    """(h, w) 0..1: where teeth were really seen."""
+    colour: Floats
+    """(3,) a typical bright tooth."""
+    edge_io: float
+    """Height of the biting edge on the plane."""
+    resolution: float
+    """Texels for one IO."""
+
+    LEFT: ClassVar[float] = -0.32
+    TOP: ClassVar[float] = -0.14
+    WIDTH: ClassVar[float] = 0.64
+    HEIGHT: ClassVar[float] = 0.30
+
+    def at(self, u: Float32, v: Float32) -> tuple[Float32, Float32]:
+        """Colour and cover at skull coordinates."""
+        x = ((u - self.LEFT) * self.resolution).astype(np.float32)
+        y = ((v - self.TOP) * self.resolution).astype(np.float32)
+        rgb = cv2.remap(self.rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cover = cv2.remap(self.cover, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return np.asarray(rgb, np.float32), np.asarray(cover, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interior:
+    """Draws the inside of one person's mouth."""
+
+    closed: Points
+    """(478, 3) the person's closed neutral."""
+    palette: Palette
+    teeth: Teeth | None
+    drawing: Drawing
+    from_rgb: Floats
+    """(3, 4) Y'CbCr codes (8-bit scale) of R'G'B'."""
+    seed: int = 0
+
+    @property
+    def anchor(self) -> Floats:
+        return teeth_anchor(self.closed)
+
+    def paint(
+        self, face: Picture, to: Floats, target: Points, pose: Pose, *, was_open_io: float, index: int
+    ) -> None:
+        """Paint between the inner lips of mesh points `to` (478, 2), in place on `face`.
+
+        `target` (478, 3) is the canonical shape shown; where it is closed but the frame's own mouth was open
+        (`was_open_io`), only the lip line is drawn.
+        """
+        upper = _curve(to[_INNER_UPPER])
+        lower = _curve(to[_INNER_LOWER])
+        gap_io = np.maximum(lower[:, 1] - upper[:, 1], 0) / pose.scale
+        if float(gap_io.max()) < 0.006:
+            if was_open_io > 0.02:
+                _draw_lip_line(face, (upper + lower) / 2, pose.scale)
+            return
+        points = np.vstack([upper, lower[::-1]])
+        sx, sy = face.step
+        low = (points.min(0) - 6).astype(int) // (sx, sy) * (sx, sy)
+        high = points.max(0).astype(int) + 7
+        high = -(-high // (sx, sy)) * (sx, sy)
+        region = Region(int(low[0]), int(low[1]), int(high[0]), int(high[1])).within(face.region)
+        if region.is_empty:
+            return
+        rgb = self._picture(region, upper, lower, target, pose, index)
+        cover = cv2.GaussianBlur(
+            polygon_mask(region, points).astype(np.float32) / 255, (0, 0), max(0.6, 0.0065 * pose.scale)
+        )
+        local = np.interp(
+            np.arange(region.left, region.right), upper[:, 0], lower[:, 1] - upper[:, 1]
+        ) / pose.scale
+        cover = (cover * np.clip(local / 0.012, 0, 1)[None]).astype(np.float32)
+        # lips darken towards the opening: without it the mouth looks like a sticker
+        shade = cv2.GaussianBlur(cover, (0, 0), max(1.0, 0.012 * pose.scale)) * (1 - cover) * 0.3
+        _lay(face, region, rgb, cover, np.asarray(shade, np.float32), self.from_rgb)
+
+    def _picture(
+        self, region: Region, upper: Floats, lower: Floats, target: Points, pose: Pose, index: int
+    ) -> Float32:
+        """(h, w, 3) R'G'B' 0..255 of the open mouth."""
+        io = pose.scale
+        turn = io * pose.rotation[:2, :2]
+        origin = io * (pose.rotation @ self.anchor)[:2] + pose.translation[:2]
+        back = np.linalg.inv(turn)
+        x = np.arange(region.left, region.right, dtype=np.float32)
+        y = np.arange(region.top, region.bottom, dtype=np.float32)
+        u = (back[0, 0] * (x - origin[0])[None] + back[0, 1] * (y - origin[1])[:, None]).astype(np.float32)
+        v = (back[1, 0] * (x - origin[0])[None] + back[1, 1] * (y - origin[1])[:, None]).astype(np.float32)
+        top = np.interp(x, upper[:, 0], upper[:, 1])
+        bottom = np.interp(x, lower[:, 0], lower[:, 1])
+        below = ((y[:, None] - top[None]) / io).astype(np.float32)
+        above = ((bottom[None] - y[:, None]) / io).astype(np.float32)
+        half = max(1e-3, float(upper[-1, 0] - upper[0, 0]) / 2)
+        side = np.abs((x - (upper[0, 0] + upper[-1, 0]) / 2) / half)[None]
+        opening = float(np.maximum(lower[:, 1] - upper[:, 1], 0).max()) / io
+        colours = self.palette
+        texel = 1.0 / io
+
+        # cavity: never black, warmest near the lips
+        depth = smoothstep(np.minimum(below, above) / 0.07)
+        rgb = colours.cavity * (1.45 - 0.70 * depth[..., None])
+
+        # tongue: a soft mound behind the lower lip
+        middle_top = float((back @ (to_point(upper) - origin))[1])
+        middle_bottom = float((back @ (to_point(lower) - origin))[1])
+        rise = middle_top + 0.50 * (middle_bottom - middle_top)
+        mound = smoothstep((1 - ((u / 0.23) ** 2 + ((v - rise - 0.115) / 0.115) ** 2)) / 0.75)
+        light = 0.52 + 0.40 * smoothstep((v - rise) / 0.08) - 0.05 * np.exp(-((u / 0.02) ** 2))
+        cover = (0.92 * mound * min(1.0, 0.35 + 3.2 * opening))[..., None]
+        rgb = rgb * (1 - cover) + cover * colours.tongue * light[..., None]
+
+        if self.drawing == "cartoon":
+            band = smoothstep((0.004 - 0.6 * u * u - v) / texel * 0.5 + 0.5)[..., None]
+            rgb = rgb * (1 - band) + band * colours.tooth * 0.97
+            return np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io)), np.float32)
+
+        drop = max(0.0, float((target - self.closed)[[152, 199, 200, 175], 1].mean()))
+        cover, light = _arch(u, v - (0.95 * drop + 0.026), 2.5 * texel, _LOWER_ARCH, _LOWER_EDGE, -1, 0.075)
+        cover = (0.85 * cover)[..., None]
+        rgb = rgb * (1 - cover) + cover * colours.tooth * (0.58 * light)[..., None]
+
+        tooth = colours.tooth if self.teeth is None else self.teeth.colour
+        edge = 0.0 if self.teeth is None else self.teeth.edge_io - 0.004
+        cover, light = _arch(u, v - edge, 1.6 * texel, _UPPER_ARCH, _UPPER_EDGE, 1, 0.115)
+        rgb = rgb * (1 - cover[..., None]) + cover[..., None] * tooth * light[..., None]
+        shadow = (0.52 + 0.48 * smoothstep(below / 0.055)) * (0.74 + 0.26 * smoothstep(above / 0.03))
+        shadow = shadow * (1 - 0.68 * smoothstep((side - 0.45) / 0.55)) * (0.80 + 0.20 * min(1.0, opening / 0.12))
+        if self.teeth is not None:
+            own, seen = self.teeth.at(u, v)
+            rgb = rgb * (1 - seen[..., None]) + own * seen[..., None]
+            shadow = shadow * (1 - seen) + seen * (0.75 + 0.25 * smoothstep(below / 0.03))
+        rgb = rgb * np.power(np.maximum(shadow, 0.02)[..., None], np.array((0.92, 1.12, 1.15)))
+        soft = cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io))
+        grain = np.random.default_rng((self.seed, index)).normal(0, 1.2, soft.shape[:2]).astype(np.float32)
+        return np.asarray(soft + grain[..., None], np.float32)
+
+
+def to_point(curve: Floats) -> Floats:
+    """The middle of a contour, (2,)."""
+    return curve[len(curve) // 2]
+
+
+def teeth_anchor(closed: Points) -> Floats:
+    """(3,) canonical point at the biting edge between the upper front teeth, just behind the lips."""
+    return np.array(
+        (closed[[13, 14], 0].mean(), closed[[13, 14], 1].mean() + 0.010, closed[13, 2] + 0.045)
+    )
+
+
+def _curve(points: Floats, n: int = 6) -> Floats:
+    """Catmull-Rom through `points` (m, 2), `n` steps a piece."""
+    padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
+    t = (np.arange(n) / n)[:, None, None]
+    a, b, c, d = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
+    pieces = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return np.vstack([pieces.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
+
+
+def _arch(
+    u: Float32, v: Float32, soft: float, bounds: Floats, edges: Floats, sign: int, height: float
+) -> tuple[Floats, Floats]:
+    """Cover and light of one row of teeth at skull coordinates (`v` from the biting edge; `sign` 1 for the upper)."""
+    along = np.abs(_ARCH_RADIUS * np.arcsin(np.clip(u / _ARCH_RADIUS, -0.999, 0.999)))
+    tooth = np.clip(np.searchsorted(bounds, along.ravel(), side="right").reshape(along.shape) - 1, 0, 5)
+    wide = bounds[np.minimum(tooth + 1, 6)] - bounds[tooth]
+    across = (along - bounds[tooth]) / np.maximum(wide, 1e-3)
+    edge = edges[tooth] - 0.22 * u * u - 0.006 * np.abs(2 * across - 1) ** 4 * (1 + 0.6 * (tooth == 1))
+    inside = edge - sign * v
+    cover = smoothstep(inside / soft * 0.5 + 0.5) * smoothstep((height - inside) / soft * 0.25 + 0.5)
+    cover = cover * (along < bounds[6])
+    between = np.minimum(across, 1 - across) * wide
+    groove = 0.006 + 0.016 * smoothstep((inside - 0.6 * height) / (0.5 * height))
+    groove = groove + 0.006 * smoothstep((0.010 - inside) / 0.010)
+    light = 1 - (0.16 + 0.12 * smoothstep(np.abs(u) / 0.2)) * (1 - smoothstep(between / groove))
+    light = light * (1 - 0.45 * smoothstep(np.abs(u) / 0.27)) * (0.90 + 0.10 * smoothstep(inside / (0.35 * height)))
+    return np.asarray(cover), np.asarray(light * (0.94 + 0.06 * np.sin(np.pi * np.clip(across, 0, 1))))
+
+
+def _lay(face: Picture, region: Region, rgb: Float32, cover: Float32, shade: Float32, from_rgb: Floats) -> None:
+    """Blend an R'G'B' picture (h, w, 3) of `region` onto the planes; `shade` darkens what is under it."""
+    scale = 1 << (face.bits - 8)
+    codes = rgb @ from_rgb[:, :3].T.astype(np.float32) + from_rgb[:, 3].astype(np.float32)
+    black = from_rgb[:, 3] * scale
+    for number, plane in enumerate(face.planes):
+        sx, sy = (1, 1) if number == 0 else face.step
+        top, left = (region.top - face.region.top) // sy, (region.left - face.region.left) // sx
+        view = plane[top : top + -(-region.height // sy), left : left + -(-region.width // sx)]
+        under = view.astype(np.float32)
+        under -= (under - black[number]) * plane_mask(shade, view)
+        over = plane_mask(np.ascontiguousarray(codes[..., number]) * scale, view)
+        under += (over - under) * plane_mask(cover, view)
+        view[...] = to_codes(under, view, face.peak)
+
+
+def _draw_lip_line(face: Picture, middle: Floats, io_px: float) -> None:
+    """Darken the line where lips meet that were drawn together from an open mouth."""
+    pad = int(0.05 * io_px) + 2
+    low, high = (middle.min(0) - pad).astype(int), (middle.max(0) + pad).astype(int) + 1
+    sx, sy = face.step
+    region = Region(
+        int(low[0]) // sx * sx, int(low[1]) // sy * sy, -(-int(high[0]) // sx) * sx, -(-int(high[1]) // sy) * sy
+    ).within(face.region)
+    if region.is_empty:
+        return
+    line = np.zeros((region.height, region.width), np.uint8)
+    points = np.round((middle - (region.left, region.top)) * 16).astype(np.int32)
+    cv2.polylines(line, [points], False, 255, max(1, round(0.012 * io_px)), cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.9, 0.010 * io_px))
+    luma = face.planes[0]
+    top, left = region.top - face.region.top, region.left - face.region.left
+    view = luma[top : top + region.height, left : left + region.width]
+    view[...] = to_codes(view * (1 - 0.32 * np.asarray(soft, np.float32)), luma, face.peak)
+
+
+def harvest_teeth(
+    views: Sequence[tuple[Picture, Points, Pose]], closed: Points, tooth: Floats, to_rgb: Floats
+) -> Teeth | None:
+    """The best look at the upper teeth among frames with an open mouth, or None where no teeth show.
+
+    `views` are (picture around the mouth, landmarks (478, 3) px, pose); `tooth` (3,) is the expected colour,
+    `to_rgb` (3, 4) the picture's colour matrix.
+    """
+    best: tuple[float, Float32, NDArray[np.bool_], float] | None = None
+    anchor = teeth_anchor(closed)
+    if not views:
+        return None
+    resolution = 1.25 * float(np.median([pose.scale for _, _, pose in views]))
+    width, height = int(Teeth.WIDTH * resolution), int(Teeth.HEIGHT * resolution)
+    u, v = np.meshgrid(Teeth.LEFT + np.arange(width) / resolution, Teeth.TOP + np.arange(height) / resolution)
+    expected = float(_LUMA @ tooth)
+    for picture, landmarks, pose in views:
+        turn = pose.scale * pose.rotation[:2, :2]
+        origin = pose.scale * (pose.rotation @ anchor)[:2] + pose.translation[:2]
+        x = turn[0, 0] * u + turn[0, 1] * v + origin[0]
+        y = turn[1, 0] * u + turn[1, 1] * v + origin[1]
+        rgb = _sample_rgb(picture, x, y, to_rgb)
+        contour = np.vstack([_curve(landmarks[_INNER_UPPER, :2]), _curve(landmarks[_INNER_LOWER, :2])[::-1]])
+        outline = ((contour - origin) @ np.linalg.inv(turn).T - (Teeth.LEFT, Teeth.TOP)) * resolution
+        inside = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 255)
+        inside = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, int(0.008 * resolution)))
+        light = rgb @ _LUMA
+        chroma = rgb.max(-1) - rgb.min(-1)
+        seen = (inside > 0) & (light > 0.55 * expected) & (chroma < 0.55 * light)
+        area = float(seen.sum()) / resolution**2
+        if best is None or area > best[0]:
+            best = (area, rgb, seen, resolution)
+    if best is None or best[0] < 0.012:
+        return None
+    _, rgb, seen, resolution = best
+    whole = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    cover = cv2.GaussianBlur(cv2.erode(whole, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.2)
+    middle = slice(int((-Teeth.LEFT - 0.08) * resolution), int((-Teeth.LEFT + 0.08) * resolution))
+    columns = whole[:, middle]
+    rows = [int(np.flatnonzero(column)[-1]) for column in columns.T if column.any()]
+    edge = float(np.median(rows)) / resolution + Teeth.TOP if rows else 0.0
+    colour = np.percentile(rgb[whole > 0], 60, axis=0)
+    return Teeth(rgb.astype(np.float32), np.asarray(cover, np.float32), np.asarray(colour), edge, resolution)
+
+
+def _sample_rgb(picture: Picture, x: Floats, y: Floats, to_rgb: Floats) -> Floats:
+    """(h, w, 3) R'G'B' 0..255 of a picture at frame pixels."""
+    scale = 1.0 / (1 << (picture.bits - 8))
+    samples: list[Floats] = []
+    for number, plane in enumerate(picture.planes):
+        sx, sy = (1, 1) if number == 0 else picture.step
+        map_x = ((x - picture.region.left - (sx - 1) / 2) / sx).astype(np.float32)
+        map_y = ((y - picture.region.top - (sy - 1) / 2) / sy).astype(np.float32)
+        read = cv2.remap(plane, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        samples.append(np.asarray(read, np.float64) * scale)
+    if len(samples) == 1:
+        samples += [np.full_like(samples[0], 128.0)] * 2
+    return np.stack(samples, -1) @ to_rgb[:, :3].T + to_rgb[:, 3]

@@ -1,0 +1,222 @@
+"""Which frame of the same footage lends its mouth to which output frame.
+
+Unit selection by dynamic programming over (donor, age): a donor is chosen for what its lips look like
+(shape, pose, sharpness, how far they are open), plays on with the footage, or is held, and may be left
+only after `MIN_SEGMENT` frames. Leaving it is cheap where the lips are closed and dear where teeth show:
+an interior that changes from frame to frame ("boiling teeth") is the fault that people see first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.vision import mesh
+from lipwright.vision.shape import Floats, Points, opening, width
+
+Float32 = NDArray[np.float32]
+
+MIN_SEGMENT = 5
+"""Frames that a donor segment lasts at least."""
+
+_POSE_WEIGHT = np.array([0.25, 0.32, 0.08])
+"""Cost of a pitch, yaw and roll difference, per radian."""
+_MOVES = ((1, 0.0), (0, 0.0025), (-1, 0.0025), (2, 0.004))
+"""Steps through the footage inside a segment, and what they cost."""
+_N_SOURCES = 32
+"""Jumps start from this many of the best states."""
+_BLOCK = 750
+_LOOK_AHEAD = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MouthViews:
+    """What selection knows of some mouths, one row each."""
+
+    features: Float32
+    """(n, d) shape features, IO."""
+    gap: Float32
+    """(n,) opening, IO."""
+    turn: Float32
+    """(n, 3) rotation vector, rad."""
+    sharpness: Float32
+    """(n,) log variance of the Laplacian around the mouth."""
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def rows(self, which: NDArray[np.intp] | slice) -> MouthViews:
+        return MouthViews(self.features[which], self.gap[which], self.turn[which], self.sharpness[which])
+
+
+def shape_features(shapes: Points) -> Float32:
+    """Lip outline, depth, gaps and width of canonical shapes: (n, 478, 3) -> (n, 248)."""
+    lips = shapes[:, np.array(mesh.LIPS)]
+    n = len(mesh.LIPS)
+    upper = np.array((80, 81, 82, 13, 312, 311, 310))
+    lower = np.array((88, 178, 87, 14, 317, 402, 318))
+    return np.hstack(
+        [
+            lips[..., :2].reshape(len(shapes), -1) / np.sqrt(n),
+            0.3 * lips[..., 2] / np.sqrt(n),
+            (shapes[:, lower, 1] - shapes[:, upper, 1]) / np.sqrt(7),
+            0.7 * width(shapes)[:, None],
+        ]
+    ).astype(np.float32)
+
+
+def mouth_views(shapes: Points, turn: Floats, sharpness: Floats, *, look: Points | None = None) -> MouthViews:
+    """Views of frames: `look` gives the mouth (the target's), the rest is the frame's own."""
+    mouth = shapes if look is None else look
+    return MouthViews(
+        shape_features(mouth),
+        np.maximum(opening(mouth), 0).astype(np.float32),
+        turn.astype(np.float32),
+        sharpness.astype(np.float32),
+    )
+
+
+def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
+    """(n_wanted, n_donors): how ill each donor fits."""
+    cost = _distances(wanted.features, donors.features)
+    cost += _distances(wanted.turn * _POSE_WEIGHT.astype(np.float32), donors.turn * _POSE_WEIGHT.astype(np.float32))
+    cost += 0.03 * np.minimum(np.abs(wanted.sharpness[:, None] - donors.sharpness[None]), 3)
+    cost += 0.05 * np.abs(np.log((wanted.gap[:, None] + 0.012) / (donors.gap[None] + 0.012)))
+    # teeth may be uncovered by stretching only so far: beyond 1.4 times the donor's opening it smears
+    cost += 0.25 * np.maximum((wanted.gap[:, None] - 1.4 * donors.gap[None] - 0.02), 0)
+    cost += 0.5 * np.maximum(np.abs(wanted.turn[:, None, 1] - donors.turn[None, :, 1]) - 0.22, 0)
+    return cost
+
+
+def _distances(a: Float32, b: Float32) -> Float32:
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * (a @ b.T)
+    return np.sqrt(np.maximum(squared, 0, out=squared))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Donors:
+    """Frames that may lend their mouth."""
+
+    views: MouthViews
+    neighbours: NDArray[np.intp]
+    """(n,) running number in the footage: donors k and k+1 are consecutive frames where these differ by one."""
+    looks: Float32
+    """(n, d) small pictures of the mouth, code values 0..1."""
+
+    def jump_cost(self, base: float) -> Float32:
+        """(n, n): how visible it is to go on with donor k where donor j would have come next."""
+        return base + 0.3 * _distances(self.views.features, self.views.features) + 0.7 * (
+            _distances(self.looks, self.looks) / np.float32(np.sqrt(self.looks.shape[1]))
+        )
+
+
+def choose_donors(
+    wanted: MouthViews,
+    donors: Donors,
+    *,
+    jump_base: float = 0.06,
+    forbidden: Callable[[int], NDArray[np.bool_]] | None = None,
+) -> NDArray[np.intp]:
+    """The donor (row of `donors`) of each wanted mouth, (n_wanted,).
+
+    `forbidden(t)` masks donors (n_donors,) that frame t may not use. Works in blocks: memory does not grow
+    with the length of the video.
+    """
+    n = len(donors.views)
+    jumps = donors.jump_cost(jump_base)
+    chosen = np.empty(len(wanted), np.intp)
+    steps = _step_sources(donors.neighbours)
+    state: Float32 | None = None
+    start = 0
+    while start < len(wanted):
+        stop = min(len(wanted), start + _BLOCK)
+        end = min(len(wanted), stop + _LOOK_AHEAD)
+        cost = lending_cost(wanted.rows(slice(start, end)), donors.views)
+        if forbidden is not None:
+            for t in range(start, end):
+                cost[t - start, forbidden(t)] = 1e3
+        # where teeth show a change is dear
+        gap = wanted.gap[start:end]
+        seen = np.clip((gap - 0.012) / 0.05, 0, 1)
+        path, ages = _best_path(cost, jumps, 0.15 + 0.85 * seen, steps, state)
+        chosen[start:stop] = path[: stop - start]
+        state = np.full((MIN_SEGMENT, n), 1e6, np.float32)
+        state[ages[stop - start - 1], path[stop - start - 1]] = 0
+        start = stop
+    return chosen
+
+
+def _step_sources(neighbours: NDArray[np.intp]) -> list[tuple[NDArray[np.intp], float]]:
+    """For each move: from which donor one arrives at each donor (-1: from none), and the cost."""
+    place = {int(number): row for row, number in enumerate(neighbours)}
+    return [
+        (np.array([place.get(int(number) - move, -1) for number in neighbours], np.intp), cost)
+        for move, cost in _MOVES
+    ]
+
+
+def _best_path(
+    cost: Float32,
+    jumps: Float32,
+    visibility: Float32,
+    steps: list[tuple[NDArray[np.intp], float]],
+    state: Float32 | None,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Viterbi over (age, donor). `state` (MIN_SEGMENT, n) is the cost before the first frame, if any.
+
+    Returns donors and ages, (n_frames,) each.
+    """
+    n_frames, n = cost.shape
+    oldest = MIN_SEGMENT - 1
+    move_from = np.zeros((n_frames, MIN_SEGMENT, n), np.int8)  # which move led here
+    grew = np.zeros((n_frames, n), bool)  # whether the oldest age was reached just now
+    jump_from = np.zeros((n_frames, n), np.int32)
+    here = np.full((MIN_SEGMENT, n), 1e6, np.float32)
+    if state is None:
+        here[oldest] = cost[0]  # the first frame need not wait
+    first = 1 if state is None else 0
+    if state is not None:
+        here = state
+    for t in range(first, n_frames):
+        best_move = np.full((MIN_SEGMENT, n), 2e6, np.float32)
+        which = move_from[t]
+        for number, (source, price) in enumerate(steps):
+            reached = np.where(source >= 0, here[:, source], np.float32(1e6)) + np.float32(price)
+            better = reached < best_move
+            best_move[better] = reached[better]
+            which[better] = number
+        new = np.empty_like(here)
+        new[1:oldest] = best_move[: oldest - 1]
+        grew[t] = best_move[oldest - 1] < best_move[oldest]
+        new[oldest] = np.where(grew[t], best_move[oldest - 1], best_move[oldest])
+        sources = np.argpartition(here[oldest], min(_N_SOURCES, n - 1))[:_N_SOURCES]
+        arrive = here[oldest, sources][:, None] + jumps[sources] * visibility[t]
+        leaving = arrive.argmin(0)
+        jump_from[t] = sources[leaving]
+        new[0] = arrive[leaving, np.arange(n)]
+        new += cost[t]
+        new -= new.min()
+        here = new
+    path = np.empty(n_frames, np.intp)
+    ages = np.empty(n_frames, np.intp)
+    age, donor = np.unravel_index(int(here.argmin()), here.shape)
+    age, donor = int(age), int(donor)
+    for t in range(n_frames - 1, -1, -1):
+        path[t], ages[t] = donor, age
+        if t == 0:
+            break
+        if age == 0:
+            donor, age = int(jump_from[t, donor]), oldest
+            continue
+        before = oldest if age == oldest and not grew[t, donor] else age - 1
+        donor, age = int(steps[int(move_from[t, before, donor])][0][donor]), before
+    return path, ages
+
+
+def count_changes(chosen: NDArray[np.intp], neighbours: NDArray[np.intp]) -> int:
+    """Times that a donor is left for one that is not beside it in the footage."""
+    step = np.diff(neighbours[chosen])
+    return int(((step < -1) | (step > 2)).sum())

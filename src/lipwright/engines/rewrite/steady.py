@@ -1,0 +1,91 @@
+"""Landmarks that stay on their pixels: raw while the head moves, smoothed where it rests.
+
+On moving heads smoothing takes the mouth off the face; on a nearly still picture the tracker's own noise
+shows (three times the jitter of the footage, measured). So each run of frames is smoothed only where,
+and as far as, it hardly moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import savgol_filter
+
+from lipwright.engines.rewrite.picture import smoothstep
+from lipwright.vision import mesh
+from lipwright.vision.shape import Floats, Points
+
+_WINDOW = 15
+_SLOW_IO = 0.0008
+_FAST_IO = 0.0030
+"""Speeds, IO a frame, below which points are fully smoothed and above which they stay raw."""
+
+
+def runs(frame_index: Sequence[int], landmarks: Points, *, max_jump_io: float = 0.35) -> list[slice]:
+    """Stretches of consecutive frames without a cut: rows (n,), landmarks (n, 478, 3)."""
+    if not len(landmarks):
+        return []
+    io_px = np.linalg.norm(landmarks[:, 33] - landmarks[:, 263], axis=1)
+    centre = landmarks[:, list(mesh.STABLE), :2].mean(1)
+    jump = np.linalg.norm(np.diff(centre, axis=0), axis=1) / np.maximum(io_px[:-1], 1)
+    breaks = np.flatnonzero((np.diff(frame_index) != 1) | (jump > max_jump_io)) + 1
+    edges = [0, *breaks.tolist(), len(landmarks)]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def steady(frame_index: Sequence[int], landmarks: NDArray[np.floating]) -> Points:
+    """The landmarks (n, 478, 3) with tracker noise taken out where the face rests."""
+    out = np.array(landmarks, np.float64)
+    lower = np.array(sorted({*mesh.LIPS, *mesh.JAW, *mesh.CHIN}))
+    for run in runs(frame_index, out):
+        length = run.stop - run.start
+        if length < 7:
+            continue
+        window = min(_WINDOW, length - (1 - length % 2))
+        part = out[run]
+        smooth = savgol_filter(part, window, 2, axis=0, mode="interp")
+        io_px = float(np.median(np.linalg.norm(part[:, 33] - part[:, 263], axis=1)))
+        head = _rest(smooth[:, list(mesh.STABLE), :2], io_px)
+        mouth = np.minimum(head, _rest(smooth[:, list(mesh.LIPS), :2], io_px))
+        share = np.repeat(head[:, None], part.shape[1], axis=1)
+        share[:, lower] = mouth[:, None]
+        out[run] = part + share[..., None] * (smooth - part)
+    return out
+
+
+def _rest(points: Floats, io_px: float) -> Floats:
+    """(n,) 1 where the points (n, k, 2) rest, 0 where they move."""
+    speed = np.linalg.norm(np.gradient(points, axis=0), axis=-1).mean(1) / max(io_px, 1.0)
+    rest = 1 - smoothstep((speed - _SLOW_IO) / (_FAST_IO - _SLOW_IO))
+    return gaussian_filter1d(np.asarray(rest, np.float64), 3, mode="nearest")
+
+
+def fill_gaps(
+    frame_index: list[int], landmarks: Points, *, longest: int = 5, max_move_io: float = 0.2
+) -> tuple[list[int], Points, NDArray[np.bool_]]:
+    """Bridge gaps of at most `longest` lost frames by linear interpolation, where the face hardly moved.
+
+    Returns frame indices, landmarks and which rows were really seen.
+    """
+    index: list[int] = []
+    rows: list[Points] = []
+    seen: list[bool] = []
+    for row, number in enumerate(frame_index):
+        if row:
+            missing = number - frame_index[row - 1] - 1
+            before, after = landmarks[row - 1], landmarks[row]
+            io_px = float(np.linalg.norm(before[33] - before[263]))
+            moved = float(np.linalg.norm((after - before)[list(mesh.STABLE), :2].mean(0)))
+            if 0 < missing <= longest and moved < max_move_io * io_px:
+                for k in range(1, missing + 1):
+                    share = k / (missing + 1)
+                    index.append(frame_index[row - 1] + k)
+                    rows.append(before + share * (after - before))
+                    seen.append(False)
+        index.append(number)
+        rows.append(landmarks[row])
+        seen.append(True)
+    return index, np.stack(rows), np.array(seen)

@@ -1,0 +1,126 @@
+"""From planned coefficients to the shape that one person's face takes, and where its points go in a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.engines.rewrite.picture import smoothstep
+from lipwright.vision import mesh
+from lipwright.vision.shape import Floats, Points, ShapeBasis, opening, width
+
+_UPPER = np.array(mesh.INNER_UPPER[1:-1])
+_LOWER = np.array(mesh.INNER_LOWER[1:-1])
+_UPPER_RINGS = ((mesh.INNER_UPPER, 1.0), (mesh.INNER_MIDDLE_UPPER, 0.9), (mesh.MIDDLE_UPPER, 0.7), (mesh.OUTER_UPPER, 0.45))
+_LOWER_RINGS = ((mesh.INNER_LOWER, 1.0), (mesh.INNER_MIDDLE_LOWER, 0.9), (mesh.MIDDLE_LOWER, 0.7), (mesh.OUTER_LOWER, 0.45))
+
+# Skin between these points, from the lip outwards, must keep a share of its height or it folds into notches.
+_BELOW = (
+    (17, 18, 200, 199), (84, 83, 201), (314, 313, 421), (181, 182, 194), (405, 406, 418),
+    (91, 106, 204), (321, 335, 424), (146, 43), (375, 273),
+)  # fmt: skip
+_ABOVE = ((0, 164), (37, 167), (267, 393), (39, 165), (269, 391))
+_KEEP_BELOW = 0.75
+_KEEP_ABOVE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a person's mouth may be driven, IO."""
+
+    knee: float = 0.16
+    """Opening from which it is compressed."""
+    widest: float = 0.27
+    """Opening that is never passed."""
+    stretch: float = 1.22
+    """Mouth width beside the neutral's that is never passed."""
+
+
+def target_shapes(
+    coefficients: Floats, closure: Floats, closed: Points, basis: ShapeBasis, limits: Limits
+) -> Points:
+    """Canonical shapes (n, 478, 3) for coefficients (n, k) and closure (n,) of a person with this closed neutral.
+
+    In order: soft limit of the opening, limit of the width, no folding skin, and the closure guarantee:
+    where the lips nearly meet, or must, they meet.
+    """
+    moved = basis.decode(coefficients, closed)
+    shapes = closed + moved
+    gap = opening(shapes)
+    room = limits.widest - limits.knee
+    compressed = limits.knee + room * np.tanh((gap - limits.knee) / room)
+    moved *= np.where(gap > limits.knee, compressed / np.maximum(gap, limits.knee), 1.0)[:, None, None]
+    shapes = closed + moved
+    _limit_width(shapes, closed, limits.stretch)
+    keep_from_folding(shapes, closed)
+    close_lips(shapes, closure)
+    return shapes
+
+
+def _limit_width(shapes: Points, closed: Points, stretch: float) -> None:
+    excess = np.minimum(1, stretch * width(closed) / np.maximum(width(shapes), 1e-6))
+    lips = np.array(mesh.LIPS)
+    centre = shapes[:, [61, 291], 0].mean(1)[:, None]
+    shapes[:, lips, 0] = centre + (shapes[:, lips, 0] - centre) * excess[:, None]
+
+
+def keep_from_folding(shapes: Points, closed: Points) -> None:
+    """Push chin and philtrum points outwards, in place, where the skin to the lip would be squeezed."""
+    for chain in _BELOW:
+        for near, far in zip(chain, chain[1:], strict=False):
+            least = _KEEP_BELOW * (closed[far, 1] - closed[near, 1])
+            shapes[:, far, 1] += np.maximum(0, least - (shapes[:, far, 1] - shapes[:, near, 1]))
+    for near, far in _ABOVE:
+        least = _KEEP_ABOVE * (closed[near, 1] - closed[far, 1])
+        shapes[:, far, 1] -= np.maximum(0, least - (shapes[:, near, 1] - shapes[:, far, 1]))
+
+
+def close_lips(shapes: Points, closure: Floats) -> None:
+    """Bring the inner lips together, in place, where their largest gap is under 3 % IO or `closure` asks for it.
+
+    Inner lips never cross. 40 % of the way is the upper lip's; the outer rings follow with decaying shares.
+    """
+    gaps = shapes[:, _LOWER, 1] - shapes[:, _UPPER, 1]
+    shut = np.maximum(smoothstep((0.030 - gaps.max(1)) / 0.015), closure)
+    change = np.maximum(gaps, 0) * (1 - shut[:, None]) - gaps
+    for ring, share in _UPPER_RINGS:
+        shapes[:, np.array(ring[1:-1]), 1] -= 0.4 * share * change
+    for ring, share in _LOWER_RINGS:
+        shapes[:, np.array(ring[1:-1]), 1] += 0.6 * share * change
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Destination:
+    """Where each mesh point goes, for faces with one template: what the lips do exactly, the jaw in the basis' words."""
+
+    basis: ShapeBasis
+    sideways: Floats
+    """(478,) 1 near the mouth's axis, 0 beyond: what moves sideways of the mouth is not speech."""
+    downwards: Floats
+    """(478,) 0 above the nose base, 1 from the upper lip down."""
+
+    @classmethod
+    def for_template(cls, template: Points, basis: ShapeBasis) -> Destination:
+        aside = np.abs(template[:, 0] - template[[61, 291], 0].mean())
+        sideways = 1 - smoothstep((aside - 0.20) / 0.30)
+        top = template[mesh.NOSE_BASE, 1] - 0.05
+        bottom = template[mesh.UPPER_LIP_TOP, 1] - 0.03
+        downwards = smoothstep((template[:, 1] - top) / (bottom - top))
+        return cls(basis, np.asarray(sideways), np.asarray(downwards))
+
+    def displacement(self, target: Points, shape: Points) -> Points:
+        """Canonical displacement (478, 3) from this frame's shape to the target."""
+        wanted = target - shape
+        moved = self.basis.project(wanted) * self.sideways[:, None]
+        lips = np.array(mesh.LIPS)
+        moved[lips] = wanted[lips]
+        return moved
+
+    def pixels(
+        self, target: Points, shape: Points, scale_px: float, rotation: Floats, landmarks_px: NDArray[np.floating]
+    ) -> Floats:
+        """(478, 2) source pixels: the frame's own landmarks (478, 2+), moved; points that rest stay on their pixels."""
+        moved = self.displacement(target, shape) @ rotation.T
+        return landmarks_px[:, :2] + moved[:, :2] * (scale_px * self.downwards)[:, None]
