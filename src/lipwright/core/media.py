@@ -47,6 +47,13 @@ class VideoInfo:
     colour: Colour
     codec: str
     sample_aspect: Fraction = Fraction(1)
+    is_mirrored: bool = False
+    """The upright picture is the coded one turned by `rotation_deg` and then flipped left to right."""
+    is_interlaced: bool = False
+    start_s: Fraction = Fraction(0)
+    """When the first frame is shown, counted from the start of the presentation (its first picture or sound)."""
+    times_s: tuple[Fraction, ...] = field(default=(), repr=False)
+    """When each frame is shown, where the rate varies; empty for a constant rate: `start_s + index / fps`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,8 @@ class AudioInfo:
     rate_hz: int
     channels: int
     duration_s: Fraction
+    start_s: Fraction = Fraction(0)
+    """When the first sample is heard, counted from the start of the presentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ class SourceInfo:
     container: str
     video: VideoInfo | None
     audio: tuple[AudioInfo, ...]
+    notes: tuple[str, ...] = ()
+    """What was found damaged or odd, worded for the person who looks at the result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,8 +149,11 @@ class Footage(Protocol):
     @property
     def info(self) -> SourceInfo: ...
 
-    def frames(self) -> Iterator[VideoFrame]:
-        """Every frame in order of presentation. Raises UnreadableMedia."""
+    def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
+        """Every frame in order of presentation. Raises UnreadableMedia.
+
+        Who only looks asks for `writable=False` and is spared a copy of the picture: those planes are read-only.
+        """
         ...
 
     def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:

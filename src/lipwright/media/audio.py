@@ -1,0 +1,199 @@
+"""Sound: any codec, rate and layout as float samples on the presentation's clock.
+
+    container     |--gap--[ packets ... ]      origin = start of the presentation
+    samples here  0 0 0 0 [ samples ... ]      silence stands for the gap, so sample k is heard at k / rate
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Discard, Disposition
+from numpy.typing import NDArray
+
+from lipwright.core.errors import NoAudio
+from lipwright.core.media import AudioClip
+from lipwright.media.opening import opened
+from lipwright.media.survey import presentation_start
+
+JITTER_S = Fraction(1, 25)
+"""Time stamps that stray by less than this are taken for rounding; more is a gap or an overlap."""
+
+Samples = NDArray[np.float32]
+"""(channels, n), full scale is [-1, 1]."""
+
+
+def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
+    """The sound of a file as mono: the average of its channels, resampled, from time zero of the presentation.
+
+    Where the sound starts after the picture, silence comes first. Samples that are not numbers are silent.
+    Needs memory for the result alone. Raises MediaNotFound, UnreadableMedia, NoAudio.
+    """
+    with opened(path) as container:
+        sound = Sound(container, path)
+        mono = (chunk.mean(axis=0, dtype=np.float32) for chunk in sound.chunks())
+        out = np.empty(max(rate_hz, int((sound.expected_s + 1) * rate_hz)), np.float32)
+        n = 0
+        for chunk in _resampled(mono, sound, rate_hz):
+            if n + len(chunk) > len(out):
+                out.resize(int(1.3 * len(out)) + len(chunk), refcheck=False)
+            out[n : n + len(chunk)] = chunk
+            n += len(chunk)
+    # the resampler rounds its end up; the exact length keeps the clock
+    n = min(n, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz)))
+    if n == 0 or sound.n_decoded == 0:
+        raise NoAudio(path)
+    out.resize(n, refcheck=False)
+    return AudioClip(out, rate_hz)
+
+
+def speech_duration(path: Path) -> Fraction:
+    """How long the sound of a file lasts from time zero of the presentation: its decoded samples, counted.
+
+    Raises MediaNotFound, UnreadableMedia, NoAudio.
+    """
+    with opened(path) as container:
+        sound = Sound(container, path)
+        for _ in sound.chunks():
+            pass
+    if sound.n_decoded == 0:
+        raise NoAudio(path)
+    return Fraction(sound.n_samples, sound.rate_hz)
+
+
+def best_audio(container: InputContainer) -> AudioStream | None:
+    """The stream that a player would choose: the default one, else the first."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]  # pyright: ignore
+    chosen = [stream for stream in streams if stream.disposition & Disposition.default]
+    return next(iter(chosen or streams), None)
+
+
+@dataclass(slots=True)
+class _Shape:
+    layout: str
+    channels: int
+    rate_hz: int
+
+
+class Sound:
+    """The decoded sound of an open file, in order, without gaps."""
+
+    def __init__(self, container: InputContainer, path: Path) -> None:
+        stream = best_audio(container)
+        if stream is None:
+            raise NoAudio(path)
+        self._container = container
+        self._path = path
+        self.stream = stream
+        self._shape = _Shape(stream.codec_context.layout.name, stream.codec_context.channels, stream.rate or 0)
+        self.n_samples = 0
+        """Samples given out so far."""
+        self.n_decoded = 0
+        """Of these, the ones that came from the file."""
+        self.notes: dict[str, None] = {}
+
+    @property
+    def rate_hz(self) -> int:
+        return self._shape.rate_hz
+
+    @property
+    def layout(self) -> str:
+        return self._shape.layout
+
+    @property
+    def expected_s(self) -> float:
+        """What the container promises; 0 where it says nothing."""
+        if self.stream.duration is not None and self.stream.time_base is not None:
+            return min(float(self.stream.duration * self.stream.time_base), 86_400.0)
+        if self._container.duration is not None:
+            return min(self._container.duration / av.time_base, 86_400.0)
+        return 0.0
+
+    def chunks(self) -> Iterator[Samples]:
+        """(channels, n) float32 at the stream's own rate, from time zero of the presentation.
+
+        Gaps become silence, overlaps are cut, damaged packets are passed over, values that are not finite
+        become 0. A stream that changes rate or layout in its course is converted to what it began with.
+        """
+        origin = presentation_start(self._path)
+        for other in self._container.streams:
+            if other.index != self.stream.index:
+                other.discard = Discard.all
+        to_float: AudioResampler | None = None
+        seen: tuple[str, str, int] | None = None
+        for frame in self._decode():
+            key = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if seen is None:
+                self._shape = _Shape(frame.layout.name, len(frame.layout.channels), frame.sample_rate)
+            if seen != key:
+                to_float = AudioResampler("fltp", self._shape.layout, self._shape.rate_hz)
+                seen = key
+            assert to_float is not None
+            at = self.n_samples
+            if frame.pts is not None and frame.time_base is not None:
+                if origin is None:
+                    origin = frame.pts * frame.time_base
+                at = round((frame.pts * frame.time_base - origin) * self.rate_hz)
+            if abs(at - self.n_samples) <= JITTER_S * self.rate_hz and self.n_decoded:
+                at = self.n_samples
+            for converted in to_float.resample(frame):
+                samples = np.asarray(converted.to_ndarray(), np.float32).reshape(self._shape.channels, -1)
+                if at < self.n_samples:
+                    samples = samples[:, self.n_samples - at :]
+                elif at > self.n_samples:
+                    yield from self._silence(at - self.n_samples)
+                if samples.shape[1]:
+                    if not np.isfinite(samples).all():
+                        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+                    self.n_samples += samples.shape[1]
+                    self.n_decoded += samples.shape[1]
+                    yield samples
+                at = self.n_samples
+
+    def _silence(self, n: int) -> Iterator[Samples]:
+        while n > 0:
+            part = min(n, self.rate_hz)
+            self.n_samples += part
+            n -= part
+            yield np.zeros((self._shape.channels, part), np.float32)
+
+    def _decode(self) -> Iterator[av.AudioFrame]:
+        try:
+            for packet in self._container.demux(self.stream):
+                try:
+                    frames = packet.decode()
+                except FFmpegError:
+                    self.notes["Some packets of the sound are damaged; they are left out."] = None
+                    continue
+                for frame in frames:
+                    if frame.samples:
+                        yield frame
+        except FFmpegError as exc:
+            self.notes[f"The sound breaks off: {str(exc.strerror).lower()}."] = None
+
+
+def _resampled(mono: Iterator[NDArray[np.float32]], sound: Sound, rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    resampler: AudioResampler | None = None
+    n_in = 0
+    for chunk in mono:
+        if resampler is None:
+            resampler = AudioResampler("fltp", "mono", rate_hz)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk[None, :]), "fltp", "mono")
+        frame.sample_rate = sound.rate_hz
+        frame.time_base = Fraction(1, sound.rate_hz)
+        frame.pts = n_in
+        n_in += len(chunk)
+        for out in resampler.resample(frame):
+            yield np.asarray(out.to_ndarray(), np.float32)[0]
+    if resampler is not None and sound.rate_hz != rate_hz:
+        for out in resampler.resample(None):
+            yield np.asarray(out.to_ndarray(), np.float32)[0]

@@ -1,0 +1,367 @@
+"""Footage: the frames of a file, as often and in whichever order they are wanted, in bounded memory.
+
+    order    0 1 2 3 4 5 | 4 3 2 1 0 | 1 2 ...        a bounce
+             stream      | windows   | stream
+                           [3 4] [0 1 2]               each window: seek to the key frame before it, decode on
+
+A frame is told from its neighbours by its presentation time, so that the index of a frame is the same
+whether it is reached by streaming or by seeking.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Discard
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from lipwright.core.errors import NoVideo, UnreadableMedia
+from lipwright.core.media import SourceInfo, VideoFrame, VideoInfo
+from lipwright.media.opening import opened
+from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
+from lipwright.media.survey import Picture, frame_timing, survey, video_info
+from lipwright.media.timing import strictly_increasing
+
+WINDOW_BYTES = 128 << 20
+"""Decoded pictures held at a time while playing backwards: 41 frames of 1080x1920, 10 of 4K."""
+MIN_WINDOW = 8
+MAX_WINDOW = 256
+SEEK_AHEAD = 24
+"""Frames that are rather decoded than jumped over."""
+MAX_THREADS = 4
+"""More decoding threads than this cost memory (a picture each) and gain little."""
+
+
+def open_footage(path: Path, *, threads: int = 0) -> MediaFootage:
+    """Open a video to read its frames; `threads` decode it, 0 for as many as this process has cores (at most 4).
+
+    Raises MediaNotFound, UnreadableMedia, NoVideo.
+    """
+    found = survey(path)
+    if found.picture is None or found.info.video is None:
+        raise NoVideo(path)
+    return MediaFootage(found.info, found.picture, threads=threads or min(MAX_THREADS, n_cores()))
+
+
+def n_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class MediaFootage:
+    """A video file as `core.media.Footage`. Not for use by two threads at once; open it twice for that."""
+
+    def __init__(self, info: SourceInfo, picture: Picture, *, threads: int) -> None:
+        assert info.video is not None
+        self._info = info
+        self._video = info.video
+        self._picture = picture
+        self._threads = threads
+        self._is_sure = picture.is_trusted
+        self._notes: dict[str, None] = {}
+        self._pool = FramePool(keep=6)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the file holds. The count and times of frames come from its packets; they are corrected by
+        what was really decoded, once `frames()` has run to its end on a damaged file."""
+        return self._info
+
+    @property
+    def notes(self) -> list[str]:
+        """What was odd or damaged so far, for the report."""
+        return [*self._info.notes, *self._notes]
+
+    def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
+        """Every frame in order of presentation, from the start. Raises UnreadableMedia.
+
+        With `writable`, each frame is the caller's to change, and none that follows is harmed by it.
+        Without, its planes are read-only views of the decoder's pictures, and a copy is spared.
+        """
+        seen: list[int] = []
+        with _Decoder(self._info.path, self._picture, self._threads, self._notes) as decoder:
+            for frame, tick in decoder.run():
+                seen.append(tick)
+                yield self._frame(frame, len(seen) - 1, tick, writable=writable)
+        if not seen:
+            raise UnreadableMedia(self._info.path, "no frame of its video can be decoded")
+        self._learn(seen)
+
+    def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
+        """The frames with these indices, in this order; each one is the caller's to change.
+
+        Forward runs stream, jumps seek to a key frame, and backward runs are decoded in windows of at most
+        128 MiB, so memory stays bounded for any order. Raises UnreadableMedia, and IndexError for an index
+        that is not in the footage.
+        """
+        if not len(order):
+            return
+        if not self._is_sure:
+            for _ in self.frames(writable=False):  # counting packets is not enough here: see what decodes
+                pass
+        n = self._video.n_frames
+        if min(order) < 0 or max(order) >= n:
+            raise IndexError(f"frames 0..{n - 1} exist, asked for {min(order)}..{max(order)}")
+        yield from self._play(order)
+
+    def _play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
+        n_window = self._window_frames()
+        held: dict[int, av.VideoFrame] = {}
+        """Pictures as decoded, by index: the last one, or those of the last backward window."""
+        with _Cursor(self._info.path, self._picture, self._threads, self._notes) as cursor:
+            for k, index in enumerate(order):
+                if index not in held:
+                    low, high = _window(order, k, n_window)
+                    held.clear()
+                    held.update(cursor.read(low, high))
+                yield self._frame(held[index], index, int(self._picture.ticks[index]), writable=True)
+
+    def _window_frames(self) -> int:
+        shape = layout(nearest_planar(self._picture.format_name))
+        assert shape is not None
+        n_bytes = self._picture.width_px * self._picture.height_px * (1 if shape.bits <= 8 else 2)
+        n_planes = 1 if shape.is_grey else 1 + 2 / (shape.step[0] * shape.step[1])
+        per_frame = n_bytes * (n_planes + shape.has_alpha)
+        return int(min(MAX_WINDOW, max(MIN_WINDOW, WINDOW_BYTES // per_frame)))
+
+    def _frame(self, decoded: av.VideoFrame, index: int, tick: int, *, writable: bool) -> VideoFrame:
+        video = self._video
+        if writable:
+            decoded = with_properties(decoded) if video.is_interlaced else self._pool.copy(decoded)
+        orientation = self._picture.orientation
+        planes = planes_of(decoded)
+        if not writable:
+            for plane in planes:
+                plane.flags.writeable = False
+        if not orientation.is_plain:
+            planes = tuple(orientation.upright(plane) for plane in planes)
+        return VideoFrame(planes, index, self._time(index, tick), video.bits, video.colour, Raw(decoded, orientation))
+
+    def _time(self, index: int, tick: int) -> Fraction:
+        picture, video = self._picture, self._video
+        since_first = (tick - int(picture.ticks[0])) * picture.time_base
+        if not video.is_vfr:
+            # the container rounds to its clock: put the frame back on the exact grid
+            since_first = round(since_first * video.fps) / video.fps
+        return video.start_s + since_first
+
+    def _learn(self, seen: list[int]) -> None:
+        """Take what was decoded for the truth, where it is not what the packets promised."""
+        self._is_sure = True
+        ticks, _ = strictly_increasing(np.asarray(seen, np.int64))
+        if np.array_equal(ticks, self._picture.ticks):
+            return
+        n_before, n_now = len(self._picture.ticks), len(ticks)
+        if n_now < n_before:
+            self._notes[f"{n_before - n_now} of {n_before} frames could not be decoded and are left out."] = None
+        self._picture = replace(self._picture, ticks=ticks)
+        self._video = video_info(self._picture, self._video, frame_timing(self._picture))
+        self._info = replace(self._info, video=self._video)
+
+
+def _window(order: Sequence[int], k: int, n_window: int) -> tuple[int, int]:
+    """The frames to decode for `order[k]`: itself, or the backward run that starts there, lowest and highest."""
+    low = high = order[k]
+    if not _descends(order, k):
+        return low, high
+    for i in range(k + 1, len(order)):
+        if order[i] > low or high - order[i] + 1 > n_window:
+            break
+        low = order[i]
+    return low, high
+
+
+def _descends(order: Sequence[int], k: int) -> bool:
+    here = order[k]
+    for i in range(k + 1, len(order)):
+        if order[i] != here:
+            return order[i] < here
+    return False
+
+
+class _Decoder:
+    """Decoded pictures of a file with their presentation ticks, from the start or from a key frame."""
+
+    def __init__(self, path: Path, picture: Picture, threads: int, notes: dict[str, None]) -> None:
+        self._path = path
+        self._picture = picture
+        self._threads = threads
+        self._notes = notes
+        self._repack = Repacker(picture.width_px, picture.height_px, picture.format_name)
+        self._stack = ExitStack()
+        self._container: InputContainer | None = None
+        self._stream: VideoStream | None = None
+
+    def __enter__(self) -> _Decoder:
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        self._container = self._stream = None
+
+    def _open(self) -> None:
+        self._stack.close()
+        self._container = self._stack.enter_context(opened(self._path))
+        stream = self._container.streams[self._picture.stream_index]
+        assert isinstance(stream, VideoStream)
+        for other in self._container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
+        stream.codec_context.thread_count = self._threads
+        stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"  # type: ignore[assignment]
+        self._stream = stream
+
+    def run(self, key: int | None = None) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Pictures from the start, or from key frame number `key` on."""
+        self._open()
+        assert self._container is not None and self._stream is not None
+        if key is not None and key > 0:
+            self._container.seek(self._seek_tick(key), stream=self._stream, backward=True)
+        last: int | None = None
+        usual = max(1, round(1 / (self._picture.time_base * (self._picture.declared[0] or 25))))
+        for frame in self._decode():
+            tick = frame.pts if frame.pts is not None else frame.dts
+            if tick is None:
+                tick = usual + last if last is not None else int(self._picture.ticks[0])
+            if last is not None and tick <= last:
+                self._notes["Some frames had times that ran backwards; they were moved on."] = None
+                tick = last + 1
+            last = tick
+            n_odd = self._repack.n_odd
+            frame = self._repack(frame)
+            if self._repack.n_odd > n_odd == 0:
+                self._notes["The picture changes size or format in mid-video; it was scaled to that of the start."] = (
+                    None
+                )
+            yield frame, tick
+
+    def _seek_tick(self, key: int) -> int:
+        # MP4's index holds decoding times, the others presentation times
+        is_mov = self._container is not None and self._container.format.name.startswith("mov")
+        return int((self._picture.key_dts if is_mov else self._picture.key_ticks)[key])
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        assert self._stream is not None
+        n_bad = 0
+        for packet in self._packets():
+            try:
+                frames = self._stream.decode(packet)
+            except FFmpegError:
+                n_bad += 1
+                self._notes["Some packets of the video are damaged; what could not be decoded is left out."] = None
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    self._notes["Some pictures of the video are damaged; they are kept as the decoder mended them."] = (
+                        None
+                    )
+                yield frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
+        """Packets, and an empty one or None that flushes the decoder, also when the file breaks off."""
+        assert self._container is not None and self._stream is not None
+        try:
+            yield from self._container.demux(self._stream)
+        except FFmpegError as exc:
+            self._notes[f"The file breaks off: {str(exc.strerror).lower()}."] = None
+            yield None
+
+
+class _Cursor:
+    """Reads pictures by index. Remembers where it stands, so that reading on costs nothing extra."""
+
+    def __init__(self, path: Path, picture: Picture, threads: int, notes: dict[str, None]) -> None:
+        self._decoder = _Decoder(path, picture, threads, notes)
+        self._ticks: NDArray[np.int64] = picture.ticks
+        self._keys: NDArray[np.int64] = np.searchsorted(picture.ticks, picture.key_ticks)
+        self._can_seek = picture.is_trusted and len(picture.key_ticks) > 0
+        self._notes = notes
+        self._run: Iterator[tuple[av.VideoFrame, int]] | None = None
+        self._next = 0
+        """The index that comes next at the earliest."""
+        self._ahead: tuple[int, av.VideoFrame] | None = None
+
+    def __enter__(self) -> _Cursor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run = None
+        self._decoder.__exit__()
+
+    def read(self, low: int, high: int) -> list[tuple[int, av.VideoFrame]]:
+        """Pictures `low`..`high`, both included. One that does not decode is its neighbour again."""
+        key = self._key_for(low)
+        if self._run is None or low < self._next or (key is not None and self._keys[key] > self._next + SEEK_AHEAD):
+            self._start(key, low)
+        found: dict[int, av.VideoFrame] = {}
+        last: av.VideoFrame | None = None
+        while True:
+            item = self._pull()
+            if item is None:
+                break
+            index, frame = item
+            if index > high:
+                self._ahead = item
+                last = last or frame
+                break
+            last = frame
+            if index >= low:
+                found[index] = frame
+            if index == high:
+                break
+        self._next = high + 1
+        out: list[tuple[int, av.VideoFrame]] = []
+        nearest = next(iter(found.values()), last)
+        if nearest is None:
+            raise UnreadableMedia(self._decoder._path, f"frame {low} of its video cannot be decoded")
+        for index in range(low, high + 1):
+            if index not in found:
+                self._notes["Some frames could not be decoded; the one before was shown again."] = None
+            nearest = found.get(index, nearest)
+            out.append((index, nearest))
+        return out
+
+    def _pull(self) -> tuple[int, av.VideoFrame] | None:
+        if self._ahead is not None:
+            item, self._ahead = self._ahead, None
+            return item
+        assert self._run is not None
+        for frame, tick in self._run:
+            index = int(np.searchsorted(self._ticks, tick))
+            if index >= len(self._ticks) or self._ticks[index] != tick:
+                continue
+            if index >= self._floor:
+                return index, frame
+        return None
+
+    def _key_for(self, low: int) -> int | None:
+        if not self._can_seek:
+            return None
+        key = int(np.searchsorted(self._keys, low, side="right")) - 1
+        return key if key >= 0 else None
+
+    def _start(self, key: int | None, low: int) -> None:
+        """Decode from a key frame at or before `low`, or from an earlier one if that seek lands too late."""
+        while True:
+            self._floor = int(self._keys[key]) if key else 0
+            self._ahead = None
+            self._run = self._decoder.run(key)
+            self._ahead = self._pull()
+            if not key or (self._ahead is not None and self._ahead[0] <= self._floor):
+                return
+            key -= 1
+
+    _floor = 0
+    """Pictures before the key frame, which lean on ones that were not decoded, are passed over."""

@@ -1,0 +1,55 @@
+"""Opening a file that somebody handed us: what is not media is refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from lipwright.core.errors import MediaNotFound, UnreadableMedia
+
+# FFmpeg also reads playlists, scripts, text and network descriptions; those would let a file that we
+# are given name other files on this machine. Only formats that hold the media themselves are opened.
+DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,mxf,gxf,dv,rm,nut,ivf,obu,av1,"
+    "h264,hevc,vc1,m4v,mjpeg,yuv4mpegpipe,ogg,wav,w64,rf64,aiff,caf,au,mp3,aac,ac3,eac3,flac,amr,amrnb,amrwb,"
+    "ape,tta,wv,dts,truehd,voc,gif,apng,webp_anim,webp_pipe,png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe"
+)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """The file as a container, closed at the end.
+
+    Raises MediaNotFound where there is no file, UnreadableMedia where it is not media. Errors of FFmpeg
+    that are raised inside the block become UnreadableMedia too.
+    """
+    if not path.exists():
+        raise MediaNotFound(path)
+    if not path.is_file():
+        raise UnreadableMedia(path, "it is not a file")
+    if path.stat().st_size == 0:
+        raise UnreadableMedia(path, "the file is empty")
+    try:
+        with av.open(
+            # a leading "./" or "/" keeps a name such as "concat:x" from being taken for a protocol
+            str(path.absolute()),
+            "r",
+            container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+        ) as container:
+            yield container
+    except FFmpegError as exc:
+        raise UnreadableMedia(path, reason_of(exc)) from exc
+
+
+def reason_of(error: FFmpegError) -> str:
+    """FFmpeg's words for an error, made to fit into a sentence."""
+    text = str(error.strerror or "").strip()
+    if not text or text.startswith("Invalid"):
+        return "its content is damaged or of an unknown kind"
+    return text[0].lower() + text[1:]

@@ -1,0 +1,285 @@
+"""The sound of a written video: the speech's own packets where the container takes them, else encoded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Protocol
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+
+from lipwright.core.errors import NoAudio
+from lipwright.media.audio import Samples, Sound, best_audio
+from lipwright.media.opening import opened
+from lipwright.media.survey import presentation_start
+
+TAKES: dict[str, frozenset[str]] = {
+    "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "flac", "opus", "alac"}),
+    "mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_s16be"}),
+    "matroska": frozenset({"aac", "ac3", "eac3", "flac", "opus", "pcm_s16le", "pcm_s24le", "pcm_f32le"}),
+    "webm": frozenset({"opus"}),
+}
+"""Codecs whose packets are copied, by container: players take them, and the first sample stays the first."""
+
+AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+"""Channel layouts that every player of AAC knows, by number of channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPlan:
+    """What is heard: the speech from time zero, and under it the source's own sound if wished."""
+
+    speech: Path | None
+    """None for the source's own sound alone, or silence."""
+    keep_original_db: float | None = None
+    """Gain of the source's own sound, such as -12; None leaves it out."""
+
+
+class Soundtrack(Protocol):
+    """Packets of sound, handed out as the picture advances."""
+
+    how: Literal["copied", "encoded", "none"]
+
+    def until(self, time_s: Fraction) -> Iterator[Packet[AudioStream]]:
+        """The packets that start before `time_s` and were not yet handed out."""
+        ...
+
+
+class Silent:
+    """No audio stream at all."""
+
+    how: Literal["none"] = "none"
+
+    def until(self, time_s: Fraction) -> Iterator[Packet[AudioStream]]:
+        return iter(())
+
+
+def soundtrack(
+    out: OutputContainer,
+    container: str,
+    plan: AudioPlan,
+    source: Path,
+    duration_s: Fraction,
+    frame_s: Fraction,
+    stack: ExitStack,
+) -> Soundtrack:
+    """Add the audio stream to `out`. Files stay open until `stack` closes. Raises NoAudio if the speech has none."""
+    if plan.speech is not None and plan.keep_original_db is None:
+        copied = _Copied.try_to(out, container, plan.speech, duration_s, frame_s, stack)
+        if copied is not None:
+            return copied
+    voices: list[tuple[Sound, float]] = []
+    if plan.speech is not None:
+        voices.append((Sound(stack.enter_context(opened(plan.speech)), plan.speech), 1.0))
+    if plan.keep_original_db is not None:
+        opened_source = stack.enter_context(opened(source))
+        if best_audio(opened_source) is not None:
+            voices.append((Sound(opened_source, source), float(10 ** (plan.keep_original_db / 20))))
+    if not voices:
+        return Silent()
+    return _Encoded(out, container, voices, duration_s)
+
+
+class _Copied:
+    how: Literal["copied"] = "copied"
+
+    def __init__(self, packets: Iterator[Packet[AudioStream]]) -> None:
+        self._packets = packets
+        self._next: Packet[AudioStream] | None = next(packets, None)
+
+    @classmethod
+    def try_to(
+        cls,
+        out: OutputContainer,
+        container: str,
+        speech: Path,
+        duration_s: Fraction,
+        frame_s: Fraction,
+        stack: ExitStack,
+    ) -> _Copied | None:
+        """Copy the packets if the container takes the codec and they end within a frame of the picture's end."""
+        start, end, last_start = _extent(speech, duration_s)
+        if end is None or abs(end - duration_s) >= frame_s:
+            return None
+        opened_speech = stack.enter_context(opened(speech))
+        stream = best_audio(opened_speech)
+        assert stream is not None
+        if stream.codec_context.codec.canonical_name not in TAKES[container]:
+            return None
+        copy = out.add_stream_from_template(stream)
+
+        def packets() -> Iterator[Packet[AudioStream]]:
+            time_base = stream.time_base
+            assert time_base is not None
+            shift = round(start / time_base)
+            for packet in opened_speech.demux(stream):
+                if packet.size == 0 or packet.pts is None:
+                    continue
+                if packet.pts * time_base - start >= duration_s:
+                    break
+                packet.pts -= shift
+                packet.dts = packet.pts
+                packet.stream = copy
+                yield packet
+
+        return cls(packets())
+
+    def until(self, time_s: Fraction) -> Iterator[Packet[AudioStream]]:
+        while self._next is not None:
+            packet = self._next
+            assert packet.pts is not None
+            if packet.pts * packet.time_base >= time_s:
+                return
+            self._next = next(self._packets, None)
+            yield packet
+
+
+def _extent(path: Path, duration_s: Fraction) -> tuple[Fraction, Fraction | None, Fraction]:
+    """(container time of zero, end of the last packet that starts before `duration_s`, start of that packet)."""
+    origin = presentation_start(path)
+    with opened(path) as container:
+        stream = best_audio(container)
+        if stream is None:
+            raise NoAudio(path)
+        if origin is None:
+            origin = next(
+                (
+                    frame.pts * frame.time_base
+                    for frame in container.decode(stream)
+                    if frame.pts is not None and frame.time_base is not None
+                ),
+                Fraction(0),
+            )
+    end: Fraction | None = None
+    last = Fraction(0)
+    with opened(path) as container:
+        stream = best_audio(container)
+        assert stream is not None
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            if packet.pts is None or not packet.duration:
+                return origin, None, last
+            start = packet.pts * packet.time_base - origin
+            if start >= duration_s:
+                break
+            last = start
+            end = start + packet.duration * packet.time_base
+            if packet.has_sidedata("skip_samples"):
+                _, at_end = np.frombuffer(bytes(packet.get_sidedata("skip_samples"))[:8], "<u4")
+                end -= Fraction(int(at_end), stream.rate or 1)
+    return origin, end, last
+
+
+class _Encoded:
+    how: Literal["encoded"] = "encoded"
+
+    def __init__(
+        self, out: OutputContainer, container: str, voices: list[tuple[Sound, float]], duration_s: Fraction
+    ) -> None:
+        codec = "libopus" if container == "webm" else "aac"
+        rate = max(sound.rate_hz for sound, _ in voices)
+        if codec == "libopus":
+            self._rate_hz = 48_000
+        else:
+            self._rate_hz = min(AAC_RATES_HZ, key=lambda have: (have < rate, abs(have - rate))) if rate <= 96_000 else 48_000
+        channels = max(sound.stream.codec_context.channels for sound, _ in voices)
+        self._layout = LAYOUTS.get(channels, "stereo")
+        if codec == "libopus" and channels > 2:
+            self._layout = "stereo"
+        self._channels = len(av.AudioLayout(self._layout).channels)
+        per_channel = min(96_000, 4 * self._rate_hz)
+        stream = out.add_stream(codec, rate=self._rate_hz)
+        assert isinstance(stream, AudioStream)
+        stream.codec_context.layout = self._layout
+        stream.codec_context.bit_rate = per_channel * self._channels
+        stream.codec_context.time_base = Fraction(1, self._rate_hz)
+        self._stream = stream
+        self._n_total = round(duration_s * self._rate_hz)
+        self._voices = voices
+        self._packets = self._encode()
+        self._n_in = 0
+
+    def until(self, time_s: Fraction) -> Iterator[Packet[AudioStream]]:
+        while self._n_in < min(time_s * self._rate_hz, self._n_total) or time_s * self._rate_hz >= self._n_total:
+            packet = next(self._packets, None)
+            if packet is None:
+                return
+            yield packet
+
+    def _encode(self) -> Iterator[Packet[AudioStream]]:
+        for samples in self._mixed():
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", self._layout)
+            frame.sample_rate = self._rate_hz
+            frame.time_base = Fraction(1, self._rate_hz)
+            frame.pts = self._n_in
+            self._n_in += samples.shape[1]
+            yield from self._stream.encode(frame)
+        yield from self._stream.encode(None)
+
+    def _mixed(self) -> Iterator[Samples]:
+        """Blocks of the sum of all voices, as long as the picture: cut, or followed by silence."""
+        readers = [_Reader(_converted(sound, self._layout, self._rate_hz), self._channels) for sound, _ in self._voices]
+        done = 0
+        while done < self._n_total:
+            n = min(4096, self._n_total - done)
+            block = np.zeros((self._channels, n), np.float32)
+            for reader, (_, gain) in zip(readers, self._voices, strict=True):
+                part = reader.read(n)
+                block[:, : part.shape[1]] += part if gain == 1.0 else part * np.float32(gain)
+            if len(readers) > 1:
+                np.clip(block, -1.0, 1.0, out=block)
+            done += n
+            yield block
+
+
+class _Reader:
+    """Reads a stream of chunks in blocks of any size."""
+
+    def __init__(self, chunks: Iterator[Samples], channels: int) -> None:
+        self._chunks = chunks
+        self._rest: Samples = np.zeros((channels, 0), np.float32)
+
+    def read(self, n: int) -> Samples:
+        """The next `n` samples, fewer at the end."""
+        parts = [self._rest]
+        have = self._rest.shape[1]
+        while have < n:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            parts.append(chunk)
+            have += chunk.shape[1]
+        joined = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        self._rest = joined[:, n:]
+        return joined[:, :n]
+
+
+def _converted(sound: Sound, layout: str, rate_hz: int) -> Iterator[Samples]:
+    resampler: AudioResampler | None = None
+    n_in = 0
+    for chunk in sound.chunks():
+        if sound.layout == layout and sound.rate_hz == rate_hz:
+            yield chunk
+            continue
+        if resampler is None:
+            resampler = AudioResampler("fltp", layout, rate_hz)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk), "fltp", sound.layout)
+        frame.sample_rate = sound.rate_hz
+        frame.time_base = Fraction(1, sound.rate_hz)
+        frame.pts = n_in
+        n_in += chunk.shape[1]
+        for out in resampler.resample(frame):
+            yield np.asarray(out.to_ndarray(), np.float32)
+    if resampler is not None:
+        for out in resampler.resample(None):
+            yield np.asarray(out.to_ndarray(), np.float32)

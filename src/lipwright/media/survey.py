@@ -1,0 +1,350 @@
+"""What a file holds: its streams, and when each frame and sample is presented, without decoding it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Discard, Disposition
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from lipwright.core.errors import UnreadableMedia
+from lipwright.core.media import AudioInfo, SourceInfo, VideoInfo
+from lipwright.media.opening import opened
+from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
+from lipwright.media.timing import Timing, strictly_increasing, timing
+
+N_PACKETS_TO_FIRST = 600
+"""Packets without a decodable frame after which a stream counts as undecodable."""
+
+# In these each packet is a frame, so that counting packets counts frames.
+PACKET_IS_FRAME = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ivf")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A video stream, as needed to decode it again."""
+
+    stream_index: int
+    time_base: Fraction
+    origin: Fraction
+    """Container time of the start of the presentation, in seconds."""
+    declared: tuple[Fraction | None, ...]
+    """Frame rates that the container names."""
+    orientation: Orientation
+    format_name: str
+    width_px: int
+    """Coded."""
+    height_px: int
+    ticks: NDArray[np.int64]
+    """(n_frames,) presentation times as packets give them, increasing, in units of `time_base`."""
+    key_ticks: NDArray[np.int64]
+    """Presentation times of key frames, increasing."""
+    key_dts: NDArray[np.int64]
+    """Their decoding times."""
+    last_ticks: int | None
+    is_trusted: bool
+    """Packets and frames are sure to be one to one, and frames can be told by their presentation time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    info: SourceInfo
+    picture: Picture | None
+
+
+@dataclass(slots=True)
+class _Packets:
+    pts: list[int] = field(default_factory=list[int])
+    key_pts: list[int] = field(default_factory=list[int])
+    key_dts: list[int] = field(default_factory=list[int])
+    n_without_pts: int = 0
+    n_corrupt: int = 0
+    last_duration: int | None = None
+    stopped: str = ""
+
+
+def probe(path: Path) -> SourceInfo:
+    """What a media file holds. Raises MediaNotFound, UnreadableMedia.
+
+    The packets of the video are counted, not decoded; for damaged files the number of frames is therefore
+    an upper bound.
+    """
+    return survey(path).info
+
+
+def survey(path: Path) -> Survey:
+    """Probe `path` and find out how to decode its video. Raises MediaNotFound, UnreadableMedia."""
+    with opened(path) as container:
+        video = video_stream(container)
+        sounds = list(container.streams.audio)
+        if video is None and not sounds:
+            raise UnreadableMedia(path, "it holds neither picture nor sound")
+        name = container.format.name
+        first, audio_starts = _first_frames(container, video, sounds)
+        described = [_sound(container, sound) for sound in sounds]
+    if video is not None and first is None:
+        raise UnreadableMedia(path, "no frame of its video can be decoded")
+
+    starts = [start for start in audio_starts if start is not None]
+    if first is not None and first.start is not None:
+        starts.append(first.start)
+    origin = min(starts, default=Fraction(0))
+
+    notes: list[str] = []
+    picture: Picture | None = None
+    info: VideoInfo | None = None
+    if first is not None:
+        picture = _picture(path, name, first, origin, notes)
+        info = video_info(picture, first.like, frame_timing(picture))
+    audio = tuple(
+        AudioInfo(
+            codec=stream.codec,
+            rate_hz=stream.rate_hz,
+            channels=stream.channels,
+            duration_s=stream.duration_s,
+            start_s=Fraction(0) if start is None else start - origin,
+        )
+        for stream, start in zip(described, audio_starts, strict=True)
+    )
+    return Survey(SourceInfo(path, name, info, audio, tuple(notes)), picture)
+
+
+def presentation_start(path: Path) -> Fraction | None:
+    """Container time of the first picture or sound of a video file; None for sound alone (its first sample)."""
+    with opened(path) as container:
+        video = video_stream(container)
+        if video is None:
+            return None
+        first, audio_starts = _first_frames(container, video, list(container.streams.audio))
+    starts = [start for start in audio_starts if start is not None]
+    if first is not None and first.start is not None:
+        starts.append(first.start)
+    return min(starts, default=Fraction(0))
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The video, which is not the cover picture of a song."""
+    for stream in container.streams.video:
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+            if stream.codec_context is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                return stream
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The first frame of a video, and what only the open stream tells."""
+
+    like: VideoInfo
+    start: Fraction | None
+    time_base: Fraction
+    stream_index: int
+    declared: tuple[Fraction | None, ...]
+    orientation: Orientation
+    format_name: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    codec: str
+    rate_hz: int
+    channels: int
+    duration_s: Fraction
+
+
+def _sound(container: InputContainer, stream: AudioStream) -> _Sound:
+    context = stream.codec_context
+    duration = Fraction(0)
+    if stream.duration is not None and stream.time_base is not None:
+        duration = stream.duration * stream.time_base
+    elif container.duration is not None:
+        duration = Fraction(container.duration, av.time_base)
+    codec = context.codec.canonical_name if context is not None else "unknown"  # pyright: ignore
+    return _Sound(codec, int(context.sample_rate or 0), int(context.channels), duration)
+
+
+def _first_frames(
+    container: InputContainer, video: VideoStream | None, sounds: list[AudioStream]
+) -> tuple[_First | None, list[Fraction | None]]:
+    """Decode until each stream has given a frame; times are those of the container."""
+    first: _First | None = None
+    audio_starts: list[Fraction | None] = [None] * len(sounds)
+    wanted = {stream.index for stream in sounds} | ({video.index} if video is not None else set[int]())
+    numbers = {stream.index: i for i, stream in enumerate(sounds)}
+    if video is not None:
+        video.thread_count = 1
+    n_tried = dict.fromkeys(wanted, 0)
+    for packet in container.demux([stream for stream in container.streams if stream.index in wanted]):
+        index = packet.stream_index if packet.size else packet.stream.index
+        if index not in wanted:
+            continue
+        n_tried[index] += 1
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            frames = []
+        for frame in frames:
+            if isinstance(frame, av.VideoFrame) and video is not None and index == video.index:
+                first = _describe(video, frame)
+                wanted.discard(index)
+                break
+            if isinstance(frame, av.AudioFrame) and frame.samples:
+                if frame.pts is not None and frame.time_base is not None:
+                    audio_starts[numbers[index]] = frame.pts * frame.time_base
+                else:
+                    audio_starts[numbers[index]] = Fraction(0)
+                wanted.discard(index)
+                break
+        if n_tried[index] > N_PACKETS_TO_FIRST:
+            wanted.discard(index)
+        if not wanted:
+            break
+    return first, audio_starts
+
+
+def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
+    name = frame.format.name
+    orientation = Orientation()
+    for side in frame.side_data:
+        if side.type == SideDataType.DISPLAYMATRIX:
+            orientation = Orientation.of(np.frombuffer(bytes(side), np.int32))
+    shape = layout(nearest_planar(name))
+    assert shape is not None
+    width, height = frame.width, frame.height
+    if orientation.swaps_sides:
+        width, height = height, width
+    aspect = stream.sample_aspect_ratio
+    like = VideoInfo(
+        width_px=width,
+        height_px=height,
+        fps=Fraction(25),
+        is_vfr=False,
+        n_frames=0,
+        duration_s=Fraction(0),
+        rotation_deg=orientation.rotation_deg,
+        pixel_format=name,
+        bits=shape.bits,
+        colour=colour_of(frame),
+        codec=stream.codec_context.codec.canonical_name,
+        sample_aspect=aspect if aspect else Fraction(1),
+        is_mirrored=orientation.is_mirrored,
+        is_interlaced=frame.interlaced_frame,
+    )
+    time_base = stream.time_base
+    assert time_base is not None
+    pts = frame.pts if frame.pts is not None else frame.dts
+    return _First(
+        like=like,
+        start=None if pts is None else pts * time_base,
+        time_base=time_base,
+        stream_index=stream.index,
+        declared=(stream.average_rate, stream.base_rate, stream.guessed_rate),
+        orientation=orientation,
+        format_name=name,
+        width_px=frame.width,
+        height_px=frame.height,
+    )
+
+
+def _picture(path: Path, container_name: str, first: _First, origin: Fraction, notes: list[str]) -> Picture:
+    with opened(path) as container:
+        packets = _scan(container, first.stream_index)
+    pts = np.asarray(packets.pts, np.int64)
+    if len(pts) == 0:
+        raise UnreadableMedia(path, "its video stream is empty")
+    ticks, n_moved = strictly_increasing(pts)
+    if n_moved:
+        notes.append(f"{n_moved} frames had the time of another frame; they were moved apart.")
+    if packets.n_corrupt:
+        notes.append(f"{packets.n_corrupt} damaged packets in the video.")
+    if packets.stopped:
+        notes.append(f"The file ends early: {packets.stopped}.")
+    keys = sorted(zip(packets.key_pts, packets.key_dts, strict=True))
+    return Picture(
+        stream_index=first.stream_index,
+        time_base=first.time_base,
+        origin=origin,
+        declared=first.declared,
+        orientation=first.orientation,
+        format_name=first.format_name,
+        width_px=first.width_px,
+        height_px=first.height_px,
+        ticks=ticks,
+        key_ticks=np.asarray([pts for pts, _ in keys], np.int64),
+        key_dts=np.asarray([dts for _, dts in keys], np.int64),
+        last_ticks=packets.last_duration,
+        is_trusted=(
+            container_name in PACKET_IS_FRAME
+            and first.like.codec not in ("vp8", "mpeg4")
+            and not (n_moved or packets.n_without_pts or packets.n_corrupt or packets.stopped)
+        ),
+    )
+
+
+def _scan(container: InputContainer, stream_index: int) -> _Packets:
+    found = _Packets()
+    stream = container.streams[stream_index]
+    for other in container.streams:
+        if other.index != stream_index:
+            other.discard = Discard.all
+    last = None
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0 or packet.is_discard:
+                continue
+            found.n_corrupt += packet.is_corrupt
+            pts = packet.pts
+            if pts is None:
+                found.n_without_pts += 1
+                pts = packet.dts
+            if pts is None:
+                pts = found.pts[-1] + (packet.duration or 1) if found.pts else 0
+            found.pts.append(pts)
+            if last is None or pts > last:
+                last, found.last_duration = pts, packet.duration
+            if packet.is_keyframe:
+                found.key_pts.append(pts)
+                found.key_dts.append(packet.dts if packet.dts is not None else pts)
+    except FFmpegError as exc:
+        found.stopped = str(exc.strerror).lower()
+    return found
+
+
+def frame_timing(picture: Picture) -> Timing:
+    return timing(picture.ticks, picture.time_base, picture.declared, picture.last_ticks)
+
+
+def video_info(picture: Picture, like: VideoInfo, when: Timing) -> VideoInfo:
+    """`like` with the times and the number of frames of `picture`."""
+    start = picture.ticks[0] * picture.time_base - picture.origin
+    return VideoInfo(
+        width_px=like.width_px,
+        height_px=like.height_px,
+        fps=when.fps,
+        is_vfr=when.is_vfr,
+        n_frames=len(picture.ticks),
+        duration_s=when.duration_s,
+        rotation_deg=like.rotation_deg,
+        pixel_format=like.pixel_format,
+        bits=like.bits,
+        colour=like.colour,
+        codec=like.codec,
+        sample_aspect=like.sample_aspect,
+        is_mirrored=like.is_mirrored,
+        is_interlaced=like.is_interlaced,
+        start_s=start,
+        times_s=tuple(start + time for time in when.times_s),
+    )
+
+
