@@ -1,0 +1,137 @@
+"""From planar Y'CbCr to small RGB pictures, and the matrices of both directions.
+
+Only the part that is looked at is converted, and only after it has been made small.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final, TypeAlias, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.face import Box
+from lipwright.core.media import Colour, Plane, VideoFrame
+
+Rgb: TypeAlias = NDArray[np.uint8]
+"""(height, width, 3)."""
+Matrix: TypeAlias = NDArray[np.float64]
+
+_LUMA_WEIGHTS: Final = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114)} | {
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
+"""(kr, kb) by matrix code point of ITU-T H.273."""
+_GBR: Final = 0
+_HD_HEIGHT_PX: Final = 720
+_SHARP_SHRINK: Final = 1.5
+"""Shrinking by more than this with bilinear taps skips pixels: average areas first."""
+
+
+@cache
+def _to_rgb(matrix: int, is_full_range: bool) -> Matrix:
+    if matrix == _GBR:
+        return np.array([[0.0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]])
+    kr, kb = _LUMA_WEIGHTS.get(matrix, _LUMA_WEIGHTS[1])
+    kg = 1 - kr - kb
+    gain_y, gain_c, low = (1.0, 1.0, 0.0) if is_full_range else (255 / 219, 255 / 224, 16.0)
+    cb, cr = 2 * (1 - kb) * gain_c, 2 * (1 - kr) * gain_c
+    linear = np.array([[gain_y, 0, cr], [gain_y, -kb / kg * cb, -kr / kg * cr], [gain_y, cb, 0]])
+    return np.column_stack([linear, -linear @ np.array([low, 128.0, 128.0])])
+
+
+def to_rgb_matrix(colour: Colour, height_px: int) -> Matrix:
+    """(3, 4): 8-bit R'G'B' = matrix @ (Y', Cb, Cr, 1), all on the scale 0..255.
+
+    An unspecified matrix is read as players do: BT.709 from 720 lines up, else BT.601.
+    """
+    matrix = colour.matrix
+    if matrix == 2:
+        matrix = 1 if height_px >= _HD_HEIGHT_PX else 6
+    return _to_rgb(matrix, colour.is_full_range).copy()
+
+
+def from_rgb_matrix(colour: Colour, height_px: int) -> Matrix:
+    """(3, 4): 8-bit (Y', Cb, Cr) = matrix @ (R', G', B', 1): the inverse of `to_rgb_matrix`."""
+    there = to_rgb_matrix(colour, height_px)
+    back = np.linalg.inv(there[:, :3])
+    return np.column_stack([back, -back @ there[:, 3]])
+
+
+def eight_bits(plane: Plane, bits: int) -> NDArray[np.uint8]:
+    """The plane on the scale 0..255."""
+    if plane.dtype == np.uint8:
+        return cast("NDArray[np.uint8]", plane)
+    return cast("NDArray[np.uint8]", cv2.convertScaleAbs(plane, alpha=1.0 / (1 << (bits - 8))))
+
+
+def warp_rgb(frame: VideoFrame, to_source: Matrix, size_px: int) -> Rgb:
+    """A square RGB picture of `frame` through an affine window, (size_px, size_px, 3).
+
+    `to_source` (2, 3) carries window pixels to source pixels. What lies outside the frame repeats its edge.
+    Large windows are averaged down, not sampled, so that fine detail does not alias.
+    """
+    return to_rgb([_warp_plane(p, to_source, size_px, s) for p, s in _with_steps(frame)], frame)
+
+
+def roi_rgb(frame: VideoFrame, box: Box, size_px: int) -> Rgb:
+    """The square around `box` (its longer side), upright, as RGB (size_px, size_px, 3)."""
+    side = max(box.width_px, box.height_px, 1.0) / size_px
+    x, y = box.centre_px
+    half = (size_px - 1) / 2
+    return warp_rgb(frame, np.array([[side, 0, x - 0.5 - side * half], [0, side, y - 0.5 - side * half]]), size_px)
+
+
+def to_rgb(planes: list[Plane], frame: VideoFrame) -> Rgb:
+    """RGB of equally large (h, w) planes that were cut from `frame`; one plane is grey."""
+    eight = [eight_bits(plane, frame.bits) for plane in planes]
+    if len(eight) == 1:
+        flat = np.full_like(eight[0], 128)
+        eight = [eight[0], flat, flat]
+    matrix = to_rgb_matrix(frame.colour, frame.height_px)
+    return cast("Rgb", cv2.transform(cv2.merge(eight), matrix.astype(np.float32)))
+
+
+def _with_steps(frame: VideoFrame) -> list[tuple[Plane, tuple[int, int]]]:
+    if len(frame.planes) < 3:
+        return [(frame.planes[0], (1, 1))]
+    step = frame.chroma_step
+    return [(frame.planes[0], (1, 1)), (frame.planes[1], step), (frame.planes[2], step)]
+
+
+def _warp_plane(plane: Plane, to_source: Matrix, size_px: int, step: tuple[int, int]) -> Plane:
+    # source pixel x of the luma lies at (x + 0.5) / step - 0.5 of the plane
+    scale = np.array([1 / step[0], 1 / step[1]])
+    window = to_source * scale[:, None]
+    window[:, 2] += 0.5 * scale - 0.5
+    corners = window @ np.array([[0, size_px, 0, size_px], [0, 0, size_px, size_px], [1, 1, 1, 1]], np.float64)
+    height, width = plane.shape
+    shrink = max(1, int(float(np.hypot(*window[:, 0])) / _SHARP_SHRINK))
+    margin = 2 * shrink
+    left = int(np.clip(np.floor(corners[0].min()) - margin, 0, width - 1))
+    top = int(np.clip(np.floor(corners[1].min()) - margin, 0, height - 1))
+    right = int(np.clip(np.ceil(corners[0].max()) + margin, left + 1, width))
+    bottom = int(np.clip(np.ceil(corners[1].max()) + margin, top + 1, height))
+    part = plane[top:bottom, left:right]
+    if part.strides[1] != part.itemsize or part.strides[0] < 0:
+        part = np.ascontiguousarray(part)
+    window[:, 2] -= (left, top)
+    if shrink > 1 and min(part.shape) >= shrink:
+        small = (part.shape[1] // shrink, part.shape[0] // shrink)
+        part = part[: small[1] * shrink, : small[0] * shrink]
+        part = cast("Plane", cv2.resize(part, small, interpolation=cv2.INTER_AREA))
+        window = window / shrink
+        window[:, 2] += 0.5 / shrink - 0.5
+    return cast(
+        "Plane",
+        cv2.warpAffine(
+            part,
+            window,
+            (size_px, size_px),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+    )

@@ -1,0 +1,54 @@
+"""Scene cuts, seen on a thumbnail: a frame that has little to do with the one before it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.media import VideoFrame
+
+_ROWS: Final = 36
+_COLUMNS: Final = 36
+_BINS: Final = 32
+_MIN_CHANGE: Final = 0.10
+"""Mean change of the thumbnail on a scale of 0..1; motion within a shot rarely reaches half of it."""
+_MIN_HISTOGRAM_CHANGE: Final = 0.25
+"""Share of the thumbnail whose brightness has no counterpart in the frame before."""
+_RATIO: Final = 3.0
+"""A cut changes this many times more than frames have lately changed: shaky footage is not all cuts."""
+
+
+class CutDetector:
+    """Feed it frames in order."""
+
+    def __init__(self) -> None:
+        self._before: NDArray[np.float32] | None = None
+        self._usual = 0.0
+
+    def is_cut(self, frame: VideoFrame) -> bool:
+        """Whether a new shot begins with this frame; never on the first one."""
+        luma = frame.planes[0]
+        rows = np.linspace(0, luma.shape[0] - 1, 2 * _ROWS + 1).astype(np.intp)[1::2]
+        columns = np.linspace(0, luma.shape[1] - 1, 2 * _COLUMNS + 1).astype(np.intp)[1::2]
+        now = luma[rows[:, None], columns].astype(np.float32) / float((1 << frame.bits) - 1)
+        before, self._before = self._before, now
+        if before is None:
+            return False
+        change = float(np.abs(now - before).mean())
+        is_cut = change > max(_MIN_CHANGE, _RATIO * self._usual) or (
+            change > _MIN_CHANGE / 2
+            and change > _RATIO * self._usual
+            and _repainted(before, now) > _MIN_HISTOGRAM_CHANGE
+        )
+        if not is_cut:
+            self._usual = 0.8 * self._usual + 0.2 * change
+        return is_cut
+
+
+def _repainted(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
+    """Half the L1 distance of the two brightness histograms, 0..1."""
+    old, _ = np.histogram(before, _BINS, (0, 1))
+    new, _ = np.histogram(now, _BINS, (0, 1))
+    return float(np.abs(old - new).sum()) / (2 * before.size)

@@ -1,0 +1,211 @@
+"""MediaPipe's face mesh on a window that we choose: landmarks, and how sure the network is.
+
+The stock solution finds its own window, hides the presence score and needs one instance per face. Here the
+network of the wheel runs in a graph of its own, which holds nothing from frame to frame: no smoothing, and the
+same picture always gives the same landmarks.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.face import N_LANDMARKS
+from lipwright.core.media import VideoFrame
+from lipwright.vision.colour import Rgb, warp_rgb
+
+WINDOW_PX: Final = 192
+"""Side of the picture that the network sees."""
+
+_GRAPH: Final = """
+num_threads: 1
+input_stream: "image"
+output_stream: "landmarks"
+output_stream: "score"
+node {
+  calculator: "ConstantSidePacketCalculator"
+  output_side_packet: "PACKET:with_attention"
+  options { [mediapipe.ConstantSidePacketCalculatorOptions.ext] { packet { bool_value: true } } }
+}
+node {
+  calculator: "FaceLandmarksModelLoader"
+  input_side_packet: "WITH_ATTENTION:with_attention"
+  output_side_packet: "MODEL:model"
+}
+node { calculator: "TfLiteCustomOpResolverCalculator" output_side_packet: "OP_RESOLVER:op_resolver" }
+node {
+  calculator: "ImageToTensorCalculator"
+  input_stream: "IMAGE:image"
+  output_stream: "TENSORS:input_tensors"
+  options {
+    [mediapipe.ImageToTensorCalculatorOptions.ext] {
+      output_tensor_width: 192 output_tensor_height: 192 output_tensor_float_range { min: 0 max: 1 }
+    }
+  }
+}
+node {
+  calculator: "InferenceCalculator"
+  input_stream: "TENSORS:input_tensors"
+  output_stream: "TENSORS:output_tensors"
+  input_side_packet: "MODEL:model"
+  input_side_packet: "OP_RESOLVER:op_resolver"
+  options { [mediapipe.InferenceCalculatorOptions.ext] { delegate { xnnpack { num_threads: 1 } } } }
+}
+node {
+  calculator: "SplitTensorVectorCalculator"
+  input_stream: "output_tensors"
+  output_stream: "landmark_tensors"
+  output_stream: "presence_tensor"
+  options {
+    [mediapipe.SplitVectorCalculatorOptions.ext] { ranges { begin: 0 end: 6 } ranges { begin: 6 end: 7 } }
+  }
+}
+node {
+  calculator: "TensorsToFloatsCalculator"
+  input_stream: "TENSORS:presence_tensor"
+  output_stream: "FLOAT:score"
+  options { [mediapipe.TensorsToFloatsCalculatorOptions.ext] { activation: SIGMOID } }
+}
+node {
+  calculator: "TensorsToFaceLandmarksWithAttention"
+  input_stream: "TENSORS:landmark_tensors"
+  output_stream: "LANDMARKS:landmarks"
+}
+"""
+
+
+_MARGIN: Final = 1.5
+"""Side of the window over the longer side of the landmarks' box, as MediaPipe takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A square of the source, turned with the head, in which a face is looked at."""
+
+    x_px: float
+    y_px: float
+    """Its centre."""
+    side_px: float
+    roll_rad: float
+
+    @classmethod
+    def around(cls, landmarks: NDArray[np.floating[Any]]) -> Window:
+        """The window that MediaPipe takes around landmarks (478, 3)."""
+        low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+        left, right = landmarks[33], landmarks[263]
+        roll = np.arctan2(right[1] - left[1], right[0] - left[0])
+        centre = (low + high) / 2
+        return cls(float(centre[0]), float(centre[1]), _MARGIN * float((high - low).max()), float(roll))
+
+    @property
+    def to_source(self) -> NDArray[np.float64]:
+        """(2, 3) from pixels of the network's picture to source pixels."""
+        step = self.side_px / WINDOW_PX
+        cos, sin = step * np.cos(self.roll_rad), step * np.sin(self.roll_rad)
+        half = WINDOW_PX / 2
+        return np.array(
+            [
+                [cos, -sin, self.x_px - half * (cos - sin)],
+                [sin, cos, self.y_px - half * (sin + cos)],
+            ]
+        )
+
+    def is_far_from(self, other: Window) -> bool:
+        """Whether a face seen in one of them deserves a second look in the other."""
+        moved = np.hypot(self.x_px - other.x_px, self.y_px - other.y_px)
+        return bool(
+            moved > 0.06 * other.side_px
+            or abs(np.log(self.side_px / other.side_px)) > 0.12
+            or abs(np.sin(self.roll_rad - other.roll_rad)) > 0.2
+        )
+
+
+class FaceMesh:
+    """The network, ready to run. Not for use from two threads at once."""
+
+    def __init__(self) -> None:
+        with quiet_stderr():
+            self._open()
+            self.look(np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8))
+
+    def _open(self) -> None:
+        # mediapipe has no stubs; importing it takes most of a second
+        import mediapipe  # noqa: PLC0415
+        from google.protobuf import text_format  # noqa: PLC0415
+        from mediapipe.calculators.core import (  # noqa: F401, PLC0415
+            constant_side_packet_calculator_pb2,
+            split_vector_calculator_pb2,
+        )
+        from mediapipe.calculators.tensor import (  # noqa: F401, PLC0415
+            image_to_tensor_calculator_pb2,
+            inference_calculator_pb2,
+            tensors_to_floats_calculator_pb2,
+        )
+        from mediapipe.framework import calculator_pb2  # noqa: PLC0415
+        from mediapipe.python import packet_creator, packet_getter  # noqa: PLC0415
+        from mediapipe.python._framework_bindings import (  # noqa: PLC0415
+            calculator_graph,
+            image_frame,
+            resource_util,
+        )
+
+        resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))  # where the wheel keeps its models
+
+        self._create_image: Any = packet_creator.create_image_frame
+        self._get_proto: Any = packet_getter.get_proto
+        self._get_float: Any = packet_getter.get_float
+        self._srgb: Any = image_frame.ImageFormat.SRGB
+        config: Any = text_format.Parse(_GRAPH, calculator_pb2.CalculatorGraphConfig())
+        self._graph: Any = calculator_graph.CalculatorGraph(graph_config=config)
+        self._packets: dict[str, Any] = {}
+        for name in ("landmarks", "score"):
+            self._graph.observe_output_stream(name, self._packets.__setitem__)
+        self._graph.start_run()
+        self._n_looks = 0
+
+    def find(self, frame: VideoFrame, window: Window) -> tuple[NDArray[np.float64], float, Rgb]:
+        """Landmarks (478, 3) in source pixels, the presence score, and the (192, 192, 3) picture looked at."""
+        to_source = window.to_source
+        picture = warp_rgb(frame, to_source, WINDOW_PX)
+        points, score = self.look(picture)
+        landmarks = np.empty_like(points)
+        landmarks[:, :2] = points[:, :2] @ to_source[:, :2].T + to_source[:, 2]
+        landmarks[:, 2] = points[:, 2] * (window.side_px / WINDOW_PX)
+        return landmarks, score, picture
+
+    def look(self, window: Rgb) -> tuple[NDArray[np.float64], float]:
+        """Landmarks (478, 3) in window pixels (z too), and the presence score 0..1, of a (192, 192, 3) picture."""
+        packet = self._create_image(image_format=self._srgb, data=window)
+        self._graph.add_packet_to_input_stream("image", packet.at(self._n_looks))
+        self._n_looks += 1
+        self._graph.wait_until_idle()
+        landmarks = self._get_proto(self._packets["landmarks"]).landmark
+        points = np.fromiter((v for p in landmarks for v in (p.x, p.y, p.z)), np.float64, 3 * N_LANDMARKS)
+        return points.reshape(N_LANDMARKS, 3) * WINDOW_PX, float(self._get_float(self._packets["score"]))
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hold back what native code writes to stderr; it is shown after all if the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

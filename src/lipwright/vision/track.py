@@ -1,0 +1,276 @@
+"""Follow every face of a video: the same person keeps the same id, and nobody else gets it.
+
+    frame ──> cut? ──> follow each face in its own window ──> twins? ──> search ──> known or new? ──> faces
+                │yes                                            │            ▲
+                └──> forget all places, keep all likenesses     └─ one stays ┘ (now and then, at once after a loss)
+
+Landmarks are raw: nothing is smoothed in time (research found that smoothing moves the mouth off a moving head).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.face import Box, TrackedFace
+from lipwright.core.media import VideoFrame
+from lipwright.vision.cuts import CutDetector
+from lipwright.vision.detect import Detection, FaceDetector, tiles, whole
+from lipwright.vision.facemesh import FaceMesh, Window
+from lipwright.vision.likeness import Likeness
+
+_MIN_SCORE: Final = 0.5
+_MIN_NEW_SCORE: Final = 0.6
+_SEARCH_EVERY: Final = 10
+"""Frames between looks at the whole picture while every known face is in sight."""
+_TILE_EVERY: Final = 5
+"""Frames between looks at one tile, where small faces may appear."""
+_MIN_EYES_PX: Final = 9.0
+"""Outer eye corner to outer eye corner; below this a mesh is a guess."""
+_STEADY: Final = 0.12
+"""A new face's mesh may move by this share of IO between two looks from different windows."""
+_TWIN_DISTANCE: Final = 0.30
+"""Centres nearer than this share of the smaller face's size: two tracks on one face."""
+_LEAP: Final = 0.55
+"""A face that leaps by more than this share of its size in one frame may be another one."""
+
+
+@dataclass(slots=True, eq=False)
+class _Face:
+    """What is known of one person."""
+
+    face_id: int
+    landmarks: NDArray[np.float64]
+    score: float
+    likeness: Likeness
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    last_index: int = 0
+    is_in_sight: bool = True
+    is_place_known: bool = True
+    """False once a cut came between: where it was says nothing any more."""
+
+    @property
+    def size_px(self) -> float:
+        return _size_px(self.landmarks)
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        return self.landmarks[:, :2].mean(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A mesh on the frame at hand, of somebody."""
+
+    landmarks: NDArray[np.float64]
+    score: float
+    likeness: Likeness
+
+
+class MeshTracker:
+    """MediaPipe's face mesh on each face's own window, with a search for new and returning faces.
+
+    Deterministic, and holds nothing between two calls of `track`. Not for use from two threads at once.
+    """
+
+    def __init__(self, *, max_faces: int = 6) -> None:
+        if max_faces < 1:
+            raise ValueError(f"max_faces must be at least 1, got {max_faces}")
+        self._max_faces = max_faces
+        self._mesh = FaceMesh()
+        self._detector = FaceDetector()
+
+    def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
+        """Each frame with its faces in order of id; "no face here" is an empty list on that frame."""
+        scene = _Scene(self._mesh, self._detector, self._max_faces)
+        for frame in frames:
+            yield frame, scene.look(frame)
+
+
+class _Scene:
+    """The faces of one video, as far as it has been seen."""
+
+    def __init__(self, mesh: FaceMesh, detector: FaceDetector, max_faces: int) -> None:
+        self._mesh = mesh
+        self._detector = detector
+        self._max_faces = max_faces
+        self._faces: list[_Face] = []
+        self._cuts = CutDetector()
+        self._n_looks = 0
+        self._next_tile = 0
+
+    def look(self, frame: VideoFrame) -> list[TrackedFace]:
+        is_cut = self._cuts.is_cut(frame)
+        if is_cut:
+            for face in self._faces:
+                face.is_in_sight = False
+                face.is_place_known = False
+        was_in_sight = [face for face in self._faces if face.is_in_sight]
+        for face in was_in_sight:
+            self._follow(frame, face)
+        self._part_twins(frame)
+        has_lost = any(not face.is_in_sight for face in was_in_sight)
+        self._search(frame, is_thorough=is_cut or self._n_looks == 0, is_urgent=has_lost)
+        self._n_looks += 1
+        return [
+            TrackedFace(face.face_id, face.landmarks.astype(np.float32), face.score)
+            for face in self._faces
+            if face.is_in_sight
+        ]
+
+    def _follow(self, frame: VideoFrame, face: _Face) -> None:
+        """Look where the face was; it stays in sight only if it is seen there and is still the same."""
+        window = Window.around(face.landmarks)
+        landmarks, score, picture = self._mesh.find(frame, window)
+        for _ in range(2):  # it moved far: the network reads best when the face sits where it expects it
+            better = Window.around(landmarks)
+            if score < _MIN_SCORE or not better.is_far_from(window):
+                break
+            window = better
+            landmarks, score, picture = self._mesh.find(frame, window)
+        if score < _MIN_SCORE or not _is_face(frame, landmarks):
+            face.is_in_sight = False
+            return
+        seen = _Seen(landmarks, score, Likeness.of(picture, window, landmarks))
+        leap = np.linalg.norm(landmarks[:, :2].mean(0) - face.centre) / face.size_px
+        if leap > _LEAP and face.likeness.distance(seen.likeness) > Likeness.DIFFERENT:
+            face.is_in_sight = False
+            return
+        self._place(frame, face, seen)
+
+    def _place(self, frame: VideoFrame, face: _Face, seen: _Seen) -> None:
+        was_here = face.is_in_sight and face.is_place_known
+        moved = seen.landmarks[:, :2].mean(0) - face.centre
+        face.velocity = 0.5 * face.velocity + 0.5 * moved if was_here else np.zeros(2)
+        face.landmarks = seen.landmarks
+        face.score = seen.score
+        face.last_index = frame.index
+        face.is_in_sight = face.is_place_known = True
+        if not any(o is not face and o.is_in_sight and _overlap(o.landmarks, face.landmarks) > 0 for o in self._faces):
+            face.likeness = face.likeness.blend(seen.likeness)  # never learn while somebody else is in the way
+
+    def _part_twins(self, frame: VideoFrame) -> None:
+        """Where two tracks sit on one face, the one that it looks like keeps it."""
+        in_sight = [face for face in self._faces if face.is_in_sight]
+        for i, one in enumerate(in_sight):
+            for other in in_sight[i + 1 :]:
+                if not (one.is_in_sight and other.is_in_sight and _is_same_place(one.landmarks, other.landmarks)):
+                    continue
+                window = Window.around((one.landmarks + other.landmarks) / 2)
+                landmarks, _, picture = self._mesh.find(frame, window)
+                here = Likeness.of(picture, window, landmarks)
+                loser = other if one.likeness.distance(here) <= other.likeness.distance(here) else one
+                loser.is_in_sight = False
+
+    def _search(self, frame: VideoFrame, *, is_thorough: bool, is_urgent: bool) -> None:
+        """Look for faces that are not followed yet. `is_thorough`: everywhere, now."""
+        n_in_sight = sum(face.is_in_sight for face in self._faces)
+        if n_in_sight >= self._max_faces:
+            return
+        is_due = self._n_looks % _SEARCH_EVERY == 0 or is_urgent or n_in_sight == 0
+        if is_due or is_thorough:
+            self._welcome(frame, self._detector.search(frame, whole(frame), also_near=True))
+        small = tiles(frame, 1) + tiles(frame, 2)
+        if is_thorough:
+            for area in small:
+                self._welcome(frame, self._detector.search(frame, area))
+        elif n_in_sight == 0 or self._n_looks % _TILE_EVERY == 0:
+            area = small[self._next_tile % len(small)]
+            self._next_tile += 1
+            self._welcome(frame, self._detector.search(frame, area))
+
+    def _welcome(self, frame: VideoFrame, detections: list[Detection]) -> None:
+        """Give each face that is not followed yet its old id, or a new one."""
+        for detection in detections:
+            if any(face.is_in_sight and _covers(face.landmarks, detection.box) for face in self._faces):
+                continue
+            seen = self._inspect(frame, detection)
+            if seen is None:
+                continue
+            in_sight = [face for face in self._faces if face.is_in_sight]
+            if any(_is_same_place(face.landmarks, seen.landmarks) for face in in_sight):
+                continue
+            if len(in_sight) >= self._max_faces:
+                return
+            known = self._recognise(frame, seen)
+            if known is None:
+                known = _Face(len(self._faces) + 1, seen.landmarks, seen.score, seen.likeness)
+                self._faces.append(known)
+            self._place(frame, known, seen)
+
+    def _inspect(self, frame: VideoFrame, detection: Detection) -> _Seen | None:
+        """The mesh of a detection, if it is really one: seen from two windows, it is at the same place."""
+        landmarks, score, _ = self._mesh.find(frame, detection.window)
+        for _ in range(3):
+            if score < _MIN_SCORE:
+                return None
+            window = Window.around(landmarks)
+            before = landmarks
+            landmarks, score, picture = self._mesh.find(frame, window)
+            eyes_px = _eyes_px(landmarks)
+            moved = float(np.linalg.norm(landmarks[:, :2] - before[:, :2], axis=1).mean())
+            if score >= _MIN_NEW_SCORE and moved < _STEADY * eyes_px and _is_face(frame, landmarks):
+                return _Seen(landmarks, score, Likeness.of(picture, window, landmarks))
+        return None
+
+    def _recognise(self, frame: VideoFrame, seen: _Seen) -> _Face | None:
+        """Who of those out of sight is this? Nobody, if none is alike and none was just here."""
+        best, best_cost = None, 1.0
+        for face in self._faces:
+            if face.is_in_sight:
+                continue
+            unlike = face.likeness.distance(seen.likeness) / Likeness.DIFFERENT
+            cost = unlike
+            if face.is_place_known:
+                # where it was last seen speaks for it, the less the longer ago
+                gap = frame.index - face.last_index
+                away = float(np.linalg.norm(seen.landmarks[:, :2].mean(0) - face.centre)) / face.size_px
+                resized = abs(float(np.log(_size_px(seen.landmarks) / face.size_px)))
+                if away < 0.5 and resized < 0.3:
+                    cost = unlike - 0.5 * float(np.exp(-gap / 100))
+            if cost < best_cost:
+                best, best_cost = face, cost
+        return best
+
+
+def _eyes_px(landmarks: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(landmarks[33] - landmarks[263]))
+
+
+def _size_px(landmarks: NDArray[np.float64]) -> float:
+    return float(np.ptp(landmarks[:468, :2], axis=0).max())
+
+
+def _box(landmarks: NDArray[np.float64]) -> Box:
+    low, high = landmarks[:468, :2].min(0), landmarks[:468, :2].max(0)
+    return Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return _box(one).overlap(_box(other))
+
+
+def _covers(landmarks: NDArray[np.float64], box: Box) -> bool:
+    """Whether a face that is followed already explains a detection."""
+    face = _box(landmarks)
+    apart = np.hypot(*np.subtract(face.centre_px, box.centre_px))
+    size = max(face.height_px, face.width_px)
+    found = max(box.height_px, box.width_px)
+    return bool(apart < 0.4 * max(size, found) and 0.4 < found / size < 2.5)
+
+
+def _is_same_place(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    apart = np.linalg.norm(one[:, :2].mean(0) - other[:, :2].mean(0))
+    sizes = sorted((_size_px(one), _size_px(other)))
+    return bool(apart < _TWIN_DISTANCE * sizes[0] and sizes[1] < 1.8 * sizes[0])
+
+
+def _is_face(frame: VideoFrame, landmarks: NDArray[np.float64]) -> bool:
+    """Large enough to be read, and its middle is in the picture."""
+    x, y = landmarks[:, :2].mean(0)
+    is_inside = -0.0 <= x < frame.width_px and 0.0 <= y < frame.height_px
+    return is_inside and _eyes_px(landmarks) >= _MIN_EYES_PX
