@@ -1,0 +1,71 @@
+# Everything runs from a fresh clone with Python 3.11 (or 3.12) and make; each target sets up what it needs.
+# `make help` lists the targets.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3.11)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+OUT ?= out
+
+# One thread per library: the machine's cores are shared out by lipwright itself.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench train lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(STAMPS)/run ## make a sample video speak, into out/demo
+	$(BIN)/lipwright demo --output $(OUT)/demo --clips ../shared/clips
+
+test: $(STAMPS)/dev ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMPS)/dev ## lint, format, types, arrows between rooms, locks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python scripts/locks.py check
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(STAMPS)/dev ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(STAMPS)/bootstrap ## resolve requirements/*.lock anew (ARGS=--upgrade for newer versions)
+	$(BIN)/python scripts/locks.py write $(ARGS)
+
+clean: ## remove the virtual environment and everything built
+	rm -rf $(VENV) $(OUT) build dist .pytest_cache .ruff_cache .import_linter_cache
+
+# --- set-up -----------------------------------------------------------------------------------------------
+# pip brings uv and the build backend (hash-pinned); uv brings the rest, and pip does where uv cannot.
+# --no-deps: a lock is complete, and mediapipe's own list names packages that we leave out on purpose.
+
+$(STAMPS)/bootstrap: requirements/bootstrap.lock
+	test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $<
+	@mkdir -p $(STAMPS) && touch $@
+
+define install
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r $(1) \
+	  || $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(1)
+endef
+
+define install_project
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
+	  || $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+endef
+
+$(STAMPS)/run: requirements/run.lock pyproject.toml $(STAMPS)/bootstrap
+	$(call install,requirements/run.lock)
+	$(call install_project)
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.lock $(STAMPS)/run
+	$(call install,requirements/dev.lock)
+	@touch $@
