@@ -74,7 +74,17 @@ def warp_rgb(frame: VideoFrame, to_source: Matrix, size_px: int) -> Rgb:
     `to_source` (2, 3) carries window pixels to source pixels. What lies outside the frame repeats its edge.
     Large windows are averaged down, not sampled, so that fine detail does not alias.
     """
-    return to_rgb([_warp_plane(p, to_source, size_px, s) for p, s in _with_steps(frame)], frame)
+    planes = [_warp_plane(frame.planes[0], to_source, size_px, (1, 1))]
+    if len(frame.planes) >= 3:
+        # colour is coarser than brightness in the eye and in most video: warp it at half the size
+        half_px = (size_px + 1) // 2
+        coarse = to_source * np.array([2.0, 2.0, 1.0])
+        coarse[:, 2] += to_source[:, :2] @ np.array([0.5, 0.5])
+        for plane in frame.planes[1:3]:
+            small = _warp_plane(plane, coarse, half_px, frame.chroma_step)
+            large = cv2.resize(small, (2 * half_px, 2 * half_px), interpolation=cv2.INTER_LINEAR)
+            planes.append(cast("Plane", large[:size_px, :size_px]))
+    return to_rgb(planes, frame)
 
 
 def roi_rgb(frame: VideoFrame, box: Box, size_px: int) -> Rgb:
@@ -93,13 +103,6 @@ def to_rgb(planes: list[Plane], frame: VideoFrame) -> Rgb:
         eight = [eight[0], flat, flat]
     matrix = to_rgb_matrix(frame.colour, frame.height_px)
     return cast("Rgb", cv2.transform(cv2.merge(eight), matrix.astype(np.float32)))
-
-
-def _with_steps(frame: VideoFrame) -> list[tuple[Plane, tuple[int, int]]]:
-    if len(frame.planes) < 3:
-        return [(frame.planes[0], (1, 1))]
-    step = frame.chroma_step
-    return [(frame.planes[0], (1, 1)), (frame.planes[1], step), (frame.planes[2], step)]
 
 
 def _warp_plane(plane: Plane, to_source: Matrix, size_px: int, step: tuple[int, int]) -> Plane:

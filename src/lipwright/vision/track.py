@@ -25,9 +25,9 @@ from lipwright.vision.likeness import Likeness
 
 _MIN_SCORE: Final = 0.5
 _MIN_NEW_SCORE: Final = 0.6
-_SEARCH_EVERY: Final = 10
+_SEARCH_EVERY: Final = 15
 """Frames between looks at the whole picture while every known face is in sight."""
-_TILE_EVERY: Final = 5
+_TILE_EVERY: Final = 10
 """Frames between looks at one tile, where small faces may appear."""
 _MIN_EYES_PX: Final = 9.0
 """Outer eye corner to outer eye corner; below this a mesh is a guess."""
@@ -173,15 +173,14 @@ class _Scene:
             return
         is_due = self._n_looks % _SEARCH_EVERY == 0 or is_urgent or n_in_sight == 0
         if is_due or is_thorough:
-            self._welcome(frame, self._detector.search(frame, whole(frame), also_near=True))
-        small = tiles(frame, 1) + tiles(frame, 2)
+            self._welcome(frame, self._detector.search(frame, whole(frame), also_near=is_thorough or n_in_sight == 0))
         if is_thorough:
-            for area in small:
+            for area in _small_areas(frame):
                 self._welcome(frame, self._detector.search(frame, area))
         elif n_in_sight == 0 or self._n_looks % _TILE_EVERY == 0:
-            area = small[self._next_tile % len(small)]
+            areas = _small_areas(frame)
+            self._welcome(frame, self._detector.search(frame, areas[self._next_tile % len(areas)]))
             self._next_tile += 1
-            self._welcome(frame, self._detector.search(frame, area))
 
     def _welcome(self, frame: VideoFrame, detections: list[Detection]) -> None:
         """Give each face that is not followed yet its old id, or a new one."""
@@ -235,6 +234,10 @@ class _Scene:
             if cost < best_cost:
                 best, best_cost = face, cost
         return best
+
+
+def _small_areas(frame: VideoFrame) -> list[Box]:
+    return tiles(frame, 1) + tiles(frame, 2)
 
 
 def _eyes_px(landmarks: NDArray[np.float64]) -> float:
