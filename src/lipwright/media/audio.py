@@ -1,7 +1,7 @@
 """Sound: any codec, rate and layout as float samples on the presentation's clock.
 
-    container     |--gap--[ packets ... ]      origin = start of the presentation
-    samples here  0 0 0 0 [ samples ... ]      silence stands for the gap, so sample k is heard at k / rate
+container     |--gap--[ packets ... ]      origin = start of the presentation
+samples here  0 0 0 0 [ samples ... ]      silence stands for the gap, so sample k is heard at k / rate
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from lipwright.core.errors import NoAudio
 from lipwright.core.media import AudioClip
 from lipwright.media.opening import opened
-from lipwright.media.survey import presentation_start
+from lipwright.media.survey import has_decoder, presentation_start
 
 JITTER_S = Fraction(1, 25)
 """Time stamps that stray by less than this are taken for rounding; more is a gap or an overlap."""
@@ -70,9 +70,26 @@ def speech_duration(path: Path) -> Fraction:
     return Fraction(sound.n_samples, sound.rate_hz)
 
 
+def first_sample_time(path: Path) -> Fraction:
+    """Container time, in seconds, of the first sample that is heard. Raises NoAudio."""
+    with opened(path) as container:
+        stream = best_audio(container)
+        if stream is None:
+            raise NoAudio(path)
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                continue
+            for frame in frames:
+                if frame.samples:
+                    return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else Fraction(0)
+    raise NoAudio(path)
+
+
 def best_audio(container: InputContainer) -> AudioStream | None:
     """The stream that a player would choose: the default one, else the first."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]  # pyright: ignore
+    streams = [stream for stream in container.streams.audio if has_decoder(stream)]
     chosen = [stream for stream in streams if stream.disposition & Disposition.default]
     return next(iter(chosen or streams), None)
 

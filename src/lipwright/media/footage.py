@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# PyAV leaves its packets' type parameter open.
 """Footage: the frames of a file, as often and in whichever order they are wanted, in bounded memory.
 
     order    0 1 2 3 4 5 | 4 3 2 1 0 | 1 2 ...        a bounce
@@ -27,7 +29,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from lipwright.core.errors import NoVideo, UnreadableMedia
-from lipwright.core.media import SourceInfo, VideoFrame, VideoInfo
+from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.media.opening import opened
 from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
@@ -226,7 +228,8 @@ class _Decoder:
     def run(self, key: int | None = None) -> Iterator[tuple[av.VideoFrame, int]]:
         """Pictures from the start, or from key frame number `key` on."""
         self._open()
-        assert self._container is not None and self._stream is not None
+        assert self._container is not None
+        assert self._stream is not None
         if key is not None and key > 0:
             self._container.seek(self._seek_tick(key), stream=self._stream, backward=True)
         last: int | None = None
@@ -271,7 +274,8 @@ class _Decoder:
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Packets, and an empty one or None that flushes the decoder, also when the file breaks off."""
-        assert self._container is not None and self._stream is not None
+        assert self._container is not None
+        assert self._stream is not None
         try:
             yield from self._container.demux(self._stream)
         except FFmpegError as exc:
@@ -283,6 +287,7 @@ class _Cursor:
     """Reads pictures by index. Remembers where it stands, so that reading on costs nothing extra."""
 
     def __init__(self, path: Path, picture: Picture, threads: int, notes: dict[str, None]) -> None:
+        self._path = path
         self._decoder = _Decoder(path, picture, threads, notes)
         self._ticks: NDArray[np.int64] = picture.ticks
         self._keys: NDArray[np.int64] = np.searchsorted(picture.ticks, picture.key_ticks)
@@ -325,7 +330,7 @@ class _Cursor:
         out: list[tuple[int, av.VideoFrame]] = []
         nearest = next(iter(found.values()), last)
         if nearest is None:
-            raise UnreadableMedia(self._decoder._path, f"frame {low} of its video cannot be decoded")
+            raise UnreadableMedia(self._path, f"frame {low} of its video cannot be decoded")
         for index in range(low, high + 1):
             if index not in found:
                 self._notes["Some frames could not be decoded; the one before was shown again."] = None

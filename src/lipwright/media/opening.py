@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ DEMUXERS = (
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def opened(path: Path) -> Generator[InputContainer]:
     """The file as a container, closed at the end.
 
     Raises MediaNotFound where there is no file, UnreadableMedia where it is not media. Errors of FFmpeg

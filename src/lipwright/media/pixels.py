@@ -43,7 +43,7 @@ class Orientation:
         a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
         mirrored = a * d - b * c < 0
         turn = np.degrees(np.arctan2(b, -a if mirrored else a))
-        return cls(int(round(float(turn) / 90)) * 90 % 360, mirrored)
+        return cls(round(float(turn) / 90) * 90 % 360, mirrored)
 
     def matrix(self, coded_width_px: int, coded_height_px: int) -> tuple[int, ...]:
         """The display matrix that says this; the picture's corner stays at the origin."""

@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# PyAV leaves the keyword arguments of its streams untyped.
 """The sound of a written video: the speech's own packets where the container takes them, else encoded anew."""
 
 from __future__ import annotations
@@ -16,8 +18,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from lipwright.core.errors import NoAudio
-from lipwright.media.audio import Samples, Sound, best_audio
+from lipwright.media.audio import Samples, Sound, best_audio, first_sample_time
 from lipwright.media.opening import opened
 from lipwright.media.survey import presentation_start
 
@@ -27,7 +28,7 @@ TAKES: dict[str, frozenset[str]] = {
     "matroska": frozenset({"aac", "ac3", "eac3", "flac", "opus", "pcm_s16le", "pcm_s24le", "pcm_f32le"}),
     "webm": frozenset({"opus"}),
 }
-"""Codecs whose packets are copied, by container: players take them, and the first sample stays the first."""
+"""Codecs whose packets are copied, by container. MP4 could hold PCM, but few players take it there."""
 
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
@@ -47,7 +48,8 @@ class AudioPlan:
 class Soundtrack(Protocol):
     """Packets of sound, handed out as the picture advances."""
 
-    how: Literal["copied", "encoded", "none"]
+    @property
+    def how(self) -> Literal["copied", "encoded", "none"]: ...
 
     def until(self, time_s: Fraction) -> Iterator[Packet[AudioStream]]:
         """The packets that start before `time_s` and were not yet handed out."""
@@ -106,14 +108,27 @@ class _Copied:
         frame_s: Fraction,
         stack: ExitStack,
     ) -> _Copied | None:
-        """Copy the packets if the container takes the codec and they end within a frame of the picture's end."""
-        start, end, last_start = _extent(speech, duration_s)
-        if end is None or abs(end - duration_s) >= frame_s:
+        """Copy the packets if nothing is lost by it: the container takes the codec, the first sample stays the
+        first, and the sound ends within a frame of the picture."""
+        extent = _extent(speech, duration_s)
+        if extent is None:
+            return None
+        start = extent.zero_s
+        if extent.decoded_end_s - duration_s >= frame_s or duration_s - extent.heard_end_s >= frame_s:
             return None
         opened_speech = stack.enter_context(opened(speech))
         stream = best_audio(opened_speech)
         assert stream is not None
-        if stream.codec_context.codec.canonical_name not in TAKES[container]:
+        assert stream.time_base is not None
+        codec = stream.codec_context.codec.canonical_name
+        if codec not in TAKES[container]:
+            return None
+        if container in ("mp4", "mov"):
+            # an edit list hides the encoder's delay, if the clock can say where it ends
+            if extent.first_packet_s < 0 and stream.time_base * (stream.rate or 1) > 1:
+                return None
+        elif extent.first_packet_s < 0 and codec != "opus":
+            # Matroska can hide it for Opus alone: the others would push the picture back
             return None
         copy = out.add_stream_from_template(stream)
 
@@ -143,24 +158,25 @@ class _Copied:
             yield packet
 
 
-def _extent(path: Path, duration_s: Fraction) -> tuple[Fraction, Fraction | None, Fraction]:
-    """(container time of zero, end of the last packet that starts before `duration_s`, start of that packet)."""
-    origin = presentation_start(path)
-    with opened(path) as container:
-        stream = best_audio(container)
-        if stream is None:
-            raise NoAudio(path)
-        if origin is None:
-            origin = next(
-                (
-                    frame.pts * frame.time_base
-                    for frame in container.decode(stream)
-                    if frame.pts is not None and frame.time_base is not None
-                ),
-                Fraction(0),
-            )
-    end: Fraction | None = None
-    last = Fraction(0)
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """Where the sound of a file lies: `zero_s` in container time, the rest counted from there."""
+
+    zero_s: Fraction
+    first_packet_s: Fraction
+    """Below zero where the encoder's delay comes first."""
+    heard_end_s: Fraction
+    decoded_end_s: Fraction
+    """Past `heard_end_s` where the last packet is filled up, which not every player cuts off."""
+
+
+def _extent(path: Path, until_s: Fraction) -> _Extent | None:
+    """The sound up to the last packet that starts before `until_s`; None where packets carry no times."""
+    zero = presentation_start(path)
+    if zero is None:
+        zero = first_sample_time(path)
+    first: Fraction | None = None
+    heard = decoded = Fraction(0)
     with opened(path) as container:
         stream = best_audio(container)
         assert stream is not None
@@ -168,16 +184,17 @@ def _extent(path: Path, duration_s: Fraction) -> tuple[Fraction, Fraction | None
             if packet.size == 0:
                 continue
             if packet.pts is None or not packet.duration:
-                return origin, None, last
-            start = packet.pts * packet.time_base - origin
-            if start >= duration_s:
+                return None
+            start = packet.pts * packet.time_base - zero
+            if start >= until_s:
                 break
-            last = start
-            end = start + packet.duration * packet.time_base
+            if first is None:
+                first = start
+            heard = decoded = start + packet.duration * packet.time_base
             if packet.has_sidedata("skip_samples"):
-                _, at_end = np.frombuffer(bytes(packet.get_sidedata("skip_samples"))[:8], "<u4")
-                end -= Fraction(int(at_end), stream.rate or 1)
-    return origin, end, last
+                _, n_at_end = np.frombuffer(bytes(packet.get_sidedata("skip_samples"))[:8], "<u4")
+                heard -= Fraction(int(n_at_end), stream.rate or 1)
+    return None if first is None else _Extent(zero, first, heard, decoded)
 
 
 class _Encoded:
@@ -191,7 +208,8 @@ class _Encoded:
         if codec == "libopus":
             self._rate_hz = 48_000
         else:
-            self._rate_hz = min(AAC_RATES_HZ, key=lambda have: (have < rate, abs(have - rate))) if rate <= 96_000 else 48_000
+            # its own rate, or the next higher one that AAC knows; what is recorded at 192 kHz is heard at 48
+            self._rate_hz = min((have for have in AAC_RATES_HZ if have >= rate), default=48_000)
         channels = max(sound.stream.codec_context.channels for sound, _ in voices)
         self._layout = LAYOUTS.get(channels, "stereo")
         if codec == "libopus" and channels > 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.sidedata.sidedata import Type as SideDataType
-from av.stream import Discard, Disposition
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -134,10 +135,15 @@ def presentation_start(path: Path) -> Fraction | None:
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The video, which is not the cover picture of a song."""
     for stream in container.streams.video:
-        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
-            if stream.codec_context is not None:  # pyright: ignore[reportUnnecessaryComparison]
-                return stream
+        is_cover = stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+        if has_decoder(stream) and not is_cover:
+            return stream
     return None
+
+
+def has_decoder(stream: Stream) -> bool:
+    """Whether FFmpeg knows the codec. (PyAV's types forget that `codec_context` may be None.)"""
+    return cast(object, stream.codec_context) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +176,9 @@ def _sound(container: InputContainer, stream: AudioStream) -> _Sound:
         duration = stream.duration * stream.time_base
     elif container.duration is not None:
         duration = Fraction(container.duration, av.time_base)
-    codec = context.codec.canonical_name if context is not None else "unknown"  # pyright: ignore
-    return _Sound(codec, int(context.sample_rate or 0), int(context.channels), duration)
+    if not has_decoder(stream):
+        return _Sound("unknown", 0, 0, duration)
+    return _Sound(context.codec.canonical_name, int(context.sample_rate or 0), int(context.channels), duration)
 
 
 def _first_frames(
@@ -216,9 +223,9 @@ def _first_frames(
 def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
     name = frame.format.name
     orientation = Orientation()
-    for side in frame.side_data:
-        if side.type == SideDataType.DISPLAYMATRIX:
-            orientation = Orientation.of(np.frombuffer(bytes(side), np.int32))
+    matrix = cast(Any, frame.side_data).get(SideDataType.DISPLAYMATRIX)
+    if matrix is not None:
+        orientation = Orientation.of(np.frombuffer(bytes(matrix), np.int32))
     shape = layout(nearest_planar(name))
     assert shape is not None
     width, height = frame.width, frame.height
@@ -346,5 +353,3 @@ def video_info(picture: Picture, like: VideoInfo, when: Timing) -> VideoInfo:
         start_s=start,
         times_s=tuple(start + time for time in when.times_s),
     )
-
-

@@ -33,7 +33,9 @@ class Timing:
     """From the start of the first frame to the end of the last."""
 
 
-def constant_rate(ticks: NDArray[np.int64], time_base: Fraction, declared: Sequence[Fraction | None]) -> Fraction | None:
+def constant_rate(
+    ticks: NDArray[np.int64], time_base: Fraction, declared: Sequence[Fraction | None]
+) -> Fraction | None:
     """The rate of which `ticks` (sorted, in units of `time_base`) are the rounded times, or None.
 
     A rate fits if each frame lies within one tick of its place on the grid. Rates that the container

@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# PyAV leaves the keyword arguments of its streams untyped.
 """Writing a video: frames are encoded as they come, the speech is muxed from time zero.
 
 The file appears under its name only when it is whole: it is written next to its place under a temporary
@@ -9,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +27,7 @@ from av.video.format import VideoFormat
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from lipwright.core.errors import DiskFull, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import DiskFull, OutputError, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import SourceInfo, VideoFrame, VideoInfo
 from lipwright.media.footage import n_cores
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, FramePool, Orientation, coded_frame
@@ -47,19 +49,20 @@ class _Encoder:
     """Pixel formats that it takes, and players too."""
 
 
+EIGHT_BITS = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray")
+TEN_BITS = ("yuv420p10le", "yuv422p10le", "yuv444p10le", "gray10le")
+TWELVE_BITS = ("yuv420p12le", "yuv422p12le", "yuv444p12le", "gray12le")
+
 ENCODERS: dict[str, _Encoder] = {
     "h264": _Encoder(
         "libx264",
         frozenset({"mp4", "mov", "matroska"}),
-        ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p")
-        + ("yuv420p10le", "yuv422p10le", "yuv444p10le", "gray", "gray10le"),
+        (*EIGHT_BITS, *TEN_BITS),
     ),
     "h265": _Encoder(
         "libx265",
         frozenset({"mp4", "mov", "matroska"}),
-        ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p")
-        + ("yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "yuv422p12le", "yuv444p12le")
-        + ("gray", "gray10le", "gray12le"),
+        (*EIGHT_BITS, *TEN_BITS, *TWELVE_BITS),
     ),
     "av1": _Encoder("libsvtav1", frozenset({"mp4", "matroska", "webm"}), ("yuv420p", "yuv420p10le")),
     "vp9": _Encoder(
@@ -67,9 +70,7 @@ ENCODERS: dict[str, _Encoder] = {
         frozenset({"mp4", "matroska", "webm"}),
         ("yuv420p", "yuva420p", "yuv422p", "yuv440p", "yuv444p"),
     ),
-    "prores": _Encoder(
-        "prores_ks", frozenset({"mov", "matroska"}), ("yuv422p10le", "yuv444p10le", "yuva444p10le")
-    ),
+    "prores": _Encoder("prores_ks", frozenset({"mov", "matroska"}), ("yuv422p10le", "yuv444p10le", "yuva444p10le")),
 }
 
 
@@ -139,23 +140,27 @@ def write_video(
             out.mux(list(sound.until(duration_s + 1)))
             out.close()
         except (FFmpegError, OSError) as exc:
-            if exc.errno in FULL_ERRNOS:
-                raise DiskFull(path) from exc
-            raise
+            raise _explained(path, exc) from exc
     return Written(path, writer.n_frames, duration_s, chosen, writer.format_name, sound.how, tuple(notes))
 
 
+def _explained(path: Path, exc: FFmpegError | OSError) -> OutputError | UnsupportedOutput:
+    if exc.errno in FULL_ERRNOS:
+        return DiskFull(path)
+    if isinstance(exc, OSError):
+        return OutputNotWritable(path, (exc.strerror or str(exc)).lower())
+    return UnsupportedOutput(path, f"the encoder refuses it ({str(exc.strerror).lower()})")
+
+
 @contextmanager
-def _in_place_of(path: Path) -> Iterator[Path]:
+def _in_place_of(path: Path) -> Generator[Path]:
     """A new file next to `path` that takes its place at the end, or is removed on any error."""
     if path.is_dir():
         raise OutputNotWritable(path, "it is a folder")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=f".part{path.suffix}", dir=path.parent)
     except OSError as exc:
-        if exc.errno in FULL_ERRNOS:
-            raise DiskFull(path) from exc
-        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+        raise _explained(path, exc) from exc
     os.close(handle)
     part = Path(name)
     try:

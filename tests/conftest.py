@@ -1,0 +1,224 @@
+"""Real small media, made on the spot; and the real clips, where they are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+N_DIGITS = 12
+"""Bits of the frame number, drawn as black and white squares along the top of a made picture."""
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """The folder of real footage and speech beside the project; tests that need it are skipped without it."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared" / "clips"
+    if not (folder / "video").is_dir():
+        pytest.skip(f"no real clips: {folder} is not there")
+    return folder
+
+
+def picture(number: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    """(h, w) luma: the number in squares along the top, and under it stripes that move with it."""
+    x, y = np.meshgrid(np.arange(width_px), np.arange(height_px))
+    luma = (110 + 60 * np.sin((x + 3 * number) / 9.0) + 30 * np.sin((y + 2 * number) / 7.0)).astype(np.uint8)
+    square = width_px // N_DIGITS
+    for digit in range(N_DIGITS):
+        luma[:square, digit * square : (digit + 1) * square] = 225 if number >> digit & 1 else 25
+    return luma
+
+
+def number_of(luma: NDArray[Any], bits: int = 8) -> int:
+    """The number drawn by `picture`, read from a decoded luma plane, however it was compressed."""
+    square = luma.shape[1] // N_DIGITS
+    inner = slice(square // 4, square - square // 4)
+    middle = 125 << (bits - 8)
+    found = 0
+    for digit in range(N_DIGITS):
+        left = digit * square
+        if luma[inner, left + square // 4 : left + square - square // 4].mean() > middle:
+            found |= 1 << digit
+    return found
+
+
+class MakeVideo(Protocol):
+    def __call__(
+        self,
+        name: str = "footage.mp4",
+        *,
+        n: int = 30,
+        fps: Fraction | int = 25,
+        size: tuple[int, int] = (192, 108),
+        pixel_format: str = "yuv420p",
+        codec: str = "libx264",
+        ticks: Sequence[int] | None = None,
+        time_base: Fraction | None = None,
+        options: dict[str, str] | None = None,
+        container_options: dict[str, str] | None = None,
+        rotation_ccw_deg: int = 0,
+        mirrored: bool = False,
+        colour: tuple[int, int, int, int] = (1, 1, 1, 1),
+        aspect: Fraction = Fraction(1),
+        sound: NDArray[np.float32] | None = None,
+        sound_rate_hz: int = 48_000,
+        sound_codec: str = "aac",
+        sound_start_s: Fraction = Fraction(0),
+        interlaced: bool = False,
+    ) -> Path: ...
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    """Write a small video; frame k shows the number k. `ticks` are presentation times in `time_base`."""
+
+    def make(
+        name: str = "footage.mp4",
+        *,
+        n: int = 30,
+        fps: Fraction | int = 25,
+        size: tuple[int, int] = (192, 108),
+        pixel_format: str = "yuv420p",
+        codec: str = "libx264",
+        ticks: Sequence[int] | None = None,
+        time_base: Fraction | None = None,
+        options: dict[str, str] | None = None,
+        container_options: dict[str, str] | None = None,
+        rotation_ccw_deg: int = 0,
+        mirrored: bool = False,
+        colour: tuple[int, int, int, int] = (1, 1, 1, 1),
+        aspect: Fraction = Fraction(1),
+        sound: NDArray[np.float32] | None = None,
+        sound_rate_hz: int = 48_000,
+        sound_codec: str = "aac",
+        sound_start_s: Fraction = Fraction(0),
+        interlaced: bool = False,
+    ) -> Path:
+        import av
+        from av.codec.context import Flags
+
+        path = tmp_path / name
+        fps = Fraction(fps)
+        width, height = size
+        quick = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
+        with av.open(str(path), "w", container_options=container_options) as opened:
+            out: Any = opened  # PyAV's types do not tell a video stream from a sound one
+            stream = out.add_stream(codec, rate=fps, options={**quick, **(options or {})})
+            context = stream.codec_context
+            context.width, context.height, context.pix_fmt = width, height, pixel_format
+            context.time_base = time_base or 1 / fps
+            context.thread_count = 1
+            context.sample_aspect_ratio = aspect
+            context.color_range, context.color_primaries, context.color_trc, context.colorspace = colour
+            if interlaced:
+                context.flags |= Flags.interlaced_dct
+            if rotation_ccw_deg or mirrored:
+                stream.set_display_rotation(rotation_ccw_deg, hflip=mirrored)
+            voice: Any = None
+            layout = "mono"
+            if sound is not None:
+                voice = out.add_stream(sound_codec, rate=sound_rate_hz)
+                layout = "mono" if sound.ndim == 1 else "stereo"
+                voice.codec_context.layout = layout
+            for k in range(n):
+                frame = av.VideoFrame.from_ndarray(picture(k, width, height), "gray").reformat(
+                    format=pixel_format,
+                    src_color_range=1,
+                    dst_color_range=1,
+                    dst_colorspace=1,
+                )
+                frame.pts = k if ticks is None else ticks[k]
+                frame.time_base = context.time_base
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+            if voice is not None and sound is not None:
+                planes = np.atleast_2d(sound).astype(np.float32)
+                block = av.AudioFrame.from_ndarray(np.ascontiguousarray(planes), "fltp", layout)
+                block.sample_rate = sound_rate_hz
+                block.time_base = Fraction(1, sound_rate_hz)
+                block.pts = round(sound_start_s * sound_rate_hz)
+                out.mux(voice.encode(block))
+                out.mux(voice.encode(None))
+        return path
+
+    return make
+
+
+class MakeSound(Protocol):
+    def __call__(
+        self,
+        name: str,
+        samples: NDArray[np.float32],
+        *,
+        rate_hz: int = 16_000,
+        codec: str | None = None,
+        options: dict[str, str] | None = None,
+    ) -> Path: ...
+
+
+CODEC_OF = {
+    ".wav": "pcm_s16le",
+    ".flac": "flac",
+    ".mp3": "libmp3lame",
+    ".m4a": "aac",
+    ".aac": "aac",
+    ".opus": "libopus",
+    ".ogg": "libopus",
+    ".mka": "libopus",
+    ".ac3": "ac3",
+}
+
+
+@pytest.fixture
+def make_sound(tmp_path: Path) -> MakeSound:
+    """Write a sound file; `samples` are (n,) or (channels, n), full scale [-1, 1]."""
+
+    def make(
+        name: str,
+        samples: NDArray[np.float32],
+        *,
+        rate_hz: int = 16_000,
+        codec: str | None = None,
+        options: dict[str, str] | None = None,
+    ) -> Path:
+        import av
+
+        path = tmp_path / name
+        planes = np.atleast_2d(samples).astype(np.float32)
+        layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(planes)]
+        with av.open(str(path), "w", options=options or {}) as opened:
+            out: Any = opened
+            stream = out.add_stream(codec or CODEC_OF[path.suffix], rate=rate_hz)
+            stream.codec_context.layout = layout
+            for start in range(0, planes.shape[1], 48_000):
+                block = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(planes[:, start : start + 48_000]), "fltp", layout
+                )
+                block.sample_rate = rate_hz
+                block.time_base = Fraction(1, rate_hz)
+                block.pts = start
+                out.mux(stream.encode(block))
+            out.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def clicks() -> Callable[[float, int], NDArray[np.float32]]:
+    """(n,) samples of quiet tone with a short loud burst at each half second, the first one at 0.25 s."""
+
+    def make(duration_s: float, rate_hz: int) -> NDArray[np.float32]:
+        time = np.arange(round(duration_s * rate_hz)) / rate_hz
+        out = 0.02 * np.sin(2 * np.pi * 220 * time)
+        for at in np.arange(0.25, duration_s, 0.5):
+            near = np.abs(time - at) < 0.004
+            out[near] += 0.8 * np.cos(2 * np.pi * 900 * (time[near] - at)) * (1 - np.abs(time[near] - at) / 0.004)
+        return out.astype(np.float32)
+
+    return make
