@@ -1,0 +1,12 @@
+"""Speech to mouth shapes: listen to it, learn how a person speaks, and plan what their mouth does.
+
+heard = listen(speech)                                     # 16 kHz mono in, 50 Hz out
+style = speaking_style(coefficients, opening, times_s)     # from the person's own footage
+track = plan(heard, style)                                 # a MouthTrack for an engine
+"""
+
+from lipwright.articulation.network import Heard, listen
+from lipwright.articulation.plan import plan
+from lipwright.articulation.style import population_style, speaking_style
+
+__all__ = ["Heard", "listen", "plan", "population_style", "speaking_style"]

@@ -1,0 +1,146 @@
+"""What the network hears: a log-mel picture of speech, the same whatever the microphone and its gain.
+
+    samples  |----------------------------------------------|   16 kHz, mono
+    windows  [  400  ]                                          25 ms Hann, centred on k * 10 ms,
+               [  400  ]                                        so that window k is heard at time k / 100
+    columns  64 mel bands of power, logarithm; minus each band's mean, over the spread of the loud ones
+
+Method: Davis and Mermelstein 1980 (mel bands), HTK's mel scale; the normalisation is cepstral mean
+subtraction restricted to the loudest 60 % of the columns, so that pauses do not weigh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import rfft
+
+from lipwright.core.media import AudioClip
+
+Mel: TypeAlias = NDArray[np.float32]
+"""(n_columns, N_BANDS)."""
+
+RATE_HZ: Final = 16_000
+"""The only rate of speech that is listened to; `media` reads sound at any rate asked for."""
+HOP: Final = 160
+"""Samples from one column to the next: 10 ms."""
+COLUMN_RATE_HZ: Final = RATE_HZ // HOP
+WINDOW: Final = 400
+N_FFT: Final = 512
+N_BANDS: Final = 64
+LOW_HZ: Final = 60.0
+HIGH_HZ: Final = 7600.0
+
+LOUD_SHARE: Final = 0.6
+"""Share of the columns, from the loudest down, that the normalisation is measured on."""
+FLOOR_SHARE: Final = 1e-7
+"""The floor under each band's power, relative to the mean band power of loud speech (-70 dB)."""
+_QUIETEST = 1e-14
+"""Band power below which a recording is digital silence."""
+_BLOCK = 6000
+"""Columns worked on at a time: memory stays the same however long the recording."""
+_BENCH = 256
+"""Columns transformed at a time: what fits into the processor's nearest memory."""
+_MAX_MEASURED = 60_000
+"""Columns that the normalisation looks at, evenly spread: ten minutes of sound."""
+
+
+def n_columns(n_samples: int) -> int:
+    """Columns that cover `n_samples`: an even number, at least two, the last one on or past the end."""
+    return max(2, 2 * -(-n_samples // (2 * HOP)))
+
+
+@cache
+def mel_bands() -> NDArray[np.float32]:
+    """(N_FFT // 2 + 1, N_BANDS): triangles evenly spaced in HTK mels, each of unit area."""
+
+    def mels(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 2595.0 * np.log10(1.0 + hz / 700.0)
+
+    edges = 700.0 * (10 ** (np.linspace(*mels(np.array([LOW_HZ, HIGH_HZ])), N_BANDS + 2) / 2595.0) - 1.0)
+    bins = np.arange(N_FFT // 2 + 1) * RATE_HZ / N_FFT
+    rise = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    fall = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
+    triangles = np.maximum(0.0, np.minimum(rise, fall))
+    # The lowest triangles are narrower than one bin of the transform: give each the bin it lies in.
+    for band in np.flatnonzero(triangles.sum(0) == 0):
+        triangles[np.abs(bins - edges[band + 1]).argmin(), band] = 1.0
+    return (triangles / triangles.sum(0)).astype(np.float32)
+
+
+@cache
+def _hann() -> NDArray[np.float32]:
+    return np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+
+
+def mel_power(samples: NDArray[np.float32], start: int = 0, stop: int | None = None) -> Mel:
+    """Band powers of columns `start` up to `stop` (default: all) of a recording at 16 kHz.
+
+    (n_samples,) -> (stop - start, N_BANDS). Outside of the recording there is silence; any block of
+    columns is the same as the same rows of the whole.
+    """
+    stop = n_columns(len(samples)) if stop is None else stop
+    first = start * HOP - WINDOW // 2
+    last = (stop - 1) * HOP + WINDOW // 2
+    inside = samples[max(0, first) : max(0, last)]
+    padded = np.zeros(last - first, np.float32)
+    at = max(0, -first)
+    padded[at : at + len(inside)] = inside
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]  # (n, 400)
+    power = np.empty((stop - start, N_BANDS), np.float32)
+    bench = np.zeros((_BENCH, N_FFT), np.float32)
+    for low in range(0, len(windows), _BENCH):
+        some = windows[low : low + _BENCH]
+        mean = some.mean(1, keepdims=True)
+        np.subtract(some, mean, out=bench[: len(some), :WINDOW])
+        bench[: len(some), :WINDOW] *= _hann()
+        spectrum = rfft(bench[: len(some)], axis=1)  # scipy keeps float32, numpy 1.26 would double it
+        power[low : low + _BENCH] = (spectrum.real**2 + spectrum.imag**2) @ mel_bands()
+    return power
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hearing:
+    """How loud and of what colour a recording's speech is: what normalising it takes."""
+
+    loudness: float
+    """Mean band power of the loud columns."""
+    floor: float
+    """Power added to every band."""
+    mean: Mel
+    """(1, N_BANDS) mean log power of each band, where it is loud."""
+    spread: float
+    """Standard deviation around it."""
+    is_silent: bool
+    """There is nothing but digital silence."""
+
+    @classmethod
+    def of(cls, power: Mel) -> Hearing:
+        """Measure band powers (n, N_BANDS)."""
+        level = power.mean(1)
+        loud = level >= np.quantile(level, 1.0 - LOUD_SHARE)
+        loudness = float(level[loud].mean())
+        floor = FLOOR_SHARE * loudness + 1e-30
+        log = np.log(power[loud] + floor)
+        mean = log.mean(0, keepdims=True)
+        return cls(loudness, floor, mean.astype(np.float32), float((log - mean).std()) + 1e-3, loudness < _QUIETEST)
+
+    def normalise(self, power: Mel) -> Mel:
+        """Band powers (n, N_BANDS) as the network wants them; all zero for digital silence."""
+        if self.is_silent:
+            return np.zeros_like(power)
+        return (np.log(power + np.float32(self.floor)) - self.mean) / np.float32(self.spread)
+
+
+def measure(clip: AudioClip) -> Hearing:
+    """Measure a whole recording, in blocks. Raises ValueError where it is not at 16 kHz."""
+    if clip.rate_hz != RATE_HZ:
+        raise ValueError(f"speech must be at {RATE_HZ} Hz to be listened to, got {clip.rate_hz}; resample it first")
+    total = n_columns(len(clip.samples))
+    step = -(-total // _MAX_MEASURED)
+    blocks = [mel_power(clip.samples, start, min(total, start + _BLOCK))[::step] for start in range(0, total, _BLOCK)]
+    return Hearing.of(np.concatenate(blocks))

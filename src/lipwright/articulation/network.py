@@ -1,0 +1,130 @@
+"""Listening: speech in, what the mouth does out, by a small network on one thread of the CPU."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from importlib import resources
+from typing import Any, Final, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from lipwright.articulation import features
+from lipwright.articulation.phones import PHONES
+from lipwright.core.media import AudioClip
+from lipwright.core.timeline import N_SHAPE
+
+TICK_RATE_HZ: Final = 50
+"""A tick is one row of what the network says: a 50th of a second."""
+_BLOCK = 3000
+"""Ticks given out by one run of the network: a minute."""
+_MARGIN = 200
+"""Ticks heard on either side of a block, so that its edges are like the middle: four seconds."""
+_SILENCE_DB = -100.0
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the network made of a recording, 50 times a second; row k is heard at time k / 50."""
+
+    shape: Floats
+    """(n, N_SHAPE) coefficients of the shape basis as z-scores: zero is the speaker's mean while speaking.
+
+    Each has less than unit spread: what sound does not tell is missing (`Voice.shrinkage`)."""
+    opening: Floats
+    """(n,) z-score."""
+    width: Floats
+    """(n,) z-score."""
+    jaw: Floats
+    """(n,) z-score."""
+    closure: Floats
+    """(n,) probability that the lips touch along their whole length."""
+    rest: Floats
+    """(n,) probability that nothing is said."""
+    phones: Floats
+    """(n, 20) probabilities of `PHONES`."""
+    energy_db: Floats
+    """(n,) loudness relative to the loud part of the recording."""
+
+    def __len__(self) -> int:
+        return len(self.shape)
+
+    @property
+    def rate_hz(self) -> Fraction:
+        return Fraction(TICK_RATE_HZ)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """What the network's numbers mean, measured on the people it was trained with."""
+
+    version: str
+    model_sha256: str
+    mean: Floats
+    """(N_SHAPE,) average shape while speaking."""
+    spread: Floats
+    """(N_SHAPE,) standard deviation around the slow drift."""
+    shrinkage: Floats
+    """(N_SHAPE,) standard deviation of `Heard.shape` on people that the network has not seen."""
+
+
+@cache
+def population() -> Population:
+    """The constants that ship beside the network (made by `make train`)."""
+    text = resources.files("lipwright.articulation").joinpath("articulator.json").read_text()
+    table = json.loads(text)
+    mean, spread, shrinkage = (np.array(table[name], np.float32) for name in ("mean", "spread", "shrinkage"))
+    assert mean.shape == spread.shape == shrinkage.shape == (N_SHAPE,), "articulator.json belongs to another basis"
+    return Population(table["version"], table["model_sha256"], mean, spread, shrinkage)
+
+
+@cache
+def _session() -> Any:
+    """onnxruntime has no type stubs. One thread: the network runs at thousands of times real time on it."""
+    options = cast(Any, onnxruntime).SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    model = resources.files("lipwright.articulation").joinpath("articulator.onnx").read_bytes()
+    return cast(Any, onnxruntime).InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _blocks(n_ticks: int, block: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, n_ticks, block):
+        yield start, min(n_ticks, start + block)
+
+
+def listen(speech: AudioClip, *, block_ticks: int = _BLOCK) -> Heard:
+    """Hear a recording at 16 kHz, of any length: ceil(duration * 50) ticks, at least one.
+
+    Works through the recording in blocks of `block_ticks` with margins, so that hours take no more
+    memory than minutes (beside the result). Raises ValueError where it is not at 16 kHz.
+    """
+    hearing = features.measure(speech)
+    n_ticks = features.n_columns(len(speech.samples)) // 2
+    rows: list[tuple[Floats, ...]] = []
+    for start, stop in _blocks(n_ticks, block_ticks):
+        first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
+        power = features.mel_power(speech.samples, 2 * first, 2 * last)
+        said = cast(list[Floats], _session().run(None, {"mel": hearing.normalise(power)[None]}))
+        kept = slice(start - first, stop - first)
+        energy = power.mean(1).reshape(-1, 2).mean(1)[kept]
+        rows.append((*(output[0, kept] for output in said), energy))
+    shapes, gates, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
+    rest = gates[:, 1]
+    if hearing.is_silent:
+        rest = np.ones_like(rest)
+        phones = np.zeros_like(phones)
+        phones[:, PHONES.index("sil")] = 1.0
+    energy_db = 10 * np.log10(np.maximum(energy / max(hearing.loudness, 1e-30), 10 ** (_SILENCE_DB / 10)))
+    return Heard(
+        shape=shapes[:, :N_SHAPE], opening=shapes[:, N_SHAPE], width=shapes[:, N_SHAPE + 1],
+        jaw=shapes[:, N_SHAPE + 2], closure=gates[:, 0], rest=rest, phones=phones,
+        energy_db=energy_db.astype(np.float32),
+    )  # fmt: skip

@@ -1,0 +1,179 @@
+"""From what was heard to what this mouth shall do.
+
+    heard     z-scores, too small    ~~/\~~~~/\/\~~~______~~~/\/\~~~~
+    spoken    own mean and spread    --/\----/\/\---______---/\/\----
+    held      pauses stand still     ==/\----/\/\--==========-\/\-===
+              own rest before and after speech and in long pauses; in short ones a talker keeps the
+              lips parted as people do
+    closed    bilabials touch        the opening is taken out where the lips must meet
+
+Nothing here shifts time: every filter is symmetric.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+from lipwright.articulation.network import TICK_RATE_HZ, Heard, population
+from lipwright.articulation.phones import PHONES
+from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
+from lipwright.vision.shape import ShapeBasis, shape_basis
+
+Array = NDArray[Any]
+
+SMOOTHING_S: Final = 0.035
+"""Gaussian over the coefficients; jitter goes down by a tenth, correlation stays."""
+SHORTEST_PAUSE_S: Final = 0.24
+"""Shorter gaps belong to speech: stops and breaths between words."""
+LONGEST_HOLD_S: Final = 1.5
+"""In longer pauses also a talker goes to rest."""
+EASE_IN_S: Final = 0.26
+"""Time to come to a pause."""
+EASE_OUT_S: Final = 0.20
+"""Time to leave it; the lips open ahead of the sound."""
+_SHORTEST_SPEECH_S = 0.08
+"""Shorter stretches are clicks."""
+_CLOSURE_FROM, _CLOSURE_RANGE = 0.35, 0.3
+_SIL = PHONES.index("sil")
+
+Kind = Literal["hold", "rest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A stretch of ticks in which nothing is said, half-open."""
+
+    start: int
+    stop: int
+    kind: Kind
+
+
+@cache
+def _own_direction() -> NDArray[np.float64]:
+    return opening_direction(shape_basis())
+
+
+def opening_direction(basis: ShapeBasis) -> NDArray[np.float64]:
+    """(N_SHAPE,) how much each coefficient opens the inner lips, IO, at reference mouth width."""
+    effect = (basis.components[:N_SHAPE].reshape(N_SHAPE, -1, 3) / basis.weights)[..., 1]
+    column = {int(point): index for index, point in enumerate(basis.points)}
+    below = effect[:, [column[p] for p in (87, 14, 317)]].mean(1)
+    above = effect[:, [column[p] for p in (82, 13, 312)]].mean(1)
+    return below - above
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def find_pauses(heard: Heard, *, is_talker: bool) -> list[Pause]:
+    """Where nothing is said, and what the mouth does there.
+
+    A recording without speech (silence, music, noise) is one pause.
+    """
+    n = len(heard)
+    quiet = gaussian_filter1d(heard.rest.astype(np.float64), 1.5, mode="nearest")
+    is_speech = quiet < 0.5
+    # Over half a second of speech some sound is clearly one of the phones.
+    voiced = gaussian_filter1d(1.0 - heard.phones[:, _SIL].astype(np.float64), 12.0, mode="nearest")
+    is_speech &= voiced > 0.25
+    shortest_speech = _SHORTEST_SPEECH_S * TICK_RATE_HZ
+    for start, stop in _runs(is_speech):
+        if stop - start < shortest_speech:
+            is_speech[start:stop] = False
+    pauses: list[Pause] = []
+    for start, stop in _runs(~is_speech):
+        length_s = (stop - start) / TICK_RATE_HZ
+        is_inside = start > 0 and stop < n
+        if is_inside and length_s < SHORTEST_PAUSE_S:
+            continue
+        holds = is_talker and is_inside and length_s <= LONGEST_HOLD_S
+        pauses.append(Pause(start, stop, "hold" if holds else "rest"))
+    return pauses
+
+
+def _ease(n: int, start: int, stop: int) -> NDArray[np.float64]:
+    """(n,) weight of a pause: rises from its start, stands at one, and is back at zero when speech begins.
+
+    A recording's first and last tick need no way in or out.
+    """
+    length = stop - start
+    into = min(EASE_IN_S * TICK_RATE_HZ, 0.5 * length)
+    out = min(EASE_OUT_S * TICK_RATE_HZ, 0.5 * length)
+    tick = np.arange(n, dtype=np.float64)
+    rise = np.ones(n) if start == 0 else np.clip((tick - start) / into, 0, 1)
+    fall = np.ones(n) if stop == n else np.clip((stop - tick) / out, 0, 1)
+    weight = np.minimum(rise, fall)
+    return weight * weight * (3 - 2 * weight)
+
+
+def closure_strength(heard: Heard) -> NDArray[np.float64]:
+    """(n,) 0..1 how firmly the lips must touch, from the probability that they do; widened by a tick either way."""
+    sure = np.clip((heard.closure.astype(np.float64) - _CLOSURE_FROM) / _CLOSURE_RANGE, 0, 1)
+    sure = sure * sure * (3 - 2 * sure)
+    wide = np.maximum(sure, 0.7 * maximum_filter1d(sure, 3, mode="nearest"))
+    return np.clip(gaussian_filter1d(wide, 0.6, mode="nearest"), 0, 1)
+
+
+def without_opening(coefficients: Array, share: Array, spread: Array, direction: Array) -> NDArray[np.float64]:
+    """Coefficients (n, N_SHAPE) less `share` (n,) of their opening, by the likeliest change.
+
+    Opening is linear in the coefficients, `coefficients @ direction`; among all changes that take it
+    out, this one is the shortest in units of the person's spread (N_SHAPE,).
+    """
+    towards = np.asarray(spread, np.float64) ** 2 * direction
+    opening = coefficients @ direction
+    return coefficients - (share * opening / (direction @ towards))[:, None] * towards
+
+
+def plan(
+    heard: Heard,
+    style: SpeakingStyle,
+    *,
+    intensity: float = 1.0,
+    shrinkage: Array | None = None,
+    direction: Array | None = None,
+) -> MouthTrack:
+    """What the mouth of this person does to say what was heard, at 50 Hz from time zero.
+
+    `intensity` scales the movement around the mean: 1 is the person's own, 0 a still mouth. Full
+    amplitude on every coefficient; the lips touch where `closure` says so; pauses stand still.
+    `shrinkage` and `direction` (N_SHAPE,) are those of the shipped network and basis unless another
+    network is being judged. Raises ValueError for a negative intensity.
+    """
+    if intensity < 0:
+        raise ValueError(f"intensity cannot be negative, got {intensity}")
+    n = len(heard)
+    spread = style.spread.astype(np.float64)
+    shrinkage = population().shrinkage if shrinkage is None else shrinkage
+    direction = _own_direction() if direction is None else direction
+    spoken = heard.shape / shrinkage * spread * intensity + style.mean
+    spoken = gaussian_filter1d(spoken, SMOOTHING_S * TICK_RATE_HZ, axis=0, mode="nearest")
+
+    pauses = find_pauses(heard, is_talker=style.is_talking)
+    held = np.zeros(n, bool)
+    for pause in pauses:
+        if pause.kind == "hold":
+            held[pause.start : pause.stop] = True
+    parted = spoken[held].mean(0) if held.any() else style.rest.astype(np.float64)
+
+    closure = closure_strength(heard)
+    spoken = without_opening(spoken, closure, spread, direction)
+    is_crossed = spoken @ direction < 0  # lips never pass through each other
+    spoken = without_opening(spoken, is_crossed.astype(np.float64), spread, direction)
+
+    still = np.zeros(n)
+    for pause in pauses:
+        weight = _ease(n, pause.start, pause.stop)
+        pose = parted if pause.kind == "hold" else style.rest
+        spoken += weight[:, None] * (pose - spoken)
+        still = np.maximum(still, weight)
+    closure = closure * (1 - still)
+    return MouthTrack(spoken.astype(np.float32), closure.astype(np.float32), still.astype(np.float32), heard.rate_hz)

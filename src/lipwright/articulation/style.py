@@ -1,0 +1,78 @@
+"""How one person's mouth moves, measured on their own footage."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
+
+from lipwright.articulation.network import TICK_RATE_HZ, Population, population
+from lipwright.core.timeline import N_SHAPE, SpeakingStyle
+
+Array = NDArray[Any]
+
+TALKING_RANGE_IO: Final = 0.07
+"""A mouth whose opening goes over more than this (percentiles 3 to 97) is talking."""
+DRIFT_S: Final = 2.0
+"""Slower changes are expression, not speech: the network was taught without them."""
+_ACTIVE_RANGE_IO = 0.04
+"""Within any second of talk the opening goes over more than this."""
+_MEAN_TRUST_S, _OPENING_TRUST_S, _OTHERS_TRUST_S = 3.0, 5.0, 15.0
+"""Seconds of talk at which a person's own measure weighs as much as the population's."""
+
+
+def population_style(rest: Array, *, people: Population | None = None) -> SpeakingStyle:
+    """For an avatar that does not talk in its footage: it speaks as people do, and rests in its own pose (N_SHAPE,).
+
+    `people` are those of the shipped network unless another is being judged.
+    """
+    people = population() if people is None else people
+    return SpeakingStyle(people.mean, people.spread, np.asarray(rest, np.float32), is_talking=False, talking_s=0.0)
+
+
+def speaking_style(
+    coefficients: Array, opening: Array, times_s: Array, *, people: Population | None = None
+) -> SpeakingStyle:
+    """Measure a person's own coefficients (n, N_SHAPE) and opening (n,) IO, tracked at times (n,), n > 0.
+
+    Who talks gets their own mean and spread, leaning to the population's where there is little talk, and
+    rests in their least open pose; who does not talk rests in their median pose. Raises ValueError on
+    arrays that do not fit together.
+    """
+    people = population() if people is None else people
+    coefficients = np.asarray(coefficients, np.float64)
+    opening = np.asarray(opening, np.float64)
+    times_s = np.asarray(times_s, np.float64)
+    n = len(coefficients)
+    if n == 0 or coefficients.shape != (n, N_SHAPE) or opening.shape != (n,) or times_s.shape != (n,):
+        raise ValueError(
+            f"expected (n, {N_SHAPE}), (n,), (n,) with n > 0; got "
+            f"{coefficients.shape}, {opening.shape}, {times_s.shape}"
+        )
+    if np.ptp(np.percentile(opening, [3, 97])) <= TALKING_RANGE_IO:
+        return population_style(np.median(coefficients, axis=0), people=people)
+    least_open = np.argsort(opening, kind="stable")[: max(3, n // 10)]
+    rest = np.median(coefficients[least_open], axis=0)
+
+    grid_s = np.arange(times_s[0], times_s[-1] + 1e-9, 1 / TICK_RATE_HZ)
+    shapes = np.stack([np.interp(grid_s, times_s, column) for column in coefficients.T], axis=1)
+    gap = np.interp(grid_s, times_s, opening)
+    second = TICK_RATE_HZ + 1
+    is_active = maximum_filter1d(gap, second) - minimum_filter1d(gap, second) > _ACTIVE_RANGE_IO
+    talking_s = float(is_active.sum() / TICK_RATE_HZ)
+    if talking_s == 0:
+        return population_style(rest, people=people)
+    moved = shapes - gaussian_filter1d(shapes, DRIFT_S * TICK_RATE_HZ, axis=0, mode="reflect")
+    own_mean, own_spread = shapes[is_active].mean(0), moved[is_active].std(0)
+
+    trust = np.full(N_SHAPE, talking_s / (talking_s + _OTHERS_TRUST_S))
+    trust[0] = talking_s / (talking_s + _OPENING_TRUST_S)
+    spread = np.exp(trust * np.log(own_spread + 1e-6) + (1 - trust) * np.log(people.spread))
+    trust_mean = talking_s / (talking_s + _MEAN_TRUST_S)
+    mean = trust_mean * own_mean + (1 - trust_mean) * people.mean
+    return SpeakingStyle(
+        mean.astype(np.float32), spread.astype(np.float32), rest.astype(np.float32),
+        is_talking=True, talking_s=talking_s,
+    )  # fmt: skip
