@@ -9,10 +9,13 @@
     │   ├── NoFaceFound               no_face
     │   ├── FaceNotFound              face_not_found
     │   ├── UnknownEngine             unknown_engine
+    │   ├── InvalidOption             invalid_option
+    │   ├── OutputExists              output_exists
     │   └── UnsupportedOutput         unsupported_output
     ├── OutputError                   the machine's owner can mend it
     │   ├── OutputNotWritable         output_not_writable
     │   └── DiskFull                  disk_full
+    ├── BrokenEngine                  broken_engine     its maker can mend it
     └── Cancelled                     cancelled
 """
 
@@ -115,6 +118,28 @@ class UnknownEngine(InputError):
         self.known = known
 
 
+class InvalidOption(InputError):
+    """A choice has a value that it cannot have."""
+
+    code = "invalid_option"
+
+    def __init__(self, name: str, value: object, reason: str) -> None:
+        super().__init__(f"{name} cannot be {value!r}: {reason}.")
+        self.name = name
+        self.value = value
+        self.reason = reason
+
+
+class OutputExists(InputError):
+    """There is a file already where the output should go, and it shall not be replaced."""
+
+    code = "output_exists"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} exists already. Choose another name, or allow it to be replaced.")
+        self.path = path
+
+
 class UnsupportedOutput(InputError):
     """The output cannot be written in the way that was asked for."""
 
@@ -151,6 +176,17 @@ class DiskFull(OutputError):
     def __init__(self, path: Path) -> None:
         super().__init__(f"The disk is full: {path} could not be written whole, and was removed. Free some space.")
         self.path = path
+
+
+class BrokenEngine(LipwrightError):
+    """An engine is installed under this name, but it cannot be loaded."""
+
+    code = "broken_engine"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The engine {name!r} cannot be loaded: {reason}. Mend or remove the package that brings it.")
+        self.name = name
+        self.reason = reason
 
 
 class Cancelled(LipwrightError):

@@ -1,11 +1,11 @@
 """How footage is made as long as the speech: which source frame is shown when.
 
-    footage   0 1 2 3          4 frames, speech of 10
-    cut       0 1 2 3                     end with the footage
-    loop      0 1 2 3 0 1 2 3 0 1         start again
-    bounce    0 1 2 3 2 1 0 1 2 3         turn round at either end
-    freeze    0 1 2 3 3 3 3 3 3 3         hold the last frame
-    remap     0 0 1 1 1 2 2 2 3 3         slow down evenly to fit
+footage   0 1 2 3          4 frames, speech of 10
+cut       0 1 2 3                     end with the footage
+loop      0 1 2 3 0 1 2 3 0 1         start again
+bounce    0 1 2 3 2 1 0 1 2 3         turn round at either end
+freeze    0 1 2 3 3 3 3 3 3 3         hold the last frame
+remap     0 0 1 1 1 2 2 2 3 3         slow down evenly to fit
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Literal
 
 from lipwright.core.media import Footage, VideoFrame, VideoInfo
+from lipwright.core.options import WhenLong, WhenShort
 from lipwright.core.time import frame_count
 from lipwright.core.timeline import FramePlan
-
-WhenShort = Literal["cut", "loop", "bounce", "freeze", "remap"]
-WhenLong = Literal["cut", "keep"]
 
 
 def plan_frames(

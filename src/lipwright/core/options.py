@@ -1,0 +1,66 @@
+"""What a person can choose about a run. Standard library only: the command line reads its defaults here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from lipwright.core.errors import InvalidOption
+
+WhenShort = Literal["cut", "loop", "bounce", "freeze", "remap"]
+"""Footage shorter than the speech: end with it, start it again, turn round, hold its last frame, slow it down."""
+WhenLong = Literal["cut", "keep"]
+"""Footage longer than the speech: end with the speech, or keep the rest with a mouth at rest."""
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
+]
+"""x264's: slower ones make smaller files of the same quality."""
+
+DEFAULT_ENGINE: Final = "rewrite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """The choices of one `sync`. Refuses what cannot be meant: raises InvalidOption."""
+
+    face: str = "largest"
+    """`largest`, an id as `lipwright faces` shows it, or a point `x,y` on the face."""
+    when_short: WhenShort = "bounce"
+    when_long: WhenLong = "cut"
+    keep_original_db: float | None = None
+    """Gain of the footage's own sound under the speech, such as -12; None leaves it out."""
+    crf: float = 18
+    """x264's constant rate factor, 0 (lossless) to 51; smaller is better and larger."""
+    preset: Preset = "veryfast"
+    engine: str = DEFAULT_ENGINE
+    engine_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Passed on to the engine, which documents them."""
+    intensity: float = 1.0
+    """How far the mouth moves, 0.5 to 1.5; 1 is the person's own way."""
+    seed: int = 0
+    """For engines that draw at random; the same seed gives the same frames."""
+    threads: int = 0
+    """For decoding and encoding; 0 takes every core that the process may use."""
+
+    def __post_init__(self) -> None:
+        _one_of("when_short", self.when_short, get_args(WhenShort))
+        _one_of("when_long", self.when_long, get_args(WhenLong))
+        _one_of("preset", self.preset, get_args(Preset))
+        _within("crf", self.crf, 0, 51)
+        _within("intensity", self.intensity, 0.5, 1.5)
+        _within("threads", self.threads, 0, 1024)
+        _within("seed", self.seed, 0, 2**63 - 1)
+        if self.keep_original_db is not None:
+            _within("keep_original_db", self.keep_original_db, -96, 24)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidOption(name, value, f"choose one of {', '.join(choices)}")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InvalidOption(name, value, f"give a number from {low:g} to {high:g}")
