@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.vision import mesh
 from lipwright.vision.colour import Rgb
 from lipwright.vision.facemesh import WINDOW_PX, Window
 from lipwright.vision.shape import canonical_axes
 
 _GRID: Final = 12
 _LEARNING: Final = 0.05
-_STABLE: Final = np.array(mesh.STABLE)
+_TONE_UNIT: Final = 8.6
+_BONE_UNIT: Final = 0.125
 _UPPER: Final = np.array((33, 133, 362, 263, 168, 6, 5, 2, 0, 127, 356, 234, 454, 10, 152, 172, 397, 105, 334))
 
 
@@ -44,13 +44,13 @@ class Likeness:
         return cls(np.asarray(lab, np.float32), canonical_axes(landmarks)[_UPPER])
 
     def distance(self, other: Likeness) -> float:
-        a, b = self.parts(other)
-        return a / 20 * 0.5 + b / 0.06 * 0.5
+        """0 for the same view; below `DIFFERENT` it may well be the same person.
 
-    def parts(self, other: Likeness) -> tuple[float, float]:
+        Over 11 clips: views of one person against their average stay below 0.9, two people lie above 0.95.
+        """
         tone = float(np.abs(self.tones - other.tones).mean())
         bone = float(np.linalg.norm(self.bones - other.bones, axis=1).mean())
-        return tone, bone
+        return tone / _TONE_UNIT + bone / _BONE_UNIT
 
     def blend(self, other: Likeness) -> Likeness:
         """This likeness, having learnt a little from a newer view."""

@@ -1,0 +1,200 @@
+"""The tracker's promises, on scenes whose people and places are known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipwright.core.face import TrackedFace
+from lipwright.core.media import Colour, VideoFrame
+from lipwright.media import open_footage
+from lipwright.vision.track import MeshTracker
+from tests.vision.conftest import Head, blank, paint, play
+
+Heads = dict[str, Head]
+
+
+def nearest(faces: list[TrackedFace], x: float, y: float, within_px: float) -> TrackedFace | None:
+    close = [f for f in faces if np.hypot(f.box.centre_px[0] - x, f.box.centre_px[1] - y) < within_px]
+    return min(close, key=lambda f: np.hypot(f.box.centre_px[0] - x, f.box.centre_px[1] - y), default=None)
+
+
+def test_a_frame_without_a_face_is_an_empty_list(tracker: MeshTracker):
+    frames = [blank(index=k) for k in range(12)]
+
+    seen = [(frame, faces) for frame, faces in tracker.track(frames)]
+
+    assert [frame.index for frame, _ in seen] == list(range(12))
+    assert all(faces == [] for _, faces in seen)
+
+
+def test_the_same_frames_give_the_same_landmarks(tracker: MeshTracker, heads: Heads):
+    def run() -> list[np.ndarray]:
+        frames = play(8, lambda k: [(heads["vr_4"], 200 + 4 * k, 180, 220)])
+        return [face.landmarks for _, faces in tracker.track(frames) for face in faces]
+
+    first, second = run(), run()
+
+    assert len(first) == 8
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_two_people_keep_their_ids_while_one_passes_in_front_of_the_other(tracker: MeshTracker, heads: Heads):
+    n = 60
+
+    def where(k: int) -> tuple[float, float]:
+        return 120 + 400 * k / (n - 1), 520 - 400 * k / (n - 1)
+
+    frames = play(n, lambda k: [(heads["it_ref"], where(k)[0], 180, 210), (heads["vr_4"], where(k)[1], 180, 210)])
+    ids: dict[str, Counter[int]] = {"behind": Counter(), "front": Counter()}
+    for k, (_, faces) in enumerate(tracker.track(frames)):
+        assert len({face.face_id for face in faces}) == len(faces)
+        if abs(where(k)[0] - where(k)[1]) > 140:
+            for who, x in zip(ids, where(k), strict=True):
+                face = nearest(faces, x, 180, 60)
+                if face:
+                    ids[who][face.face_id] += 1
+
+    assert len(ids["behind"]) == len(ids["front"]) == 1, ids
+    assert set(ids["behind"]).isdisjoint(ids["front"])
+    assert min(ids["behind"].total(), ids["front"].total()) > 25
+
+
+def test_four_faces_of_different_sizes_are_all_found(tracker: MeshTracker, heads: Heads):
+    crowd = [
+        (heads["vr_4"], 120, 120, 220),
+        (heads["it_ref"], 360, 150, 150),
+        (heads["reporter_71s"], 520, 260, 120),
+        (heads["vr_2"], 270, 280, 100),
+    ]
+
+    counts = [len(faces) for _, faces in tracker.track(play(16, lambda _: crowd))]
+
+    assert counts[0] >= 3
+    assert counts[-1] == 4
+
+
+def test_ids_survive_a_scene_cut_away_and_back(tracker: MeshTracker, heads: Heads):
+    def scene(k: int) -> list[tuple[Head, float, float, int]]:
+        if 20 <= k < 40:
+            return [(heads["reporter_71s"], 400, 190, 300)]
+        return [(heads["vr_4"], 150, 180, 220), (heads["it_ref"], 450, 180, 200)]
+
+    def shots():
+        for k in range(60):
+            yield paint(blank(index=k, level=150 if 20 <= k < 40 else 70), scene(k))
+
+    seen = [faces for _, faces in tracker.track(shots())]
+
+    first = {face.face_id for face in seen[19]}
+    between = {face.face_id for face in seen[39]}
+    assert len(first) == 2
+    assert len(between) == 1
+    assert first.isdisjoint(between)
+    assert {face.face_id for face in seen[45]} == first
+    left_before = nearest(seen[19], 150, 180, 60)
+    left_after = nearest(seen[45], 150, 180, 60)
+    assert left_before and left_after and left_before.face_id == left_after.face_id
+
+
+def test_no_landmark_is_carried_across_a_cut(tracker: MeshTracker, heads: Heads):
+    def shots():
+        for k in range(24):
+            frame = blank(index=k, level=70 if k < 12 else 160)
+            yield paint(frame, [(heads["vr_4"], 180, 180, 240)]) if k < 12 else frame
+
+    counts = [len(faces) for _, faces in tracker.track(shots())]
+
+    assert counts == [1] * 12 + [0] * 12
+
+
+def test_who_leaves_and_comes_back_elsewhere_is_the_same_person(tracker: MeshTracker, heads: Heads):
+    def places(k: int) -> list[tuple[Head, float, float, int]]:
+        stays = (heads["it_ref"], 480.0, 180.0, 200)
+        if k < 15:
+            return [(heads["vr_4"], 160, 180, 220), stays]
+        if k < 40:
+            return [stays]
+        return [(heads["vr_4"], 240, 200, 190), stays]
+
+    seen = [faces for _, faces in tracker.track(play(75, places))]
+
+    assert {len(faces) for faces in seen[20:40]} == {1}
+    assert {face.face_id for face in seen[-1]} == {face.face_id for face in seen[0]}
+    before, after = nearest(seen[0], 160, 180, 60), nearest(seen[-1], 240, 200, 60)
+    assert before and after and before.face_id == after.face_id
+
+
+@pytest.mark.parametrize("eyes_px", [20, 60, 300])
+def test_small_and_large_faces_are_followed(tracker: MeshTracker, heads: Heads, eyes_px: int):
+    probe = paint(blank(640, 640), [(heads["vr_4"], 320, 320, 400)])
+    ((_, (found,)),) = tracker.track([probe])
+    side = round(400 * eyes_px / np.linalg.norm(found.landmarks[33] - found.landmarks[263]))
+    width = 1280 if eyes_px > 100 else 640
+
+    seen = list(tracker.track(play(5, lambda _: [(heads["vr_4"], width / 2, 320, side)], width, 640)))
+
+    assert [len(faces) for _, faces in seen] == [1] * 5
+    eyes = np.linalg.norm(seen[-1][1][0].landmarks[33] - seen[-1][1][0].landmarks[263])
+    assert eyes == pytest.approx(eyes_px, rel=0.12)
+
+
+def test_a_face_cut_by_the_edge_is_followed(tracker: MeshTracker, heads: Heads):
+    # by and by a third of the face leaves the picture
+    seen = [faces for _, faces in tracker.track(play(30, lambda k: [(heads["vr_4"], 110 - 3 * k, 180, 260)]))]
+
+    assert all(len(faces) == 1 for faces in seen)
+    assert seen[-1][0].box.left_px < -10
+
+
+def test_landmarks_do_not_depend_on_bits_matrix_or_strides(tracker: MeshTracker, heads: Heads):
+    plain = paint(blank(), [(heads["vr_4"], 300, 180, 240)])
+    ten_bit = VideoFrame(
+        tuple(plane.astype(np.uint16) << 2 for plane in plain.planes), 0, Fraction(0), 10, plain.colour
+    )
+    turned = VideoFrame(
+        tuple(np.ascontiguousarray(plane[::-1, ::-1])[::-1, ::-1] for plane in plain.planes),
+        0,
+        Fraction(0),
+        8,
+        plain.colour,
+    )
+    columns = VideoFrame(tuple(np.asfortranarray(plane) for plane in plain.planes), 0, Fraction(0), 8, plain.colour)
+    grey = VideoFrame((plain.planes[0],), 0, Fraction(0), 8, Colour())
+
+    def landmarks(frame: VideoFrame) -> np.ndarray:
+        ((_, (face,)),) = tracker.track([frame])
+        return face.landmarks
+
+    truth = landmarks(plain)
+    assert np.array_equal(landmarks(turned), truth)
+    assert np.array_equal(landmarks(columns), truth)
+    assert np.abs(landmarks(ten_bit) - truth).max() < 0.6
+    assert np.abs(landmarks(grey) - truth)[:, :2].mean() < 2.0
+
+
+def test_landmarks_of_a_moving_head_do_not_lag(tracker: MeshTracker, heads: Heads):
+    still = Head(heads["vr_4"].looks[:1].repeat(2, axis=0))
+    ((_, (start,)),) = tracker.track([paint(blank(), [(still, 140, 180, 220)])])
+
+    steps = []
+    for k, (_, faces) in enumerate(tracker.track(play(20, lambda k: [(still, 140 + 12 * k, 180, 220)]))):
+        steps.append((faces[0].landmarks - start.landmarks)[:, 0].mean() - 12 * k)
+
+    assert np.abs(steps).max() < 1.2  # one frame of lag would be 12 px
+
+
+def test_the_one_face_of_every_clip_is_there_in_every_frame(tracker: MeshTracker, clips: Path):
+    for name in ("mt_yongen", "anime_green", "dh_01"):
+        footage = open_footage(clips / "video" / f"{name}.mp4")
+        frames = (frame for frame in footage.frames() if frame.index % 8 == 0)
+        assert {tuple(f.face_id for f in faces) for _, faces in tracker.track(frames)} == {(1,)}, name
+
+
+def test_asking_for_no_faces_at_all_is_refused():
+    with pytest.raises(ValueError, match="max_faces"):
+        MeshTracker(max_faces=0)
