@@ -1,0 +1,27 @@
+"""What this build of FFmpeg can do, for `lipwright doctor`."""
+
+from __future__ import annotations
+
+import av
+from av.codec import Codec
+
+from lipwright.media.write import ENCODERS
+
+
+def versions() -> dict[str, str]:
+    """PyAV and the FFmpeg libraries in its wheel."""
+    libraries = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
+    return {"PyAV": av.__version__, **libraries}
+
+
+def encoders() -> dict[str, bool]:
+    """Codec and encoder, such as "h264 (libx264)", and whether it is there."""
+    return {f"{codec} ({encoder.name})": _is_there(encoder.name) for codec, encoder in ENCODERS.items()}
+
+
+def _is_there(encoder: str) -> bool:
+    try:
+        Codec(encoder, "w")
+    except ValueError:  # PyAV's UnknownCodecError is one
+        return False
+    return True
