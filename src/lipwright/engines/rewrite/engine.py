@@ -18,7 +18,7 @@ from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
 from lipwright.engines.base import Progress, RenderReport, Tracker
 from lipwright.engines.rewrite import patch
 from lipwright.engines.rewrite.guards import strengths
-from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth
+from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, looks_drawn
 from lipwright.engines.rewrite.picture import Picture
 from lipwright.engines.rewrite.select import (
     Donors,
@@ -113,12 +113,12 @@ class RewriteAvatar:
         self._source = source
         self._skin, self._lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
         self._seed = int(options.get("seed", "0"))
-        self._drawing: Drawing = "cartoon" if options.get("drawing") == "cartoon" else "photo"
         self._basis = shape_basis()
         if len(study.frame_index) < 1:
             raise NoFaceFound(frames_searched=n_source_frames)
         self.face = _prepare_face(study)
         self._mouths = {self.face.row_of[study.frame_index[row]]: mouth for row, mouth in study.mouths.items()}
+        self._drawing: Drawing = "cartoon" if looks_drawn(self.face.posed.template) else "photo"
         gap = opening(self.face.posed.shapes)
         self.is_talking = float(np.percentile(gap, 97) - np.percentile(gap, 3)) > TALKING_RANGE_IO
         self._destination = Destination.for_template(self.face.posed.template, self._basis)

@@ -33,6 +33,20 @@ _ARCH_RADIUS = 0.31
 _LUMA = np.array((0.299, 0.587, 0.114))
 
 
+def looks_drawn(template: Points) -> bool:
+    """Whether a face (478, 3) has the proportions of a drawing rather than of a person.
+
+    Drawn faces have larger irises, a shorter chin, and a smaller mouth and nose beside the eyes. Each measure
+    counts by how far it lies from the border between the two, in widths of that border.
+    """
+    iris = np.mean([np.linalg.norm(template[a, :2] - template[b, :2]) for a, b in ((469, 471), (474, 476))])
+    chin = template[152, 1] - template[13, 1]
+    mouth = np.linalg.norm(template[61, :2] - template[291, :2])
+    nose = np.linalg.norm(template[48, :2] - template[278, :2])
+    signs = ((iris - 0.152) / 0.01, (0.44 - chin) / 0.05, (0.45 - mouth) / 0.05, (0.365 - nose) / 0.03)
+    return float(sum(np.clip(sign, -2, 2) for sign in signs)) > 1.5
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Palette:
     """Colours of one person's mouth, R'G'B' 0..255, (3,) each."""

@@ -43,10 +43,12 @@ _FACE_CONTROLS = np.array(
         }
     )
 )  # fmt: skip
+# the ring beside the inner one adds nothing but time
+_SHEET_LIPS = set(mesh.LIPS) - (set(mesh.INNER_MIDDLE_UPPER) | set(mesh.INNER_MIDDLE_LOWER))
 _MOUTH_CONTROLS = np.array(
     sorted(
         {
-            *mesh.LIPS, 2, 97, 326, 98, 327, 164, 167, 393, 165, 391, 92, 322, 206, 426, 216, 436, 212, 432, 202, 422,
+            *_SHEET_LIPS, 2, 97, 326, 98, 327, 164, 167, 393, 165, 391, 92, 322, 206, 426, 216, 436, 212, 432, 202, 422,
             204, 424, 194, 418, 201, 421, 200, 199, 18, 83, 313, 106, 335, 182, 406, 43, 273, 57, 287, 186, 410, 208,
             428, 211, 431, 203, 423, 207, 427,
         }
@@ -99,7 +101,7 @@ def follow_jaw(face: Picture, points: NDArray[np.floating], to: Floats, io_px: f
     ring = (jaw + outward / np.linalg.norm(outward, axis=1, keepdims=True) * io_px * (0.24 * (1 - ear) + 0.07 * ear))[::2]
     controls = np.vstack([to[_FACE_CONTROLS], ring])
     displacements = np.vstack([points[_FACE_CONTROLS] - to[_FACE_CONTROLS], np.zeros_like(ring)])
-    grid = Grid(region, max(3, round(io_px / 13)))
+    grid = Grid.over(region, io_px / 13)
     (field,) = tps_fields(
         controls, displacements, grid, unit_px=io_px, smoothing=smoothing, subsets=[np.arange(len(controls))]
     )
@@ -111,8 +113,7 @@ def _stillness(grid: Grid, points: NDArray[np.floating], to: Floats, io_px: floa
     """1 on the face, 0 at the region's border and off the jaw: (rows, columns)."""
     region = grid.region
     rows, columns = grid.shape
-    x = region.left + np.arange(columns) * grid.spacing_px
-    y = region.top + np.arange(rows) * grid.spacing_px
+    x, y = grid.axes()
     sides = np.minimum(x - region.left, region.right - 1 - x) / (0.12 * io_px)
     top = (y - region.top) / (0.05 * io_px + 1)
     bottom = (region.bottom - 1 - y) / (0.15 * io_px)
@@ -120,7 +121,7 @@ def _stillness(grid: Grid, points: NDArray[np.floating], to: Floats, io_px: floa
     outline = np.vstack([to[_JAW], points[_JAW], points[[1]]]).astype(np.float32)
     hull = cv2.convexHull(outline)[:, 0]
     face = np.zeros((rows, columns), np.uint8)
-    cv2.fillPoly(face, [_fixed((hull - (region.left, region.top)) / grid.spacing_px)], 255, cv2.LINE_8, _SHIFT)
+    cv2.fillPoly(face, [_fixed((hull - (x[0], y[0])) / grid.spacing_px)], 255, cv2.LINE_8, _SHIFT)
     away = cv2.distanceTransform(255 - face, cv2.DIST_L2, 5) * (grid.spacing_px / io_px)
     return (inside * smoothstep(1 - (away - 0.04) / 0.22)).astype(np.float32)
 
@@ -158,7 +159,7 @@ def lay_mouth(
     lips[_INNER_UPPER, 1] -= inset
     lips[_INNER_LOWER, 1] += inset
     controls = to[_MOUTH_CONTROLS]
-    grid = Grid(region, max(2, round(io_px / 28)))
+    grid = Grid.over(region, io_px / 26)
     opening_io = float((to[_INNER_LOWER, 1] - to[_INNER_UPPER, 1]).max()) / io_px
     subsets = [_UPPER_SHEET, _LOWER_SHEET]
     if with_interior and opening_io > 0.004:

@@ -9,40 +9,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.engines.rewrite.picture import Float32, Picture, Region, plane_steps
+from lipwright.core.media import Plane
+from lipwright.engines.rewrite.picture import Float32, Picture, Region
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Evenly spaced points over a region, where a displacement field is known."""
+    """Nodes in the middle of square cells that tile a region, and one more cell all around.
+
+    A picture with one pixel for each node, enlarged bilinearly by `spacing_px`, is the dense field.
+    """
 
     region: Region
     spacing_px: int
+    """Even, so that cells hold whole chroma samples."""
+
+    @classmethod
+    def over(cls, region: Region, spacing_px: float) -> Grid:
+        return cls(region, max(2, 2 * round(spacing_px / 2)))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns); the last ones may lie beyond the region's edge."""
-        return -(-self.region.height // self.spacing_px) + 1, -(-self.region.width // self.spacing_px) + 1
+        """(rows, columns) of nodes."""
+        return -(-self.region.height // self.spacing_px) + 2, -(-self.region.width // self.spacing_px) + 2
+
+    def axes(self) -> tuple[Float32, Float32]:
+        """(columns,) and (rows,): luma pixels of the nodes across and down."""
+        rows, columns = self.shape
+        first = -(self.spacing_px + 1) / 2
+        across = self.region.left + first + np.arange(columns, dtype=np.float32) * self.spacing_px
+        down = self.region.top + first + np.arange(rows, dtype=np.float32) * self.spacing_px
+        return across.astype(np.float32), down.astype(np.float32)
 
     def points(self) -> Float32:
         """(rows * columns, 2) luma pixels."""
-        rows, columns = self.shape
-        x, y = np.meshgrid(
-            self.region.left + np.arange(columns, dtype=np.float32) * self.spacing_px,
-            self.region.top + np.arange(rows, dtype=np.float32) * self.spacing_px,
-        )
+        x, y = np.meshgrid(*self.axes())
         return np.stack([x, y], -1).reshape(-1, 2)
 
 
-def _bend(squared: NDArray[np.floating]) -> NDArray[np.floating]:
-    return squared * np.log(squared + 1e-6)
+def _squared_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    squared = a @ (-2 * b.T)
+    squared += (a * a).sum(1)[:, None]
+    squared += (b * b).sum(1)
+    return np.maximum(squared, 0, out=squared)
+
+
+def _bend(squared: NDArray[np.floating]) -> Float32:
+    """r^2 log r^2 of squared distances, in single precision."""
+    small = squared.astype(np.float32)
+    bent = cv2.log(small + np.float32(1e-6))
+    bent *= small
+    return np.asarray(bent, np.float32)
 
 
 def tps_fields(
@@ -62,14 +87,11 @@ def tps_fields(
     centre = controls.mean(0)
     at = (controls - centre) / unit_px
     to = ((grid.points() - centre) / unit_px).astype(np.float32)
-    difference = at[:, None] - at[None]
-    kernel = _bend(np.einsum("ijk,ijk->ij", difference, difference))
+    kernel = _bend(_squared_distances(at, at))
     at32 = at.astype(np.float32)
-    squared = (to**2).sum(1)[:, None] + (at32**2).sum(1)[None] - 2 * to @ at32.T
-    np.maximum(squared, 0, out=squared)
-    reach = _bend(squared)
-    fields: list[Float32] = []
-    for subset in subsets:
+    reach = _bend(_squared_distances(to, at32))
+    weights = np.zeros((len(at) + 3, len(subsets), 2))
+    for number, subset in enumerate(subsets):
         n = len(subset)
         system = np.zeros((n + 3, n + 3))
         system[:n, :n] = kernel[np.ix_(subset, subset)]
@@ -79,32 +101,13 @@ def tps_fields(
         system[n:, :n] = system[:n, n:].T
         right = np.zeros((n + 3, 2))
         right[:n] = displacements[subset]
-        solved = np.linalg.solve(system, right).astype(np.float32)
-        columns = reach if n == len(at) else reach[:, subset]
-        field = columns @ solved[:n] + solved[n] + to @ solved[n + 1 :]
-        fields.append(field.reshape(*grid.shape, 2))
-    return fields
-
-
-def _dense(field: Float32, grid: Grid, step: tuple[int, int], size: tuple[int, int]) -> Float32:
-    """The field at every sample of a plane, in that plane's samples: (height, width, 2)."""
-    sx, sy = step
-    # a chroma sample sits at the middle of the luma samples that it stands for
-    turn = np.array(
-        [
-            [sx / grid.spacing_px, 0, (sx - 1) / 2 / grid.spacing_px],
-            [0, sy / grid.spacing_px, (sy - 1) / 2 / grid.spacing_px],
-        ],
-        np.float32,
-    )
-    dense = cv2.warpAffine(
-        field, turn, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-    if sx != 1:
-        dense[..., 0] *= 1 / sx
-    if sy != 1:
-        dense[..., 1] *= 1 / sy
-    return np.asarray(dense, np.float32)
+        solved = np.linalg.solve(system, right)
+        weights[subset, number] = solved[:n]
+        weights[len(at) :, number] = solved[n:]
+    flat = weights.reshape(len(at) + 3, -1).astype(np.float32)
+    fields = reach @ flat[: len(at)] + flat[len(at)] + to @ flat[len(at) + 1 :]
+    # contiguous copies: OpenCV warps them
+    return [np.ascontiguousarray(fields[:, 2 * k : 2 * k + 2]).reshape(*grid.shape, 2) for k in range(len(subsets))]
 
 
 def warp(source: Picture, field: Float32, grid: Grid, *, rows: tuple[int, int] | None = None) -> Picture:
@@ -115,15 +118,37 @@ def warp(source: Picture, field: Float32, grid: Grid, *, rows: tuple[int, int] |
     region = grid.region
     top, bottom = rows if rows is not None else (0, region.height)
     out = Picture([], Region(region.left, region.top + top, region.right, region.top + bottom), source.step, source.bits)
-    for plane, (sx, sy) in zip(source.planes, plane_steps(source.step), strict=False):
-        size = (-(-region.width // sx), -(-region.height // sy))
-        dense = _dense(field, grid, (sx, sy), size)[top // sy : -(-bottom // sy)]
-        first_row = top // sy
-        dense[..., 0] += np.arange(size[0], dtype=np.float32) + (region.left - source.region.left) / sx
-        dense[..., 1] += (np.arange(len(dense), dtype=np.float32) + first_row)[:, None] + (
-            (region.top - source.region.top) / sy
-        )
-        out.planes.append(
-            np.asarray(cv2.remap(plane, dense, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), plane.dtype)  # pyright: ignore[reportCallIssue, reportArgumentType]
-        )
+    out.planes.append(_remap(source.planes[0], _sources(source, field, grid, (1, 1), (top, bottom))))
+    if len(source.planes) == 3:
+        # both chroma planes move alike: one map, one pass
+        both = _remap(cv2.merge(source.planes[1:]), _sources(source, field, grid, source.step, (top, bottom)))
+        out.planes += cv2.split(both)
     return out
+
+
+def _remap(image: Plane, sources: Float32) -> Plane:
+    return cast("Plane", cv2.remap(image, sources, cast("Any", None), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _sources(
+    source: Picture, field: Float32, grid: Grid, step: tuple[int, int], rows: tuple[int, int]
+) -> Float32:
+    """Where each sample of a plane of the grid's region is read from the source's plane: (height, width, 2)."""
+    sx, sy = step
+    region, spacing = grid.region, grid.spacing_px
+    across, down = grid.axes()
+    first, last = rows[0] // spacing, -(-rows[1] // spacing) + 2
+    coarse = field[first:last].copy()
+    coarse[..., 0] += across - source.region.left
+    coarse[..., 1] += (down[first:last] - source.region.top)[:, None]
+    if step != (1, 1):
+        # a chroma sample sits in the middle of the luma samples that it stands for
+        coarse -= ((sx - 1) / 2, (sy - 1) / 2)
+        coarse /= (sx, sy)
+    cell = (spacing // sx, spacing // sy)
+    dense = cv2.resize(
+        coarse, (coarse.shape[1] * cell[0], coarse.shape[0] * cell[1]), interpolation=cv2.INTER_LINEAR
+    )
+    top = rows[0] // sy - (first - 1) * cell[1]
+    height = -(-rows[1] // sy) - rows[0] // sy
+    return np.asarray(dense[top : top + height, cell[0] : cell[0] + -(-region.width // sx)], np.float32)
