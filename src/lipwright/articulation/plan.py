@@ -1,11 +1,11 @@
 """From what was heard to what this mouth shall do.
 
-    heard     z-scores, too small    ~~/\~~~~/\/\~~~______~~~/\/\~~~~
-    spoken    own mean and spread    --/\----/\/\---______---/\/\----
-    held      pauses stand still     ==/\----/\/\--==========-\/\-===
-              own rest before and after speech and in long pauses; in short ones a talker keeps the
-              lips parted as people do
-    closed    bilabials touch        the opening is taken out where the lips must meet
+    heard     z-scores, too small            ..--..-.--.......-..--..-
+    spoken    own mean and spread            .:"":.":":.......".:"":."
+    held      pauses stand still             .:"":.":":=======":":"":.     a talker keeps the lips parted in
+                                             ____:":"":_______":":____     short pauses, and is at rest before
+                                                                           and after speech and in long ones
+    closed    bilabials touch                the opening is taken out where the lips must meet
 
 Nothing here shifts time: every filter is symmetric.
 """
