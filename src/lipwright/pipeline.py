@@ -1,8 +1,8 @@
 """The journey of one request: footage and speech in, the footage saying it out.
 
-    video ──> open ──> engine.prepare ──> avatar ──┬─ style ─> plan ──> mouth ─┐
-    audio ──> read_speech ──> listen ──────────────┼────────────┘              ├─> avatar.speak ──> write
-              length ──> plan_frames ──────────────┴──> frames ────────────────┘
+video ──> open ──> engine.prepare ──> avatar ──┬─ style ─> plan ──> mouth ─┐
+audio ──> read_speech ──> listen ──────────────┼────────────┘              ├─> avatar.speak ──> write
+          length ──> plan_frames ──────────────┴──> frames ────────────────┘
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from time import perf_counter, process_time
 from typing import Any, Literal, TypeAlias
 
 from lipwright import articulation, media
-from lipwright.core.errors import InvalidOption, OutputExists, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import InvalidOption, MediaNotFound, OutputExists, OutputNotWritable, UnsupportedOutput
 from lipwright.core.face import FaceChoice
 from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.core.options import SyncOptions
@@ -54,6 +54,8 @@ class SyncResult:
     """Seconds of wall clock in each stage; `study` includes decoding and tracking."""
     notes: tuple[str, ...]
     options: SyncOptions
+    plan: FramePlan
+    """Which source frame is behind each output frame."""
 
     @property
     def realtime_factor(self) -> float:
@@ -99,14 +101,13 @@ def sync(
     clock = _Clock(watch)
     with clock.stage("open"):
         face = parse_face(options.face)
+        check_inputs(video, audio)
         check_output(output, (video, audio), may_replace=may_replace)
         footage = media.open_footage(video, threads=options.threads)
         speech = media.read_speech(audio)
     with clock.stage("study"):
         settings = {"seed": str(options.seed), **options.engine_options}
-        avatar = engine.prepare(
-            footage, tracker=tracker, face=face, options=settings, progress=clock.progress("study")
-        )
+        avatar = engine.prepare(footage, tracker=tracker, face=face, options=settings, progress=clock.progress("study"))
     with clock.stage("listen"):
         clock.tell("listen", 0, 1)
         heard = articulation.listen(speech)
@@ -114,9 +115,7 @@ def sync(
         clock.tell("listen", 1, 1)
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
-    frames = plan_frames(
-        source.video, speech.duration_s, when_short=options.when_short, when_long=options.when_long
-    )
+    frames = plan_frames(source.video, speech.duration_s, when_short=options.when_short, when_long=options.when_long)
     with clock.stage("write"):
         spoken = avatar.speak(mouth, frames, clock.progress("render"))
         written = media.write_video(
@@ -138,6 +137,13 @@ def parse_face(text: str) -> FaceChoice:
         return FaceChoice.parse(text)
     except ValueError as exc:
         raise InvalidOption("face", text, "give `largest`, an id such as `2`, or a point such as `640,360`") from exc
+
+
+def check_inputs(*paths: Path) -> None:
+    """Raises MediaNotFound."""
+    for path in paths:
+        if not path.is_file():
+            raise MediaNotFound(path)
 
 
 def check_output(output: Path, inputs: tuple[Path, ...], *, may_replace: bool) -> None:
@@ -238,4 +244,5 @@ def _result(
         stages_s=stages,
         notes=tuple(dict.fromkeys([*source_notes, *written.notes, *report.notes])),
         options=options,
+        plan=frames,
     )

@@ -1,0 +1,57 @@
+"""`lipwright`: the program."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from lipwright.cli.demo import demo
+from lipwright.cli.doctor import doctor
+from lipwright.cli.faces import faces
+from lipwright.cli.probe import probe
+from lipwright.cli.sync import sync
+
+app = typer.Typer(
+    help="The same footage, its lips saying what you give it.",
+    epilog="Settings come from the environment too: LIPWRIGHT_CRF=20 and so on; see docs/how-to/settings.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
+    rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
+)
+for command in (sync, faces, probe, doctor, demo):
+    app.command()(command)
+
+
+def show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lipwright {version('lipwright')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+def end_like_ctrl_c(signum: int, _frame: FrameType | None) -> None:
+    """A polite request to end cleans up as Ctrl-C does, instead of leaving half a file."""
+    raise SystemExit(128 + signum)
+
+
+def main() -> None:
+    """The entry point."""
+    # native libraries read these when they load; a person who wants their chatter sets them
+    for name, value in (("GLOG_minloglevel", "2"), ("TF_CPP_MIN_LOG_LEVEL", "2"), ("GRPC_VERBOSITY", "ERROR")):
+        os.environ.setdefault(name, value)
+    signal.signal(signal.SIGTERM, end_like_ctrl_c)
+    app(prog_name="lipwright")

@@ -1,0 +1,162 @@
+"""What a person sees while a command works, and when it fails."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+import typer
+
+from lipwright.core.errors import InputError, LipwrightError, OutputNotWritable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EXIT_ERROR: Final = 1
+EXIT_INPUT: Final = 2
+EXIT_STOPPED: Final = 130
+_PLAIN_EVERY_S = 5.0
+
+PHASES: Final = {
+    "study": "looking at the footage",
+    "listen": "listening to the speech",
+    "render": "making the video",
+}
+
+
+def speaks_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """One line on stderr, `error [code]: message`, and an exit status, for everything raised on purpose.
+
+    2: the caller can mend it; 1: something else; 130: stopped with Ctrl-C.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except LipwrightError as exc:
+            typer.echo(f"error [{exc.code}]: {exc}", err=True)
+            raise typer.Exit(EXIT_INPUT if isinstance(exc, InputError) else EXIT_ERROR) from exc
+        except KeyboardInterrupt as exc:
+            typer.echo("stopped; nothing was written", err=True)
+            raise typer.Exit(EXIT_STOPPED) from exc
+
+    return run
+
+
+class Report(Protocol):
+    """Takes progress: `report(phase, done, total)`."""
+
+    def __call__(self, phase: str, done: int, total: int, /) -> None: ...
+
+
+@contextmanager
+def progress_report(*, is_quiet: bool = False) -> Iterator[Report]:
+    """A bar with phase, frames/s and time left on a terminal; plain lines elsewhere. Both go to stderr."""
+    if is_quiet:
+        yield lambda phase, done, total: None
+    elif sys.stderr.isatty():
+        with _bar() as report:
+            yield report
+    else:
+        yield PlainReport(lambda line: typer.echo(line, err=True))
+
+
+class PlainReport:
+    """A line when a phase ends, and every few seconds until then."""
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
+        self._write = write
+        self._clock = clock
+        self._phase = ""
+        self._start_s = self._next_s = 0.0
+        self._is_done = False
+
+    def __call__(self, phase: str, done: int, total: int, /) -> None:
+        now_s = self._clock()
+        if phase != self._phase:
+            self._phase, self._is_done = phase, False
+            self._start_s, self._next_s = now_s, now_s + _PLAIN_EVERY_S
+        if self._is_done or (done < total and now_s < self._next_s):
+            return
+        self._is_done = done >= total
+        self._next_s = now_s + _PLAIN_EVERY_S
+        self._write(self._line(done, total, now_s - self._start_s))
+
+    def _line(self, done: int, total: int, took_s: float) -> str:
+        what = PHASES.get(self._phase, self._phase)
+        if self._phase == "listen":
+            return what
+        rate = f", {done / took_s:.1f} frames/s" if took_s > 0 and done else ""
+        left = f", {took_s / done * (total - done):.0f} s left" if 0 < done < total else ""
+        return f"{what}: {done} of {total} frames{rate}{left}"
+
+
+@contextmanager
+def _bar() -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Frames a second of this phase."""
+
+        def render(self, task: Task) -> Text:
+            is_counted = task.total is not None and task.total > 1 and task.speed
+            return Text(f"{task.speed:6.1f} frames/s" if is_counted else "", style="progress.data.speed")
+
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        Rate(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks: dict[str, Any] = {}
+
+        def report(phase: str, done: int, total: int, /) -> None:
+            if phase not in tasks:
+                tasks[phase] = progress.add_task(PHASES.get(phase, phase), total=total)
+            progress.update(tasks[phase], completed=done, total=max(total, 1))
+
+        yield report
+
+
+def as_json(value: Any) -> str:
+    """Plain JSON of values that this project carries: exact rates as "30000/1001", paths as text."""
+    return json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fraction | Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Raises OutputNotWritable."""
+    try:
+        path.write_bytes(data)
+    except OSError as exc:
+        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+
+
+def clock_time(seconds: float) -> str:
+    """Minutes and seconds, such as 1:02.5."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)}:{rest:04.1f}"
+
+
+def rate_text(fps: Fraction) -> str:
+    """A frame rate as people write it: 25, 29.97."""
+    return f"{float(fps):.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,145 @@
+"""`lipwright sync`: make the footage say the recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lipwright.cli.screen import as_json, clock_time, progress_report, rate_text, speaks_errors, write_file
+from lipwright.core.errors import InvalidOption
+from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
+
+if TYPE_CHECKING:
+    from lipwright.pipeline import SyncResult
+
+_DEFAULT = SyncOptions()
+
+
+@speaks_errors
+def sync(
+    video: Annotated[Path, typer.Argument(help="Footage of a face.", show_default=False)],
+    audio: Annotated[Path, typer.Argument(help="What it shall say: any file with sound.", show_default=False)],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Where the result goes: .mp4, .mov, .mkv or .webm.", show_default=False),
+    ],
+    face: Annotated[
+        str, typer.Option(help="Who speaks: largest, an id from `lipwright faces`, or a point x,y.")
+    ] = _DEFAULT.face,
+    intensity: Annotated[
+        float | None,
+        typer.Option(
+            help="How far the mouth moves, 0.5 to 1.5.",
+            show_default=f"{_DEFAULT.intensity:g}",
+        ),
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="The way of moving lips.", show_default=_DEFAULT.engine)] = None,
+    engine_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="For the engine; repeatable."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="For engines that draw at random.", show_default=f"{_DEFAULT.seed}"),
+    ] = None,
+    when_short: Annotated[
+        WhenShort | None,
+        typer.Option(
+            help="Footage shorter than the speech: end with it, start again, turn round, hold the last frame, or "
+            "slow down.",
+            show_default=_DEFAULT.when_short,
+        ),
+    ] = None,
+    when_long: Annotated[
+        WhenLong | None,
+        typer.Option(
+            help="Footage longer than the speech: end with the speech, or keep the rest.",
+            show_default=_DEFAULT.when_long,
+        ),
+    ] = None,
+    keep_original_audio: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB",
+            help="Mix in the footage's own sound at this gain, such as -12.",
+            show_default="left out",
+        ),
+    ] = None,
+    crf: Annotated[
+        float | None,
+        typer.Option(
+            help="Picture quality, 0 to 51: smaller is better, and larger on disk.",
+            show_default=f"{_DEFAULT.crf:g}",
+        ),
+    ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(help="Effort of the encoder.", metavar="NAME", show_default=_DEFAULT.preset),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="For decoding and encoding.", show_default="every core"),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(help="Replace an output that exists; it stays until the new one is whole."),
+    ] = True,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Also write what was done, as JSON."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
+) -> None:
+    """Make the face in VIDEO say AUDIO."""
+    given = {
+        "face": face, "intensity": intensity, "engine": engine, "seed": seed, "when_short": when_short,
+        "when_long": when_long, "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
+        "threads": threads, "engine_options": _pairs(engine_option or []),
+    }  # fmt: skip
+    options = choose(given)
+    from lipwright import service
+
+    with progress_report(is_quiet=quiet) as watch:
+        result = service.sync_with(options, video, audio, output, watch=watch, may_replace=overwrite)
+    if report is not None:
+        write_file(report, (as_json(result.as_dict()) + "\n").encode())
+    if not quiet:
+        typer.echo(summary(result))
+
+
+def choose(given: dict[str, Any]) -> SyncOptions:
+    """What was given on the command line, else the environment's settings. Raises InvalidOption."""
+    from lipwright.config import read_settings
+
+    settings = read_settings().model_dump()
+    return SyncOptions(**{**settings, **{name: value for name, value in given.items() if value is not None}})
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise InvalidOption("engine-option", text, "write it as NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def summary(result: SyncResult) -> str:
+    """What was made, in a few lines."""
+    render = result.render
+    n_through = sum(render.untouched.values())
+    why = ", ".join(f"{reason} {n}" for reason, n in sorted(render.untouched.items(), key=lambda item: -item[1]))
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages_s.items())
+    size = f"{result.width_px}x{result.height_px}, {rate_text(result.fps)} frames/s"
+    lines = [
+        f"{result.output}: {size}, {clock_time(float(result.duration_s))} ({result.n_frames} frames)",
+        f"  mouth    face {render.face_id}, {render.mode}, engine {render.engine}",
+        f"  frames   {render.n_edited} edited, {n_through} passed through as they were{f' ({why})' if why else ''}",
+        f"  sound    {result.audio}",
+        f"  time     {result.took_s:.1f} s, {result.realtime_factor:.2f} × real time ({stages})",
+        *(f"  note     {note}" for note in result.notes),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,97 @@
+"""Contact sheets: the mouths of a result below those of its source, at moments spread over the video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.face import Box, TrackedFace
+from lipwright.core.media import Footage, VideoFrame
+from lipwright.engines.base import Tracker
+from lipwright.vision import mesh
+from lipwright.vision.colour import Rgb, roi_rgb
+
+MOUTH_SIDE_IO = 1.5
+"""Side of a cell, in inter-ocular distances."""
+_GAP_PX = 4
+_LABEL_PX = 18
+_PAPER = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The same moment in both videos, cut to the mouth."""
+
+    time_s: float
+    source: Rgb
+    output: Rgb
+
+
+def contact_sheet(
+    source: Footage,
+    output: Footage,
+    order: Sequence[int],
+    tracker: Tracker,
+    *,
+    n_moments: int = 24,
+    n_columns: int = 12,
+    cell_px: int = 160,
+) -> Rgb:
+    """A picture (h, w, 3) with bands of two rows: the source's mouths, and under them the output's.
+
+    `order` is the frame plan of the output: the source frame behind each output frame. Both cells of a column
+    show the same place, found on the source's face; where several are seen, on the one that was changed most.
+    Moments without a face show the whole picture.
+    """
+    n_output = len(order)
+    picks = sorted({round(k * (n_output - 1) / max(1, n_moments - 1)) for k in range(min(n_moments, n_output))})
+    originals = tracker.track(source.play([order[pick] for pick in picks]))
+    moments = [
+        _moment(before, faces, after, cell_px)
+        for (before, faces), after in zip(originals, output.play(picks), strict=True)
+    ]
+    bands = [moments[k : k + n_columns] for k in range(0, len(moments), n_columns)]
+    return np.concatenate([_band(band, min(n_columns, len(moments)), cell_px) for band in bands])
+
+
+def _moment(before: VideoFrame, faces: Iterable[TrackedFace], after: VideoFrame, cell_px: int) -> Moment:
+    boxes = [mouth_box(face) for face in faces] or [Box(0, 0, before.width_px, before.height_px)]
+    pairs = [(roi_rgb(before, box, cell_px), roi_rgb(after, box, cell_px)) for box in boxes]
+    changes = [float(np.abs(one.astype(np.int16) - other).mean()) for one, other in pairs]
+    shown = pairs[int(np.argmax(changes))]
+    return Moment(float(after.time_s), *shown)
+
+
+def mouth_box(face: TrackedFace) -> Box:
+    """A square around the lips."""
+    lips = face.landmarks[list(mesh.LIPS), :2]
+    x, y = (lips.min(0) + lips.max(0)) / 2
+    left, right = mesh.EYE_CORNERS
+    half = MOUTH_SIDE_IO * float(np.linalg.norm(face.landmarks[left] - face.landmarks[right])) / 2
+    return Box(float(x) - half, float(y) - half, float(x) + half, float(y) + half)
+
+
+def _band(moments: Sequence[Moment], n_columns: int, cell_px: int) -> Rgb:
+    width = n_columns * (cell_px + _GAP_PX) + _GAP_PX
+    band = np.full((_LABEL_PX + 2 * (cell_px + _GAP_PX), width, 3), _PAPER, np.uint8)
+    for column, moment in enumerate(moments):
+        left = _GAP_PX + column * (cell_px + _GAP_PX)
+        for row, cell in enumerate((moment.source, moment.output)):
+            top = _LABEL_PX + row * (cell_px + _GAP_PX)
+            band[top : top + cell_px, left : left + cell_px] = cell
+        cv2.putText(
+            band, f"{moment.time_s:.2f} s", (left, _LABEL_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (220, 220, 220), 1
+        )  # fmt: skip
+    return band
+
+
+def png(picture: Rgb) -> bytes:
+    """The picture as a PNG file."""
+    is_done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert is_done
+    return cast("NDArray[np.uint8]", data).tobytes()

@@ -1,0 +1,186 @@
+"""Where the rooms are put together: what the command line and Python callers ask for."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from lipwright import media, pipeline, plugins
+from lipwright.core.errors import BrokenEngine
+from lipwright.core.media import SourceInfo
+from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.engines.base import Engine, Progress
+from lipwright.media import abilities
+from lipwright.media.footage import n_cores
+from lipwright.pipeline import SyncResult, Watch
+
+if TYPE_CHECKING:
+    from lipwright.vision.survey import FaceSummary
+
+# The rooms that load MediaPipe or OpenCV are imported by the function that uses them: `probe` needs neither.
+
+
+def sync(
+    video: Path | str,
+    audio: Path | str,
+    output: Path | str,
+    *,
+    face: str = "largest",
+    when_short: WhenShort = "bounce",
+    when_long: WhenLong = "cut",
+    keep_original_db: float | None = None,
+    crf: float = 18,
+    preset: Preset = "veryfast",
+    engine: str = "rewrite",
+    engine_options: dict[str, str] | None = None,
+    intensity: float = 1.0,
+    seed: int = 0,
+    threads: int = 0,
+    overwrite: bool = True,
+    progress: Watch | None = None,
+) -> SyncResult:
+    """Write `output`: the footage `video`, in which a face says `audio`.
+
+    The options are those of `core.options.SyncOptions`. `progress(phase, done, total)` is called often and stops
+    the work by raising `Cancelled`. Raises the InputErrors and OutputErrors of `core.errors`.
+    """
+    options = SyncOptions(
+        face=face,
+        when_short=when_short,
+        when_long=when_long,
+        keep_original_db=keep_original_db,
+        crf=crf,
+        preset=preset,
+        engine=engine,
+        engine_options=engine_options or {},
+        intensity=intensity,
+        seed=seed,
+        threads=threads,
+    )
+    return sync_with(options, Path(video), Path(audio), Path(output), watch=progress, may_replace=overwrite)
+
+
+def sync_with(
+    options: SyncOptions,
+    video: Path,
+    audio: Path,
+    output: Path,
+    *,
+    watch: Watch | None = None,
+    may_replace: bool = True,
+) -> SyncResult:
+    """`sync` with its choices in one value."""
+    # mistakes in paths are told before a second goes into loading the networks
+    pipeline.check_inputs(video, audio)
+    pipeline.check_output(output, (video, audio), may_replace=may_replace)
+    chosen = load_engine(options.engine)
+    from lipwright.vision.track import MeshTracker
+
+    return pipeline.sync(chosen, MeshTracker(), video, audio, output, options, watch=watch, may_replace=may_replace)
+
+
+def load_engine(name: str) -> Engine:
+    """A new engine of this name. Raises UnknownEngine, BrokenEngine."""
+    engine = plugins.load_engine(name)
+    if not callable(getattr(engine, "prepare", None)):
+        raise BrokenEngine(name, f"{type(engine).__qualname__} has no method `prepare`")
+    return cast("Engine", engine)
+
+
+def probe(path: Path | str) -> SourceInfo:
+    """What a media file holds. Raises MediaNotFound, UnreadableMedia."""
+    return media.probe(Path(path))
+
+
+def faces(video: Path | str, *, progress: Progress | None = None) -> list[FaceSummary]:
+    """The people in a video, with the ids that `face=` takes. Raises NoVideo, UnreadableMedia; [] if there are none."""
+    from lipwright.vision.survey import survey
+    from lipwright.vision.track import MeshTracker
+
+    return survey(media.open_footage(Path(video)), MeshTracker(), progress)
+
+
+def mouths_sheet(result: SyncResult, video: Path | str) -> bytes:
+    """A PNG of the mouths of a result, the source's row over the output's."""
+    from lipwright.metrics.sheet import contact_sheet, png
+    from lipwright.vision.track import MeshTracker
+
+    source, output = media.open_footage(Path(video)), media.open_footage(result.output)
+    order = result.plan.order[: result.n_frames]
+    return png(contact_sheet(source, output, order, MeshTracker()))
+
+
+def faces_sheet(found: list[FaceSummary]) -> bytes:
+    """A PNG of everyone in a video, numbered."""
+    from lipwright.metrics.people import people_sheet
+    from lipwright.metrics.sheet import png
+
+    return png(people_sheet(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at."""
+
+    group: str
+    name: str
+    value: str
+    is_well: bool = True
+
+
+def doctor() -> list[Check]:
+    """What is installed, and whether it is whole. Raises nothing: what is missing is a Check that is not well."""
+    checks = [
+        Check("system", "platform", f"{platform.system()} {platform.machine()}"),
+        Check("system", "Python", platform.python_version(), (3, 11) <= sys.version_info[:2] < (3, 13)),
+        Check("system", "cores", str(n_cores())),
+        Check("packages", "lipwright", metadata.version("lipwright")),
+    ]
+    checks += [_package(name) for name in _PACKAGES]
+    checks += [Check("media", name, version) for name, version in abilities.versions().items()]
+    checks += [
+        Check("encoders", name, "there" if is_there else "missing", is_there)
+        for name, is_there in abilities.encoders().items()
+    ]
+    checks += [_engine(name) for name in plugins.engine_names()]
+    checks += [_model(package, name) for package, name in _MODELS]
+    return checks
+
+
+_PACKAGES = ("mediapipe", "onnxruntime", "opencv-contrib-python-headless", "numpy", "scipy")
+_MODELS = (
+    ("lipwright.articulation", "articulator.onnx"),
+    ("lipwright.vision", "shape_basis.npz"),
+    ("mediapipe", "modules/face_landmark/face_landmark_with_attention.tflite"),
+    ("mediapipe", "modules/face_detection/face_detection_short_range.tflite"),
+)
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check("packages", name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check("packages", name, "missing", is_well=False)
+
+
+def _engine(name: str) -> Check:
+    try:
+        engine = load_engine(name)
+    except BrokenEngine as exc:
+        return Check("engines", name, str(exc), is_well=False)
+    return Check("engines", name, f"{type(engine).__module__}.{type(engine).__qualname__}")
+
+
+def _model(package: str, name: str) -> Check:
+    # asking for the spec does not run the package
+    spec = find_spec(package)
+    folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+    path = folder / name if folder else None
+    if path is None or not path.is_file():
+        return Check("models", f"{package}/{name}", "missing", is_well=False)
+    return Check("models", f"{package}/{name}", f"{path.stat().st_size / 1e6:.2f} MB")
