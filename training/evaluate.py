@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lipwright.articulation.curves import runs
 from lipwright.articulation.network import Heard, Population
 from lipwright.articulation.plan import closure_strength, opening_direction, plan
 from lipwright.articulation.style import population_style, speaking_style
 from lipwright.core.timeline import N_SHAPE, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, mouth_scale, opening, shape_basis, width
 from training.recordings import CHANNELS, OPENING, RATE_HZ, WIDTH, Recording, advanced, read_recordings, without_drift
-from training.train import CLOSED_IO, runs
+from training.train import CLOSED_IO
 
 Floats = NDArray[np.float64]
 

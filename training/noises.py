@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt, butter
+from scipy.signal import butter, sosfilt
 
 from lipwright.articulation import features
 from lipwright.articulation.features import Mel
@@ -47,6 +47,22 @@ def knocks(rng: np.random.Generator) -> Samples:
         burst = rng.standard_normal(n) * np.exp(-np.arange(n) / (n * rng.uniform(0.1, 0.4)))
         sound[at : at + n] += burst * np.exp(rng.normal(0, 0.7))
     return sound
+
+
+def tones(rng: np.random.Generator) -> Samples:
+    """Beeps, sirens, test tones, a held organ chord: sines that stand, slide or come and go, over nearly nothing."""
+    t = np.arange(_N) / RATE_HZ
+    sound = np.zeros(_N)
+    for _ in range(int(rng.integers(1, 5))):
+        pitch_hz = float(np.exp(rng.uniform(np.log(80), np.log(3000))))
+        slide = np.interp(t, np.linspace(0, SECONDS, 12), rng.normal(0, rng.choice([0.0, 0.0, 0.1, 0.6]), 12))
+        phase = 2 * np.pi * np.cumsum(pitch_hz * np.exp(slide)) / RATE_HZ
+        wave = np.sin(phase) if rng.random() < 0.7 else np.sign(np.sin(phase))
+        if rng.random() < 0.4:
+            period_s = rng.uniform(0.2, 2.0)
+            wave = wave * (t % period_s < period_s * rng.uniform(0.2, 0.8))
+        sound += wave * rng.uniform(0.2, 1)
+    return sound / (sound.std() + 1e-9) + 10 ** rng.uniform(-5, -2) * rng.standard_normal(_N)
 
 
 def music(rng: np.random.Generator) -> Samples:
@@ -115,15 +131,17 @@ def mel_of(sound: Samples) -> Mel:
     return power / power.mean()
 
 
-def make_noises(seed: int = 3, *, n_music: int = 60, n_noise: int = 60) -> list[Mel]:
+def make_noises(seed: int = 3, *, n_music: int = 60, n_noise: int = 72) -> list[Mel]:
     """Non-speech, (2000, N_BANDS) each, mean power one."""
     rng = np.random.default_rng(seed)
     noises = [mel_of(music(rng)) for _ in range(n_music)]
     for index in range(n_noise):
-        if index % 3 == 0:
+        if index % 4 == 0:
             noises.append(mel_of(coloured_noise(rng, float(rng.uniform(0, 2.2)))))
-        elif index % 3 == 1:
+        elif index % 4 == 1:
             noises.append(mel_of(band_noise(rng)))
+        elif index % 4 == 2:
+            noises.append(mel_of(tones(rng)))
         else:
             noises.append(mel_of(knocks(rng)))
     return noises

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lipwright.articulation import features
+from lipwright.articulation.curves import runs
 from lipwright.articulation.features import N_BANDS, Hearing, Mel
 from lipwright.articulation.phones import PHONES
 from lipwright.core.timeline import N_SHAPE
@@ -58,12 +59,6 @@ def rest_labels(power: Mel) -> NDArray[np.float32]:
         if stop - start >= 10:
             rest[start:stop] = 1.0
     return rest.astype(np.float32)
-
-
-def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Half-open stretches in which `flags` holds."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def lesson_of(recording: Recording, basis: ShapeBasis, lag_frames: int | None = None) -> Lesson:

@@ -13,16 +13,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, TypeAlias
+from math import log10
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
-from scipy.fft import rfft
 
 from lipwright.core.media import AudioClip
 
 Mel: TypeAlias = NDArray[np.float32]
 """(n_columns, N_BANDS)."""
+
+_rfft = cast(Any, scipy.fft).rfft
+"""Keeps float32, where numpy 1.26 would double it; its types are partly unknown."""
 
 RATE_HZ: Final = 16_000
 """The only rate of speech that is listened to; `media` reads sound at any rate asked for."""
@@ -58,10 +62,8 @@ def n_columns(n_samples: int) -> int:
 def mel_bands() -> NDArray[np.float32]:
     """(N_FFT // 2 + 1, N_BANDS): triangles evenly spaced in HTK mels, each of unit area."""
 
-    def mels(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-        return 2595.0 * np.log10(1.0 + hz / 700.0)
-
-    edges = 700.0 * (10 ** (np.linspace(*mels(np.array([LOW_HZ, HIGH_HZ])), N_BANDS + 2) / 2595.0) - 1.0)
+    lowest, highest = (2595.0 * log10(1.0 + hz / 700.0) for hz in (LOW_HZ, HIGH_HZ))
+    edges = 700.0 * (10 ** (np.linspace(lowest, highest, N_BANDS + 2) / 2595.0) - 1.0)
     bins = np.arange(N_FFT // 2 + 1) * RATE_HZ / N_FFT
     rise = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
@@ -98,7 +100,7 @@ def mel_power(samples: NDArray[np.float32], start: int = 0, stop: int | None = N
         mean = some.mean(1, keepdims=True)
         np.subtract(some, mean, out=bench[: len(some), :WINDOW])
         bench[: len(some), :WINDOW] *= _hann()
-        spectrum = rfft(bench[: len(some)], axis=1)  # scipy keeps float32, numpy 1.26 would double it
+        spectrum = _rfft(bench[: len(some)], axis=1)
         power[low : low + _BENCH] = (spectrum.real**2 + spectrum.imag**2) @ mel_bands()
     return power
 
@@ -122,7 +124,7 @@ class Hearing:
     def of(cls, power: Mel) -> Hearing:
         """Measure band powers (n, N_BANDS)."""
         level = power.mean(1)
-        loud = level >= np.quantile(level, 1.0 - LOUD_SHARE)
+        loud = level >= float(np.quantile(level, 1.0 - LOUD_SHARE))
         loudness = float(level[loud].mean())
         floor = FLOOR_SHARE * loudness + 1e-30
         log = np.log(power[loud] + floor)

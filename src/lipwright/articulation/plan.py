@@ -14,18 +14,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
+from lipwright.articulation.curves import Array, Floats, highest, runs, smooth, smoothstep
 from lipwright.articulation.network import TICK_RATE_HZ, Heard, population
 from lipwright.articulation.phones import PHONES
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, shape_basis
-
-Array = NDArray[Any]
 
 SMOOTHING_S: Final = 0.035
 """Gaussian over the coefficients; jitter goes down by a tenth, correlation stays."""
@@ -55,11 +52,11 @@ class Pause:
 
 
 @cache
-def _own_direction() -> NDArray[np.float64]:
+def _own_direction() -> Floats:
     return opening_direction(shape_basis())
 
 
-def opening_direction(basis: ShapeBasis) -> NDArray[np.float64]:
+def opening_direction(basis: ShapeBasis) -> Floats:
     """(N_SHAPE,) how much each coefficient opens the inner lips, IO, at reference mouth width."""
     effect = (basis.components[:N_SHAPE].reshape(N_SHAPE, -1, 3) / basis.weights)[..., 1]
     column = {int(point): index for index, point in enumerate(basis.points)}
@@ -68,28 +65,23 @@ def opening_direction(basis: ShapeBasis) -> NDArray[np.float64]:
     return below - above
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
 def find_pauses(heard: Heard, *, is_talker: bool) -> list[Pause]:
     """Where nothing is said, and what the mouth does there.
 
     A recording without speech (silence, music, noise) is one pause.
     """
     n = len(heard)
-    quiet = gaussian_filter1d(heard.rest.astype(np.float64), 1.5, mode="nearest")
+    quiet = smooth(heard.rest, 1.5)
     is_speech = quiet < 0.5
     # Over half a second of speech some sound is clearly one of the phones.
-    voiced = gaussian_filter1d(1.0 - heard.phones[:, _SIL].astype(np.float64), 12.0, mode="nearest")
+    voiced = smooth(1.0 - heard.phones[:, _SIL], 12.0)
     is_speech &= voiced > 0.25
     shortest_speech = _SHORTEST_SPEECH_S * TICK_RATE_HZ
-    for start, stop in _runs(is_speech):
+    for start, stop in runs(is_speech):
         if stop - start < shortest_speech:
             is_speech[start:stop] = False
     pauses: list[Pause] = []
-    for start, stop in _runs(~is_speech):
+    for start, stop in runs(~is_speech):
         length_s = (stop - start) / TICK_RATE_HZ
         is_inside = start > 0 and stop < n
         if is_inside and length_s < SHORTEST_PAUSE_S:
@@ -99,7 +91,7 @@ def find_pauses(heard: Heard, *, is_talker: bool) -> list[Pause]:
     return pauses
 
 
-def _ease(n: int, start: int, stop: int) -> NDArray[np.float64]:
+def _ease(n: int, start: int, stop: int) -> Floats:
     """(n,) weight of a pause: rises from its start, stands at one, and is back at zero when speech begins.
 
     A recording's first and last tick need no way in or out.
@@ -108,21 +100,18 @@ def _ease(n: int, start: int, stop: int) -> NDArray[np.float64]:
     into = min(EASE_IN_S * TICK_RATE_HZ, 0.5 * length)
     out = min(EASE_OUT_S * TICK_RATE_HZ, 0.5 * length)
     tick = np.arange(n, dtype=np.float64)
-    rise = np.ones(n) if start == 0 else np.clip((tick - start) / into, 0, 1)
-    fall = np.ones(n) if stop == n else np.clip((stop - tick) / out, 0, 1)
-    weight = np.minimum(rise, fall)
-    return weight * weight * (3 - 2 * weight)
+    rise = np.ones(n) if start == 0 else (tick - start) / into
+    fall = np.ones(n) if stop == n else (stop - tick) / out
+    return smoothstep(np.minimum(rise, fall))
 
 
-def closure_strength(heard: Heard) -> NDArray[np.float64]:
+def closure_strength(heard: Heard) -> Floats:
     """(n,) 0..1 how firmly the lips must touch, from the probability that they do; widened by a tick either way."""
-    sure = np.clip((heard.closure.astype(np.float64) - _CLOSURE_FROM) / _CLOSURE_RANGE, 0, 1)
-    sure = sure * sure * (3 - 2 * sure)
-    wide = np.maximum(sure, 0.7 * maximum_filter1d(sure, 3, mode="nearest"))
-    return np.clip(gaussian_filter1d(wide, 0.6, mode="nearest"), 0, 1)
+    sure = smoothstep((heard.closure - _CLOSURE_FROM) / _CLOSURE_RANGE)
+    return np.clip(smooth(np.maximum(sure, 0.7 * highest(sure, 3)), 0.6), 0.0, 1.0)
 
 
-def without_opening(coefficients: Array, share: Array, spread: Array, direction: Array) -> NDArray[np.float64]:
+def without_opening(coefficients: Array, share: Array, spread: Array, direction: Array) -> Floats:
     """Coefficients (n, N_SHAPE) less `share` (n,) of their opening, by the likeliest change.
 
     Opening is linear in the coefficients, `coefficients @ direction`; among all changes that take it
@@ -155,7 +144,7 @@ def plan(
     shrinkage = population().shrinkage if shrinkage is None else shrinkage
     direction = _own_direction() if direction is None else direction
     spoken = heard.shape / shrinkage * spread * intensity + style.mean
-    spoken = gaussian_filter1d(spoken, SMOOTHING_S * TICK_RATE_HZ, axis=0, mode="nearest")
+    spoken = smooth(spoken, SMOOTHING_S * TICK_RATE_HZ)
 
     pauses = find_pauses(heard, is_talker=style.is_talking)
     held = np.zeros(n, bool)

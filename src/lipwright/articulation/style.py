@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 
+from lipwright.articulation.curves import Array, highest, lowest, smooth
 from lipwright.articulation.network import TICK_RATE_HZ, Population, population
 from lipwright.core.timeline import N_SHAPE, SpeakingStyle
-
-Array = NDArray[Any]
 
 TALKING_RANGE_IO: Final = 0.07
 """A mouth whose opening goes over more than this (percentiles 3 to 97) is talking."""
@@ -57,14 +54,14 @@ def speaking_style(
     rest = np.median(coefficients[least_open], axis=0)
 
     grid_s = np.arange(times_s[0], times_s[-1] + 1e-9, 1 / TICK_RATE_HZ)
-    shapes = np.stack([np.interp(grid_s, times_s, column) for column in coefficients.T], axis=1)
+    shapes = np.stack([np.interp(grid_s, times_s, coefficients[:, k]) for k in range(N_SHAPE)], axis=1)
     gap = np.interp(grid_s, times_s, opening)
     second = TICK_RATE_HZ + 1
-    is_active = maximum_filter1d(gap, second) - minimum_filter1d(gap, second) > _ACTIVE_RANGE_IO
+    is_active = highest(gap, second) - lowest(gap, second) > _ACTIVE_RANGE_IO
     talking_s = float(is_active.sum() / TICK_RATE_HZ)
     if talking_s == 0:
         return population_style(rest, people=people)
-    moved = shapes - gaussian_filter1d(shapes, DRIFT_S * TICK_RATE_HZ, axis=0, mode="reflect")
+    moved = shapes - smooth(shapes, DRIFT_S * TICK_RATE_HZ, mirror=True)
     own_mean, own_spread = shapes[is_active].mean(0), moved[is_active].std(0)
 
     trust = np.full(N_SHAPE, talking_s / (talking_s + _OTHERS_TRUST_S))

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipwright.articulation import listen
+from lipwright.articulation.network import population
+from lipwright.articulation.phones import PHONES
+from lipwright.core.media import AudioClip
+from lipwright.core.timeline import N_SHAPE
+
+from .conftest import RATE_HZ, TrackedClip, buzz, clip
+
+ROOM = resources.files("lipwright.articulation")
+
+
+def test_what_is_heard_comes_fifty_times_a_second_and_covers_the_speech():
+    heard = listen(clip(buzz()[: RATE_HZ + 1]))
+
+    assert len(heard) == 51
+    assert heard.shape.shape == (51, N_SHAPE)
+    assert heard.phones.shape == (51, len(PHONES))
+    np.testing.assert_allclose(heard.phones.sum(1), 1, atol=1e-3)
+    for probability in (heard.closure, heard.rest):
+        assert probability.shape == (51,)
+        assert ((probability >= 0) & (probability <= 1)).all()
+
+
+def test_the_same_speech_is_heard_the_same_twice():
+    first, second = listen(clip(buzz())), listen(clip(buzz()))
+
+    np.testing.assert_array_equal(first.shape, second.shape)
+    np.testing.assert_array_equal(first.closure, second.closure)
+
+
+def test_quieter_speech_is_heard_the_same():
+    usual, quiet = listen(clip(buzz())), listen(clip(buzz() * np.float32(0.03)))
+
+    assert np.abs(usual.shape - quiet.shape).max() < 0.1
+    assert np.abs(usual.rest - quiet.rest).max() < 0.1
+
+
+def test_blocks_with_margins_hear_what_the_whole_hears(pausing_talker: TrackedClip):
+    samples = np.tile(pausing_talker.speech.samples, 2)
+    whole = listen(clip(samples))
+
+    blocks = listen(clip(samples), block_ticks=500)
+
+    assert len(blocks) == len(whole)
+    assert np.abs(blocks.shape - whole.shape).max() < 0.02
+    assert np.abs(blocks.closure - whole.closure).max() < 0.02
+
+
+def test_speech_that_starts_later_is_heard_later_and_otherwise_the_same(talker: TrackedClip):
+    ticks = 25
+    later = np.concatenate([np.zeros(ticks * RATE_HZ // 50, np.float32), talker.speech.samples])
+
+    usual, delayed = listen(talker.speech), listen(clip(later))
+
+    inside = slice(50, len(usual) - 50)
+    moved = delayed.shape[ticks:][inside]
+    assert np.corrcoef(moved[:, 0], usual.shape[inside, 0])[0, 1] > 0.98
+    for slip in (-1, 1):
+        slipped = delayed.shape[ticks + slip :][inside]
+        assert np.abs(slipped - usual.shape[inside]).mean() > 2 * np.abs(moved - usual.shape[inside]).mean()
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 160, 319, 321])
+def test_the_shortest_clips_are_heard(n_samples: int):
+    heard = listen(clip(buzz()[8000 : 8000 + n_samples]))
+
+    assert len(heard) == max(1, -(-n_samples // 320))
+    assert np.isfinite(heard.shape).all()
+
+
+def test_silence_is_rest():
+    heard = listen(clip(np.zeros(2 * RATE_HZ)))
+
+    assert (heard.rest == 1).all()
+    assert (heard.phones[:, PHONES.index("sil")] == 1).all()
+
+
+def test_speech_is_not_rest(talker: TrackedClip):
+    assert np.median(listen(talker.speech).rest) < 0.1
+
+
+def test_speech_at_another_rate_is_refused():
+    with pytest.raises(ValueError, match="16000 Hz"):
+        listen(AudioClip(buzz(), 44_100))
+
+
+def test_the_opening_that_is_heard_follows_the_real_lips(talker: TrackedClip):
+    heard = listen(talker.speech)
+    at_s = np.arange(len(heard)) / 50 + talker.lag_s
+
+    real = np.interp(at_s, talker.times_s, talker.opening)
+
+    assert np.corrcoef(heard.opening, real)[0, 1] > 0.6
+
+
+def test_the_model_is_the_one_that_its_constants_and_its_card_speak_of():
+    sha256 = hashlib.sha256(ROOM.joinpath("articulator.onnx").read_bytes()).hexdigest()
+
+    assert population().model_sha256 == sha256
+    card = Path(__file__).resolve().parents[2] / "docs" / "models" / "articulation.md"
+    stated = re.findall(r"\b[0-9a-f]{64}\b", card.read_text())
+    assert sha256 in stated
+    assert population().version in card.read_text()
+
+
+def test_the_model_is_small_enough_to_travel_with_the_package():
+    assert len(ROOM.joinpath("articulator.onnx").read_bytes()) <= 3_000_000
+
+
+def test_the_constants_are_those_of_people():
+    people = population()
+
+    assert (people.spread > 0).all()
+    assert ((people.shrinkage > 0) & (people.shrinkage < 1)).all()
+    assert set(json.loads(ROOM.joinpath("articulator.json").read_text())) == {
+        "version", "model_sha256", "mean", "spread", "shrinkage",
+    }  # fmt: skip
