@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.articulation.curves import runs
+from lipwright.articulation.curves import highest, runs
 from lipwright.articulation.network import Heard, Population
-from lipwright.articulation.plan import closure_strength, opening_direction, plan
+from lipwright.articulation.plan import opening_direction, plan
 from lipwright.articulation.style import population_style, speaking_style
 from lipwright.core.timeline import N_SHAPE, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, mouth_scale, opening, shape_basis, width
@@ -24,6 +24,8 @@ from training.recordings import CHANNELS, OPENING, RATE_HZ, WIDTH, Recording, ad
 from training.train import CLOSED_IO
 
 Floats = NDArray[np.float64]
+Bilabials = dict[str, list[tuple[float, float]]]
+"""Clip -> start and stop of each p, b and m, in seconds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,13 +58,8 @@ def load_fold(path: Path, recordings: Sequence[Recording]) -> list[Judged]:
     with np.load(path) as table:
         shipped = shape_basis()
         basis = ShapeBasis(table["components"], shipped.points, shipped.weights, shipped.spread)
-        people = Population(
-            path.stem,
-            "",
-            table["mean"].astype(np.float32),
-            table["spread"].astype(np.float32),
-            np.ones(N_SHAPE, np.float32),
-        )
+        mean, spread = table["mean"].astype(np.float32), table["spread"].astype(np.float32)
+        people = Population(path.stem, "", mean, spread, np.ones(N_SHAPE, np.float32))
         names = {key.split("/")[0] for key in table.files if "/" in key}
         judged: list[Judged] = []
         for recording in (r for r in recordings if r.name in names):
@@ -99,7 +96,7 @@ def by_speaker(judged: Sequence[Judged], value: Callable[[Judged], float]) -> fl
 
 
 def best_lag(judged: Judged, reach: int = 8) -> tuple[int, Floats]:
-    """Ticks (positive: the lips come later than predicted) at which opening, outer and lower lip fit best; all r there."""
+    """The lag, in ticks, at which opening and both lips fit best (positive: the lips come later); all r there."""
     said, truth = judged.extra["clean"], judged.truth
     found: dict[int, Floats] = {}
     for lag in range(-reach, reach + 1):
@@ -130,7 +127,7 @@ def planned_measures(judged: Judged, shrinkage: Floats, *, own: bool, condition:
 
 
 def bilabial_recall(
-    judged: Sequence[Judged], bilabials: dict[str, list[tuple[float, float]]], said: Callable[[Judged], Floats],
+    judged: Sequence[Judged], bilabials: Bilabials, said: Callable[[Judged], Floats],
     percentile: float = 12, around: int = 1,
 ) -> tuple[float, float, int]:  # fmt: skip
     """(recall, false, n): of bilabials at which the real lips close, how many the prediction closes too.
@@ -154,7 +151,7 @@ def bilabial_recall(
 
 
 def absolute_recall(
-    judged: Sequence[Judged], bilabials: dict[str, list[tuple[float, float]]], said: Callable[[Judged], NDArray[np.bool_]],
+    judged: Sequence[Judged], bilabials: Bilabials, said: Callable[[Judged], NDArray[np.bool_]],
     around: int = 1,
 ) -> tuple[float, float, int]:  # fmt: skip
     """(recall, false, n) with closed meaning a widest real gap under 3 % IO; `said` tells where we close.
@@ -182,7 +179,7 @@ def shrinkage_of(judged: Sequence[Judged]) -> Floats:
 
 
 def rmse_rows(judged: Sequence[Judged]) -> dict[str, float]:
-    """Root mean squared error of opening, % IO: population amplitude, own, the network's own shrunken one; and the sd."""
+    """Root mean squared error of opening, % IO: at population, own and shrunken amplitude; and the sd."""
     population_sd = np.mean([without_drift(j.truth)[:, OPENING].std() for j in judged])
     errors: dict[str, list[float]] = {"population": [], "own": [], "mmse": [], "sd": []}
     for j in judged:
@@ -190,30 +187,30 @@ def rmse_rows(judged: Sequence[Judged]) -> dict[str, float]:
         z = j.extra["clean"][:, OPENING] - j.extra["clean"][:, OPENING].mean()
         own_sd = without_drift(j.truth)[:, OPENING].std()
         for name, ours in (
-            ("population", z / z.std() * population_sd), ("own", z / z.std() * own_sd), ("mmse", z * own_sd), ("sd", 0 * z),
-        ):  # fmt: skip
+            ("population", z / z.std() * population_sd),
+            ("own", z / z.std() * own_sd),
+            ("mmse", z * own_sd),
+            ("sd", 0 * z),
+        ):
             errors[name].append(float(((ours - real) ** 2).mean()))
     seconds = [j.seconds for j in judged]
     return {name: 100 * float(np.sqrt(np.average(values, weights=seconds))) for name, values in errors.items()}
 
 
 def closure_head_rows(judged: Sequence[Judged]) -> list[tuple[float, float, float, float, float]]:
-    """(threshold, precision, recall, share said, share real) of the closure head, frame by frame, one tick's grace."""
+    """(threshold, precision, recall, share said, share real) of the closure head, by frame, one tick's grace."""
+
+    def near(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return highest(flags, 3) > 0
+
     rows: list[tuple[float, float, float, float, float]] = []
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7):
-        near = lambda flags: np.convolve(flags, np.ones(3), "same") > 0  # noqa: E731
-        said = [j.heard["clean"].closure > threshold for j in judged]
-        real = [j.gap < CLOSED_IO for j in judged]
-        precise = sum(int((s & near(r)).sum()) for s, r in zip(said, real, strict=True)) / max(
-            1, sum(int(s.sum()) for s in said)
-        )
-        found = sum(int((r & near(s)).sum()) for s, r in zip(said, real, strict=True)) / max(
-            1, sum(int(r.sum()) for r in real)
-        )
-        n = sum(len(s) for s in said)
-        rows.append(
-            (threshold, precise, found, sum(int(s.sum()) for s in said) / n, sum(int(r.sum()) for r in real) / n)
-        )
+        pairs = [(j.heard["clean"].closure > threshold, j.gap < CLOSED_IO) for j in judged]
+        right = sum(int((said & near(real)).sum()) for said, real in pairs)
+        found = sum(int((real & near(said)).sum()) for said, real in pairs)
+        n_said, n_real = (sum(int(pair[k].sum()) for pair in pairs) for k in (0, 1))
+        n = sum(len(said) for said, _ in pairs)
+        rows.append((threshold, right / max(1, n_said), found / max(1, n_real), n_said / n, n_real / n))
     return rows
 
 
@@ -230,105 +227,148 @@ def held_pause_sd(judged: Sequence[Judged], shrinkage: Floats) -> float:
     return worst
 
 
-def report(judged: Sequence[Judged], bilabials: dict[str, list[tuple[float, float]]]) -> str:
-    speech = [j for j in judged if not j.recording.is_acting]
-    acting = [j for j in judged if j.recording.is_acting]
-    shrinkage = shrinkage_of(speech)
-    lines: list[str] = []
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return [*("| " + " | ".join(line) + " |" for line in lines), ""]
 
-    def at_manifest(channel: int, condition: str = "clean") -> Callable[[Judged], float]:
+
+class Report:
+    """All figures of one set of folds."""
+
+    def __init__(self, judged: Sequence[Judged], bilabials: Bilabials) -> None:
+        self.judged = judged
+        self.speech = [j for j in judged if not j.recording.is_acting]
+        self.acting = [j for j in judged if j.recording.is_acting]
+        self.bilabials = bilabials
+        self.shrinkage = shrinkage_of(self.speech)
+        self._planned = {
+            (j.recording.name, own): planned_measures(j, self.shrinkage, own=own)
+            for j in judged
+            for own in (True, False)
+        }
+
+    @staticmethod
+    def r_of(channel: int, condition: str = "clean") -> Callable[[Judged], float]:
+        """Correlation of a channel with the real one at the manifest's lag."""
         return lambda j: correlation(j.extra[condition][:, channel], j.truth[:, channel])
 
-    planned = {
-        (j.recording.name, own): planned_measures(j, shrinkage, own=own) for j in judged for own in (True, False)
-    }
+    def planned(self, j: Judged, *, own: bool = True) -> Floats:
+        return self._planned[j.recording.name, own]
 
-    def by_plan(column: int, own: bool) -> Callable[[Judged], float]:
-        truth = (OPENING, WIDTH)[column]
-        return lambda j: correlation(planned[j.recording.name, own][:, column], j.truth[:, truth])
+    def r_of_plan(self, column: int, *, own: bool) -> Callable[[Judged], float]:
+        """The same of what the plan draws: 0 opening, 1 width."""
+        channel = (OPENING, WIDTH)[column]
+        return lambda j: correlation(self.planned(j, own=own)[:, column], j.truth[:, channel])
 
-    shown = (
-        OPENING,
-        CHANNELS.index("outer"),
-        WIDTH,
-        CHANNELS.index("jaw"),
-        CHANNELS.index("lower"),
-        CHANNELS.index("upper"),
-        *range(N_SHAPE),
-    )
-    lines += [
-        f"{len(speech)} speech clips, {sum(j.seconds for j in speech):.0f} s, {len({j.recording.speaker for j in speech})} speakers;"
-        f" {len(acting)} face-acting clips, {sum(j.seconds for j in acting):.0f} s. All speaker-disjoint.",
-        "",
-        "| r | " + " | ".join(CHANNELS[k] for k in shown) + " |",
-        "|---" * (len(shown) + 1) + "|",
-        *(
-            f"| {label} | " + " | ".join(f"{value(k):.3f}" for k in shown) + " |"
-            for label, value in (
-                ("speech, at the manifest's lags, by seconds", lambda k: weighted(speech, at_manifest(k))),
-                ("speech, at the manifest's lags, by speaker", lambda k: by_speaker(speech, at_manifest(k))),
-                ("speech, at the best lag of each clip, by seconds", lambda k: weighted(speech, lambda j: float(best_lag(j)[1][k]))),
-                ("face acting, at the manifest's lags, by seconds", lambda k: weighted(acting, at_manifest(k))),
-                ("all, at the manifest's lags, by seconds", lambda k: weighted(judged, at_manifest(k))),
-            )
-        ),
-        "",
-        "| r of the shapes that the final plan draws | opening | width |",
-        "|---|---|---|",
-        *(
-            f"| {label} | {weighted(some, by_plan(0, own)):.3f} | {weighted(some, by_plan(1, own)):.3f} |"
-            for label, some, own in (
-                ("speech, own style", speech, True), ("speech, population's style", speech, False), ("face acting, own style", acting, True),
-            )
-        ),
-        "",
-    ]  # fmt: skip
-    lags = np.array([best_lag(j)[0] * 1000 / RATE_HZ for j in speech])
-    lines.append(
-        f"Lag that is left over the manifest's, by clip: median {np.median(lags):+.0f} ms, "
-        f"mean {lags.mean():+.0f} ms, 90 % within {np.percentile(np.abs(lags), 90):.0f} ms."
-    )
-    rmse = rmse_rows(speech)
-    lines += [
-        "",
-        "RMSE of opening, % IO: " + ", ".join(f"{name} {value:.1f}" for name, value in rmse.items()) + ".",
-        "",
-        "Shrinkage (sd of the z-scores), K1..K8: " + " ".join(f"{v:.2f}" for v in shrinkage),
-        "",
-        f"Largest opening sd inside held pauses: {held_pause_sd(judged, shrinkage):.3f} % IO.",
-        "",
-        "| closures at bilabials | recall | false | n |",
-        "|---|---|---|---|",
-    ]
-    rows: list[tuple[str, tuple[float, float, int]]] = [
-        ("opening head, own 12th percentile", bilabial_recall(speech, bilabials, lambda j: j.extra["clean"][:, OPENING])),
-        ("plan, own 12th percentile", bilabial_recall(speech, bilabials, lambda j: planned[j.recording.name, True][:, 0])),
-        ("plan, own 30th percentile, ±40 ms", bilabial_recall(speech, bilabials, lambda j: planned[j.recording.name, True][:, 0], 30, 2)),
-        ("closure head > 0.5 (gap < 3 % IO)", absolute_recall(speech, bilabials, lambda j: j.heard["clean"].closure > 0.5)),
-        ("closure strength > 0.5 (gap < 3 % IO)", absolute_recall(speech, bilabials, lambda j: closure_strength(j.heard["clean"]) > 0.5)),
-        ("plan's opening < 3 % IO (gap < 3 % IO)", absolute_recall(speech, bilabials, lambda j: planned[j.recording.name, True][:, 0] < CLOSED_IO)),
-    ]  # fmt: skip
-    lines += [f"| {label} | {100 * recall:.0f} % | {100 * false:.1f} % | {n} |" for label, (recall, false, n) in rows]
-    lines += ["", "| closure head, by frame | precision | recall | share said | share real |", "|---|---|---|---|---|"]
-    lines += [f"| > {t} | {p:.2f} | {r:.2f} | {s:.2f} | {real:.2f} |" for t, p, r, s, real in closure_head_rows(speech)]
-    lines += ["", "| heard in (all clips) | opening | width | K1 | K2 |", "|---|---|---|---|---|"]
-    for condition in judged[0].extra:
-        values = [weighted(judged, at_manifest(k, condition)) for k in (OPENING, WIDTH, 0, 1)]
-        lines.append(f"| {condition} | " + " | ".join(f"{v:.3f}" for v in values) + " |")
-    lines += [
-        "",
-        "| clip | speaker | s | opening | width | plan opening | plan width | lag left, ms |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for j in sorted(judged, key=lambda j: -j.seconds):
-        lines.append(
-            f"| {j.recording.name} | {j.recording.speaker} | {j.seconds:.0f} | {at_manifest(OPENING)(j):.2f} | {at_manifest(WIDTH)(j):.2f} "
-            f"| {by_plan(0, True)(j):.2f} | {by_plan(1, True)(j):.2f} | {best_lag(j)[0] * 20:+d} |"
+    def correlations(self) -> list[str]:
+        shown = [CHANNELS.index(n) for n in ("opening", "outer", "width", "jaw", "lower", "upper")] + list(
+            range(N_SHAPE)
         )
-    return "\n".join(lines)
+        ways: list[tuple[str, Callable[[int], float]]] = [
+            ("speech, manifest's lags, by seconds", lambda k: weighted(self.speech, self.r_of(k))),
+            ("speech, manifest's lags, by speaker", lambda k: by_speaker(self.speech, self.r_of(k))),
+            ("speech, best lag of each clip", lambda k: weighted(self.speech, lambda j: float(best_lag(j)[1][k]))),
+            ("face acting, manifest's lags", lambda k: weighted(self.acting, self.r_of(k))),
+            ("all, manifest's lags", lambda k: weighted(self.judged, self.r_of(k))),
+        ]
+        rows = [[label, *(f"{value(k):.3f}" for k in shown)] for label, value in ways]
+        return table(["r", *(CHANNELS[k] for k in shown)], rows)
+
+    def plans(self) -> list[str]:
+        ways = (
+            ("speech, own style", self.speech, True),
+            ("speech, population's style", self.speech, False),
+            ("face acting, own style", self.acting, True),
+        )
+        rows = [
+            [label, *(f"{weighted(some, self.r_of_plan(column, own=own)):.3f}" for column in (0, 1))]
+            for label, some, own in ways
+        ]
+        return table(["r of the shapes that the plan draws", "opening", "width"], rows)
+
+    def lag(self) -> str:
+        lags_ms = np.array([best_lag(j)[0] * 1000 / RATE_HZ for j in self.speech])
+        return (
+            f"Lag left over the manifest's, by clip: median {np.median(lags_ms):+.0f} ms, "
+            f"mean {lags_ms.mean():+.0f} ms, 90 % within {np.percentile(np.abs(lags_ms), 90):.0f} ms."
+        )
+
+    def closures(self) -> list[str]:
+        def opening_head(j: Judged) -> Floats:
+            return j.extra["clean"][:, OPENING]
+
+        def planned_opening(j: Judged) -> Floats:
+            return self.planned(j)[:, 0]
+
+        some = (self.speech, self.bilabials)
+        rows = [
+            ("opening head, own 12th percentile", bilabial_recall(*some, opening_head)),
+            ("plan, own 12th percentile", bilabial_recall(*some, planned_opening)),
+            ("plan, own 30th percentile, 40 ms around", bilabial_recall(*some, planned_opening, 30, 2)),
+            ("closure head > 0.5", absolute_recall(*some, lambda j: j.heard["clean"].closure > 0.5)),
+            ("closure strength of the plan > 0.5", absolute_recall(*some, lambda j: self.planned(j)[:, 2] > 0.5)),
+            ("plan's opening < 3 % IO", absolute_recall(*some, lambda j: planned_opening(j) < CLOSED_IO)),
+        ]
+        shown = [[label, f"{100 * recall:.0f} %", f"{100 * false:.1f} %", str(n)] for label, (recall, false, n) in rows]
+        return table(["closures at bilabials", "recall", "false", "n"], shown)
+
+    def closure_head(self) -> list[str]:
+        rows = [[f"> {row[0]}", *(f"{value:.2f}" for value in row[1:])] for row in closure_head_rows(self.speech)]
+        return table(["closure head, by frame", "precision", "recall", "share said", "share real"], rows)
+
+    def robustness(self) -> list[str]:
+        channels = (OPENING, WIDTH, 0, 1)
+        rows = [
+            [condition, *(f"{weighted(self.judged, self.r_of(k, condition)):.3f}" for k in channels)]
+            for condition in self.judged[0].extra
+        ]
+        return table(["heard in (all clips)", "opening", "width", "K1", "K2"], rows)
+
+    def clips(self) -> list[str]:
+        header = ["clip", "speaker", "s", "opening", "width", "plan opening", "plan width", "lag left, ms"]
+        rows = [
+            [
+                j.recording.name, j.recording.speaker, f"{j.seconds:.0f}",
+                f"{self.r_of(OPENING)(j):.2f}", f"{self.r_of(WIDTH)(j):.2f}",
+                f"{self.r_of_plan(0, own=True)(j):.2f}", f"{self.r_of_plan(1, own=True)(j):.2f}",
+                f"{best_lag(j)[0] * 20:+d}",
+            ]
+            for j in sorted(self.judged, key=lambda j: -j.seconds)
+        ]  # fmt: skip
+        return table(header, rows)
+
+    def __str__(self) -> str:
+        seconds, acted = (sum(j.seconds for j in some) for some in (self.speech, self.acting))
+        speakers = len({j.recording.speaker for j in self.speech})
+        rmse = ", ".join(f"{name} {value:.1f}" for name, value in rmse_rows(self.speech).items())
+        summary = (
+            f"{len(self.speech)} speech clips, {seconds:.0f} s, {speakers} speakers; {len(self.acting)} of acting, "
+            f"{acted:.0f} s. Speaker-disjoint, the basis of shapes too."
+        )
+        lines = [
+            summary,
+            "",
+            *self.correlations(),
+            *self.plans(),
+            self.lag(),
+            "",
+            f"RMSE of opening, % IO: {rmse}.",
+            "",
+            "Shrinkage, K1 to K8: " + " ".join(f"{v:.2f}" for v in self.shrinkage) + ".",
+            "",
+            f"Largest sd of opening inside held pauses: {held_pause_sd(self.judged, self.shrinkage):.3f} % IO.",
+            "",
+            *self.closures(),
+            *self.closure_head(),
+            *self.robustness(),
+            *self.clips(),
+        ]
+        return "\n".join(lines)
 
 
 def load_folds(data: Path, work: Path, tag: str = "fold") -> list[Judged]:
+    """Every clip as seen by the fold that never met its speaker."""
     recordings = read_recordings(data)
     return [judged for path in sorted(work.glob(f"{tag}_[0-9].npz")) for judged in load_fold(path, recordings)]
 
@@ -339,7 +379,7 @@ if __name__ == "__main__":
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--tag", default="fold")
     arguments = parser.parse_args()
-    times = json.loads((arguments.work / "bilabials.json").read_text())
-    text = report(load_folds(arguments.data, arguments.work, arguments.tag), times)
-    (arguments.work / "report.md").write_text(text + "\n")
+    times: Bilabials = json.loads((arguments.work / "bilabials.json").read_text())
+    text = str(Report(load_folds(arguments.data, arguments.work, arguments.tag), times))
+    (arguments.work / f"report_{arguments.tag}.md").write_text(text + "\n")
     print(text)

@@ -96,7 +96,7 @@ def report(recordings: Sequence[Recording]) -> str:
             for k in range(N_KEPT)
         ),
         "",
-        "| coefficients | RMS error of lip points, % IO, speakers inside | speaker left out (mean) | worst clip left out |",
+        "| coefficients | RMS error of lip points, % IO: speakers inside | left out | worst clip left out |",
         "|---|---|---|---|",
         *(
             f"| {n} | {100 * inside[n]:.2f} | {100 * np.mean(left_out[n]):.2f} | {100 * max(left_out[n]):.2f} |"

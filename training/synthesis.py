@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from lipwright.articulation import features
+from lipwright.articulation.features import Mel
 from training.phones import ARPABET, Segment, classes_of_ipa, labels
 
 FLITE_VOICES = ("slt", "rms", "awb")
@@ -34,9 +35,10 @@ TEXT_PACKAGES = {
     "bg": ("fortunes-bg",), "eo": ("fortunes-eo",), "ga": ("fortunes-ga",), "fr": ("manpages-fr",),
 }  # fmt: skip
 ESPEAK_VOICES = {
-    "en-us": "en", "en-gb-scotland": "en", "en-gb-x-rp": "en", "de": "de", "es": "es", "es-419": "es", "it": "it", "pl": "pl", "pt-br": "pt",
-    "pt": "pt", "cs": "cs", "ru": "ru", "bg": "bg", "eo": "eo", "ga": "ga", "fr": "fr", "uk": "ru", "nl": "de",
-    "tr": "it", "fi": "it", "hu": "cs", "ro": "it", "vi": "es", "sw": "es", "hi": "en", "el": "en",
+    "en-us": "en", "en-gb-scotland": "en", "en-gb-x-rp": "en", "de": "de", "es": "es", "es-419": "es", "it": "it",
+    "pl": "pl", "pt-br": "pt", "pt": "pt", "cs": "cs", "ru": "ru", "bg": "bg", "eo": "eo", "ga": "ga", "fr": "fr",
+    "uk": "ru", "nl": "de", "tr": "it", "fi": "it", "hu": "cs", "ro": "it", "vi": "es", "sw": "es", "hi": "en",
+    "el": "en",
 }  # fmt: skip
 """Voice -> language of the text. A voice that reads foreign text still says its own phones."""
 ESPEAK_TEST_VOICES = {"sv": "de", "id": "es"}
@@ -224,6 +226,11 @@ class Corpus:
     @property
     def seconds(self) -> float:
         return len(self.ticks) / 50
+
+    def power_of(self, index: int) -> Mel:
+        """(2 n, N_BANDS) band power of one utterance."""
+        start, stop = int(self.starts[index]), int(self.starts[index + 1])
+        return np.exp(self.log_mel[2 * start : 2 * stop].astype(np.float32))
 
 
 def make_corpus(hours: float, seed: int = 1) -> Corpus:

@@ -273,7 +273,7 @@ def phone_accuracy(net: Articulator, corpus: Corpus) -> dict[str, float]:
     found: dict[str, list[tuple[int, int]]] = {}
     for index in np.flatnonzero(corpus.is_test):
         start, stop = int(corpus.starts[index]), int(corpus.starts[index + 1])
-        _, _, phones = predict(net, np.exp(corpus.log_mel[2 * start : 2 * stop].astype(np.float32)))
+        _, _, phones = predict(net, corpus.power_of(int(index)))
         right = int((phones.argmax(1) == corpus.ticks[start:stop]).sum())
         found.setdefault(str(corpus.voices[index]), []).append((right, stop - start))
     return {voice: sum(r for r, _ in pairs) / sum(n for _, n in pairs) for voice, pairs in found.items()}

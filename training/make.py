@@ -1,0 +1,133 @@
+"""The whole of `make train`: data in, committed files out.
+
+    python -m training.make --data ../shared/data/av --work build/train
+
+Every step that finds its result in the work folder leaves it alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training import shape_basis, synthesis, train
+from training.augment import Noises
+from training.evaluate import Report, load_folds
+from training.export import Constants, export_onnx, rounded, write_constants
+from training.folds import speaking_constants
+from training.noises import make_babble, make_noises
+from training.recordings import read_recordings
+
+VERSION = "1"
+N_FOLDS = 5
+PACKAGE = Path("src/lipwright")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long everything takes."""
+
+    hours: float = 6.0
+    phone_steps: int = 1000
+    lip_steps: int = 800
+
+
+FULL = Schedule()
+QUICK = Schedule(hours=1.0, phone_steps=200, lip_steps=100)
+
+
+def make_phones(work: Path, schedule: Schedule) -> None:
+    """Stage 1, on synthetic speech alone: no lips, so every fold may start from it."""
+    corpus = synthesis.load_corpus(work / "tts.npz")
+    rng = np.random.default_rng(0)
+    utterances = np.flatnonzero(~corpus.is_test)
+    crowd = [np.concatenate([corpus.power_of(int(index)) for index in rng.choice(utterances, 12)]) for _ in range(12)]
+    net = train.pretrain(corpus, Noises(make_noises(), make_babble(crowd)), n_steps=schedule.phone_steps)
+    torch.save(net.state_dict(), work / "phones.pt")
+    accuracy = train.phone_accuracy(net, corpus)
+    (work / "phones.json").write_text(json.dumps(accuracy, indent=1))
+
+
+def run_module(name: str, *arguments: str) -> None:
+    """Run one of our modules in a process of its own, on one thread."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-m", name, *arguments], check=True, env=environment)
+
+
+def make_folds(data: Path, work: Path, schedule: Schedule, n_jobs: int) -> None:
+    """Stage 2 on four fifths of the speakers, and the rest predicted, five times."""
+
+    def fold(index: int) -> None:
+        if not (work / f"fold_{index}.npz").exists():
+            where = ("--data", str(data), "--work", str(work))
+            run_module("training.folds", *where, "--fold", str(index), "--steps", str(schedule.lip_steps))
+
+    with ThreadPoolExecutor(n_jobs) as pool:
+        list(pool.map(fold, range(N_FOLDS)))
+
+
+def make_network(data: Path, work: Path, schedule: Schedule) -> None:
+    """Stage 2 on everybody, a quarter longer for a quarter more people."""
+    recordings = read_recordings(data)
+    basis, _ = shape_basis.make_basis(recordings)
+    lessons = [train.lesson_of(recording, basis) for recording in recordings]
+    noises = Noises(make_noises(), make_babble([np.exp(lesson.log_power) for lesson in lessons]))
+    corpus = synthesis.load_corpus(work / "tts.npz")
+    start = torch.load(work / "phones.pt", weights_only=True)
+    net = train.fit(start, lessons, corpus, noises, n_steps=schedule.lip_steps * 5 // 4, seed=99, log="everybody")
+    torch.save(net.state_dict(), work / "everybody.pt")
+
+
+def export(data: Path, work: Path, report: Report) -> None:
+    """The network and its constants, into the package."""
+    net = train.Articulator()
+    net.load_state_dict(torch.load(work / "everybody.pt", weights_only=True))
+    room = PACKAGE / "articulation"
+    sha256 = export_onnx(net, room / "articulator.onnx")
+    recordings = read_recordings(data)
+    mean, spread = speaking_constants(recordings, shape_basis.make_basis(recordings)[0])
+    constants = Constants(VERSION, sha256, rounded(mean), rounded(spread), rounded(report.shrinkage))
+    write_constants(constants, room / "articulator.json")
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description="Make the shape basis and the articulation network.")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="folds at a time")
+    parser.add_argument("--quick", action="store_true", help="a short schedule, to see that everything runs")
+    arguments = parser.parse_args()
+    data, work = arguments.data, arguments.work
+    schedule = QUICK if arguments.quick else FULL
+    work.mkdir(parents=True, exist_ok=True)
+
+    people = read_recordings(data)
+    shape_basis.save_basis(shape_basis.make_basis(people)[0], PACKAGE / "vision/shape_basis.npz")
+    (work / "shape_basis.md").write_text(shape_basis.report(people) + "\n")
+    if not (work / "tts.npz").exists():
+        synthesis.save_corpus(synthesis.make_corpus(schedule.hours), work / "tts.npz")
+    if not (work / "bilabials.json").exists():
+        run_module("training.bilabials", "--data", str(data), "--out", str(work / "bilabials.json"))
+    if not (work / "phones.pt").exists():
+        make_phones(work, schedule)
+    make_folds(data, work, schedule, arguments.jobs)
+    if not (work / "everybody.pt").exists():
+        make_network(data, work, schedule)
+    report = Report(load_folds(data, work), json.loads((work / "bilabials.json").read_text()))
+    (work / "report.md").write_text(f"{report}\n")
+    export(data, work, report)
+    print(report)
+
+
+if __name__ == "__main__":
+    main()
