@@ -1,21 +1,104 @@
-"""The tracker's promises, on scenes whose people and places are known."""
+"""The tracker's promises, on scenes made in memory from the heads of real clips: who is where is known."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import Colour, VideoFrame
 from lipwright.media import open_footage
 from lipwright.vision.track import MeshTracker
-from tests.vision.conftest import Head, blank, paint, play
+
+BT709 = Colour(is_full_range=False, primaries=1, transfer=1, matrix=1)
+
+
+@dataclass(frozen=True)
+class Head:
+    """One person, seen over some frames, cut out as (n, side, side, 3) Y'CbCr at full chroma size."""
+
+    looks: NDArray[np.uint8]
+
+    def look(self, k: int, side_px: int) -> NDArray[np.uint8]:
+        n = len(self.looks)
+        k = k % (2 * n - 2)
+        there_and_back = k if k < n else 2 * n - 2 - k
+        return cv2.resize(self.looks[there_and_back], (side_px, side_px), interpolation=cv2.INTER_AREA)
+
+
+Place = tuple[Head, float, float, int]
+"""Who, centre x and y, and side of the cut-out in pixels; later ones are in front."""
+
+
+def blank(width_px: int = 640, height_px: int = 360, index: int = 0, level: int = 90) -> VideoFrame:
+    """A room without anybody: smooth light and a little texture."""
+    y, x = np.mgrid[:height_px, :width_px]
+    luma = (level + 30 * np.sin(x / 97.0) + 12 * np.cos(y / 41.0 + x / 23.0)).astype(np.uint8)
+    chroma = np.full((height_px // 2, width_px // 2), 126, np.uint8)
+    return VideoFrame((luma, chroma, chroma.copy()), index, Fraction(index, 25), 8, BT709)
+
+
+def paint(frame: VideoFrame, places: list[Place]) -> VideoFrame:
+    """Put heads, cut out as ovals, into the frame."""
+    for head, x, y, side in places:
+        look = head.look(frame.index, side)
+        v, u = np.mgrid[:side, :side]
+        radius = np.hypot((u - side / 2) / (0.40 * side), (v - side / 2) / (0.49 * side))
+        alpha = np.clip((1.0 - radius) * 8, 0, 1)
+        left, top = 2 * round((x - side / 2) / 2), 2 * round((y - side / 2) / 2)
+        for k, step in ((0, 1), (1, 2), (2, 2)):
+            plane = frame.planes[k]
+            part, mask = look[::step, ::step, k], alpha[::step, ::step]
+            t, q = top // step, left // step
+            y0, y1 = max(0, t), min(plane.shape[0], t + part.shape[0])
+            x0, x1 = max(0, q), min(plane.shape[1], q + part.shape[1])
+            if y0 >= y1 or x0 >= x1:
+                continue
+            a = mask[y0 - t : y1 - t, x0 - q : x1 - q]
+            plane[y0:y1, x0:x1] = a * part[y0 - t : y1 - t, x0 - q : x1 - q] + (1 - a) * plane[y0:y1, x0:x1]
+    return frame
+
+
+def play(n: int, places: Callable[[int], list[Place]], width_px: int = 640, height_px: int = 360) -> Iterator[Any]:
+    for index in range(n):
+        yield paint(blank(width_px, height_px, index), places(index))
+
 
 Heads = dict[str, Head]
+
+
+@pytest.fixture(scope="session")
+def heads(clips: Path, tracker: MeshTracker) -> dict[str, Head]:
+    """Five people over a second and a half each."""
+
+    def head(name: str) -> Head:
+        looks = []
+        frames = islice(open_footage(clips / "video" / f"{name}.mp4").frames(), 36)
+        box = None
+        for frame, faces in tracker.track(frames):
+            if box is None:
+                box = faces[0].box
+            x, y = box.centre_px
+            half = 0.85 * box.height_px
+            x0, y0 = round(x - half), round(y - half - 0.05 * box.height_px)
+            side = round(2 * half)
+            chroma = [cv2.resize(p, (frame.width_px, frame.height_px)) for p in frame.planes[1:3]]
+            whole = np.dstack([np.asarray(frame.planes[0]), *chroma])
+            padded = cv2.copyMakeBorder(whole, side, side, side, side, cv2.BORDER_REPLICATE)
+            looks.append(padded[y0 + side : y0 + 2 * side, x0 + side : x0 + 2 * side].copy())
+        return Head(np.array(looks))
+
+    return {name: head(name) for name in ("vr_4", "it_ref", "reporter_71s", "vr_2", "ls_demo2")}
 
 
 def nearest(faces: list[TrackedFace], x: float, y: float, within_px: float) -> TrackedFace | None:
@@ -33,7 +116,7 @@ def test_a_frame_without_a_face_is_an_empty_list(tracker: MeshTracker):
 
 
 def test_the_same_frames_give_the_same_landmarks(tracker: MeshTracker, heads: Heads):
-    def run() -> list[np.ndarray]:
+    def run() -> list[NDArray[np.float32]]:
         frames = play(8, lambda k: [(heads["vr_4"], 200 + 4 * k, 180, 220)])
         return [face.landmarks for _, faces in tracker.track(frames) for face in faces]
 
@@ -65,11 +148,11 @@ def test_two_people_keep_their_ids_while_one_passes_in_front_of_the_other(tracke
 
 
 def test_four_faces_of_different_sizes_are_all_found(tracker: MeshTracker, heads: Heads):
-    crowd = [
-        (heads["vr_4"], 120, 120, 220),
-        (heads["it_ref"], 360, 150, 150),
-        (heads["reporter_71s"], 520, 260, 120),
-        (heads["vr_2"], 270, 280, 100),
+    crowd: list[Place] = [
+        (heads["vr_4"], 120.0, 120.0, 220),
+        (heads["it_ref"], 360.0, 150.0, 150),
+        (heads["reporter_71s"], 520.0, 260.0, 120),
+        (heads["vr_2"], 270.0, 280.0, 100),
     ]
 
     counts = [len(faces) for _, faces in tracker.track(play(16, lambda _: crowd))]
@@ -98,7 +181,9 @@ def test_ids_survive_a_scene_cut_away_and_back(tracker: MeshTracker, heads: Head
     assert {face.face_id for face in seen[45]} == first
     left_before = nearest(seen[19], 150, 180, 60)
     left_after = nearest(seen[45], 150, 180, 60)
-    assert left_before and left_after and left_before.face_id == left_after.face_id
+    assert left_before is not None
+    assert left_after is not None
+    assert left_before.face_id == left_after.face_id
 
 
 def test_no_landmark_is_carried_across_a_cut(tracker: MeshTracker, heads: Heads):
@@ -126,7 +211,9 @@ def test_who_leaves_and_comes_back_elsewhere_is_the_same_person(tracker: MeshTra
     assert {len(faces) for faces in seen[20:40]} == {1}
     assert {face.face_id for face in seen[-1]} == {face.face_id for face in seen[0]}
     before, after = nearest(seen[0], 160, 180, 60), nearest(seen[-1], 240, 200, 60)
-    assert before and after and before.face_id == after.face_id
+    assert before is not None
+    assert after is not None
+    assert before.face_id == after.face_id
 
 
 @pytest.mark.parametrize("eyes_px", [20, 60, 300])
@@ -153,20 +240,19 @@ def test_a_face_cut_by_the_edge_is_followed(tracker: MeshTracker, heads: Heads):
 
 def test_landmarks_do_not_depend_on_bits_matrix_or_strides(tracker: MeshTracker, heads: Heads):
     plain = paint(blank(), [(heads["vr_4"], 300, 180, 240)])
-    ten_bit = VideoFrame(
-        tuple(plane.astype(np.uint16) << 2 for plane in plain.planes), 0, Fraction(0), 10, plain.colour
-    )
+    planes: list[Any] = list(plain.planes)
+    ten_bit = VideoFrame(tuple(plane.astype(np.uint16) << 2 for plane in planes), 0, Fraction(0), 10, plain.colour)
     turned = VideoFrame(
-        tuple(np.ascontiguousarray(plane[::-1, ::-1])[::-1, ::-1] for plane in plain.planes),
+        tuple(np.ascontiguousarray(plane[::-1, ::-1])[::-1, ::-1] for plane in planes),
         0,
         Fraction(0),
         8,
         plain.colour,
     )
-    columns = VideoFrame(tuple(np.asfortranarray(plane) for plane in plain.planes), 0, Fraction(0), 8, plain.colour)
+    columns = VideoFrame(tuple(np.asfortranarray(plane) for plane in planes), 0, Fraction(0), 8, plain.colour)
     grey = VideoFrame((plain.planes[0],), 0, Fraction(0), 8, Colour())
 
-    def landmarks(frame: VideoFrame) -> np.ndarray:
+    def landmarks(frame: VideoFrame) -> NDArray[np.float32]:
         ((_, (face,)),) = tracker.track([frame])
         return face.landmarks
 

@@ -40,7 +40,8 @@ def _to_rgb(matrix: int, is_full_range: bool) -> Matrix:
     gain_y, gain_c, low = (1.0, 1.0, 0.0) if is_full_range else (255 / 219, 255 / 224, 16.0)
     cb, cr = 2 * (1 - kb) * gain_c, 2 * (1 - kr) * gain_c
     linear = np.array([[gain_y, 0, cr], [gain_y, -kb / kg * cb, -kr / kg * cr], [gain_y, cb, 0]])
-    return np.column_stack([linear, -linear @ np.array([low, 128.0, 128.0])])
+    offset = -(linear * np.array([low, 128.0, 128.0])).sum(1)
+    return np.column_stack([linear, offset])
 
 
 def to_rgb_matrix(colour: Colour, height_px: int) -> Matrix:

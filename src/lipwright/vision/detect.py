@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -39,8 +40,7 @@ class FaceDetector:
 
     def __init__(self, min_score: float = 0.5) -> None:
         with quiet_stderr():
-            from mediapipe.python.solutions import face_detection  # noqa: PLC0415
-
+            face_detection: Any = import_module("mediapipe.python.solutions.face_detection")
             self._near: Any = face_detection.FaceDetection(min_score, model_selection=0)
             self._far: Any = face_detection.FaceDetection(min_score, model_selection=1)
             blank = np.zeros((_LOOK_PX, _LOOK_PX, 3), np.uint8)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,6 +84,14 @@ node {
 """
 
 
+_OPTIONS: Final = (
+    "core.constant_side_packet_calculator",
+    "core.split_vector_calculator",
+    "tensor.image_to_tensor_calculator",
+    "tensor.inference_calculator",
+    "tensor.tensors_to_floats_calculator",
+)
+
 _MARGIN: Final = 1.5
 """Side of the window over the longer side of the landmarks' box, as MediaPipe takes it."""
 
@@ -138,35 +147,22 @@ class FaceMesh:
             self.look(np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8))
 
     def _open(self) -> None:
-        # mediapipe has no stubs; importing it takes most of a second
-        import mediapipe
-        from google.protobuf import text_format
-        from mediapipe.calculators.core import (  # noqa: F401
-            constant_side_packet_calculator_pb2,
-            split_vector_calculator_pb2,
-        )
-        from mediapipe.calculators.tensor import (  # noqa: F401
-            image_to_tensor_calculator_pb2,
-            inference_calculator_pb2,
-            tensors_to_floats_calculator_pb2,
-        )
-        from mediapipe.framework import calculator_pb2
-        from mediapipe.python import packet_creator, packet_getter
-        from mediapipe.python._framework_bindings import (
-            _packet_getter,
-            calculator_graph,
-            image_frame,
-            resource_util,
-        )
-
-        resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))  # where the wheel keeps its models
-
-        self._create_image: Any = packet_creator.create_image_frame
-        self._get_bytes: Any = _packet_getter._get_serialized_proto
-        self._get_float: Any = packet_getter.get_float
-        self._srgb: Any = image_frame.ImageFormat.SRGB
-        config: Any = text_format.Parse(_GRAPH, calculator_pb2.CalculatorGraphConfig())
-        self._graph: Any = calculator_graph.CalculatorGraph(graph_config=config)
+        # mediapipe has no stubs, and importing it takes most of a second
+        text_format: Any = import_module("google.protobuf.text_format")
+        messages: Any = import_module("mediapipe.framework.calculator_pb2")
+        for options in _OPTIONS:
+            import_module(f"mediapipe.calculators.{options}_pb2")  # or the graph's text is not understood
+        native: Any = import_module("mediapipe.python._framework_bindings")
+        create: Any = import_module("mediapipe.python.packet_creator")
+        get: Any = import_module("mediapipe.python.packet_getter")
+        home = Path(str(import_module("mediapipe").__file__)).parents[1]
+        native.resource_util.set_resource_dir(str(home))  # where the wheel keeps its models
+        self._create_image: Any = create.create_image_frame
+        self._get_bytes: Any = native._packet_getter._get_serialized_proto
+        self._get_float: Any = get.get_float
+        self._srgb: Any = native.image_frame.ImageFormat.SRGB
+        config: Any = text_format.Parse(_GRAPH, messages.CalculatorGraphConfig())
+        self._graph: Any = native.calculator_graph.CalculatorGraph(graph_config=config)
         self._packets: dict[str, Any] = {}
         for name in ("landmarks", "score"):
             self._graph.observe_output_stream(name, self._packets.__setitem__)
@@ -203,12 +199,13 @@ def _read_landmarks(wire: bytes) -> NDArray[np.float64]:
     table = np.frombuffer(wire, _WIRE)
     tags = (table["head"][:, 0], table["head"][:, 1], table["tag_x"], table["tag_y"], table["tag_z"])
     is_plain = all((tag == want).all() for tag, want in zip(tags, (0x0A, 15, 0x0D, 0x15, 0x1D), strict=True))
-    assert len(table) == N_LANDMARKS and is_plain, "mediapipe writes landmarks in another way than it did"
+    assert is_plain, "mediapipe writes landmarks in another way than it did"
+    assert len(table) == N_LANDMARKS, f"the mesh has {len(table)} points"
     return np.stack([table["x"], table["y"], table["z"]], axis=1).astype(np.float64)
 
 
 @contextmanager
-def quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Generator[None]:
     """Hold back what native code writes to stderr; it is shown after all if the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)

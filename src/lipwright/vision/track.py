@@ -29,10 +29,16 @@ _SEARCH_EVERY: Final = 15
 """Frames between looks at the whole picture while every known face is in sight."""
 _TILE_EVERY: Final = 10
 """Frames between looks at one tile, where small faces may appear."""
+_MISSED_FRAMES: Final = 75
+"""For so many frames a lost face is looked for more often."""
+_COASTING_FRAMES: Final = 25
+"""So long a lost face is believed to move on as it did."""
 _MIN_EYES_PX: Final = 9.0
 """Outer eye corner to outer eye corner; below this a mesh is a guess."""
 _STEADY: Final = 0.12
 """A new face's mesh may move by this share of IO between two looks from different windows."""
+_HEAD_OVER_MESH: Final = 1.3
+"""Width of a head with its hair over that of the mesh."""
 _TWIN_DISTANCE: Final = 0.30
 """Centres nearer than this share of the smaller face's size: two tracks on one face."""
 _LEAP: Final = 0.55
@@ -150,7 +156,7 @@ class _Scene:
         face.score = seen.score
         face.last_index = frame.index
         face.is_in_sight = face.is_place_known = True
-        if not any(o is not face and o.is_in_sight and _overlap(o.landmarks, face.landmarks) > 0 for o in self._faces):
+        if not any(o is not face and o.is_in_sight and _are_close(o.landmarks, seen.landmarks) for o in self._faces):
             face.likeness = face.likeness.blend(seen.likeness)  # never learn while somebody else is in the way
 
     def _part_twins(self, frame: VideoFrame) -> None:
@@ -171,9 +177,14 @@ class _Scene:
         n_in_sight = sum(face.is_in_sight for face in self._faces)
         if n_in_sight >= self._max_faces:
             return
-        is_due = self._n_looks % _SEARCH_EVERY == 0 or is_urgent or n_in_sight == 0
+        missed = [face for face in self._faces if not face.is_in_sight and face.is_place_known]
+        missed = [face for face in missed if frame.index - face.last_index < _MISSED_FRAMES]
+        every = _SEARCH_EVERY if not missed else _SEARCH_EVERY // 5
+        is_due = self._n_looks % every == 0 or is_urgent or n_in_sight == 0
         if is_due or is_thorough:
             self._welcome(frame, self._detector.search(frame, whole(frame), also_near=is_thorough or n_in_sight == 0))
+        for face in missed if is_due else ():
+            self._welcome(frame, self._detector.search(frame, _around(face)))
         if is_thorough:
             for area in _small_areas(frame):
                 self._welcome(frame, self._detector.search(frame, area))
@@ -197,6 +208,8 @@ class _Scene:
                 return
             known = self._recognise(frame, seen)
             if known is None:
+                if self._is_half_hidden(seen) and any(not face.is_in_sight for face in self._faces):
+                    continue  # perhaps somebody whom we know: wait until they stand clear
                 known = _Face(len(self._faces) + 1, seen.landmarks, seen.score, seen.likeness)
                 self._faces.append(known)
             self._place(frame, known, seen)
@@ -216,6 +229,10 @@ class _Scene:
                 return _Seen(landmarks, score, Likeness.of(picture, window, landmarks))
         return None
 
+    def _is_half_hidden(self, seen: _Seen) -> bool:
+        """Whether somebody else stands so near that the likeness shows both."""
+        return any(face.is_in_sight and _are_close(face.landmarks, seen.landmarks) for face in self._faces)
+
     def _recognise(self, frame: VideoFrame, seen: _Seen) -> _Face | None:
         """Who of those out of sight is this? Nobody, if none is alike and none was just here."""
         best, best_cost = None, 1.0
@@ -225,15 +242,25 @@ class _Scene:
             unlike = face.likeness.distance(seen.likeness) / Likeness.DIFFERENT
             cost = unlike
             if face.is_place_known:
-                # where it was last seen speaks for it, the less the longer ago
+                # where it was last seen, and where it was going, speak for it, the less the longer ago
                 gap = frame.index - face.last_index
-                away = float(np.linalg.norm(seen.landmarks[:, :2].mean(0) - face.centre)) / face.size_px
+                away = min(
+                    float(np.linalg.norm(seen.landmarks[:, :2].mean(0) - place)) / face.size_px
+                    for place in (face.centre, face.centre + min(gap, _COASTING_FRAMES) * face.velocity)
+                )
                 resized = abs(float(np.log(_size_px(seen.landmarks) / face.size_px)))
                 if away < 0.5 and resized < 0.3:
                     cost = unlike - 0.5 * float(np.exp(-gap / 100))
             if cost < best_cost:
                 best, best_cost = face, cost
         return best
+
+
+def _around(face: _Face) -> Box:
+    """Where a face may have got to since it was lost."""
+    x, y = face.centre
+    half = 1.5 * face.size_px
+    return Box(x - half, y - half, x + half, y + half)
 
 
 def _small_areas(frame: VideoFrame) -> list[Box]:
@@ -253,8 +280,13 @@ def _box(landmarks: NDArray[np.float64]) -> Box:
     return Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
-def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    return _box(one).overlap(_box(other))
+def _are_close(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether two heads, hair and all, may overlap."""
+    a, b = _box(one), _box(other)
+    reach_x = 0.5 * _HEAD_OVER_MESH * (a.width_px + b.width_px)
+    reach_y = 0.5 * _HEAD_OVER_MESH * (a.height_px + b.height_px)
+    apart = np.abs(np.subtract(a.centre_px, b.centre_px))
+    return bool(apart[0] < reach_x and apart[1] < reach_y)
 
 
 def _covers(landmarks: NDArray[np.float64], box: Box) -> bool:
