@@ -196,9 +196,8 @@ def make_sound(tmp_path: Path) -> MakeSound:
             stream = out.add_stream(codec or CODEC_OF[path.suffix], rate=rate_hz)
             stream.codec_context.layout = layout
             for start in range(0, planes.shape[1], 48_000):
-                block = av.AudioFrame.from_ndarray(
-                    np.ascontiguousarray(planes[:, start : start + 48_000]), "fltp", layout
-                )
+                part = np.ascontiguousarray(planes[:, start : start + 48_000].T).reshape(1, -1)
+                block = av.AudioFrame.from_ndarray(part, "flt", layout)
                 block.sample_rate = rate_hz
                 block.time_base = Fraction(1, rate_hz)
                 block.pts = start
@@ -222,3 +221,9 @@ def clicks() -> Callable[[float, int], NDArray[np.float32]]:
         return out.astype(np.float32)
 
     return make
+
+
+@pytest.fixture
+def read_number() -> Callable[[NDArray[Any], int], int]:
+    """Reads the number that a made picture shows: `read_number(luma, bits)`."""
+    return number_of

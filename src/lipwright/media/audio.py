@@ -28,6 +28,9 @@ from lipwright.media.survey import has_decoder, presentation_start
 JITTER_S = Fraction(1, 25)
 """Time stamps that stray by less than this are taken for rounding; more is a gap or an overlap."""
 
+PACKED = "flt"
+"""Interleaved floats: PyAV miscounts the planes of planar sound with eight channels."""
+
 Samples = NDArray[np.float32]
 """(channels, n), full scale is [-1, 1]."""
 
@@ -152,7 +155,7 @@ class Sound:
             if seen is None:
                 self._shape = _Shape(frame.layout.name, len(frame.layout.channels), frame.sample_rate)
             if seen != key:
-                to_float = AudioResampler("fltp", self._shape.layout, self._shape.rate_hz)
+                to_float = AudioResampler(PACKED, self._shape.layout, self._shape.rate_hz)
                 seen = key
             assert to_float is not None
             at = self.n_samples
@@ -163,7 +166,7 @@ class Sound:
             if abs(at - self.n_samples) <= JITTER_S * self.rate_hz and self.n_decoded:
                 at = self.n_samples
             for converted in to_float.resample(frame):
-                samples = np.asarray(converted.to_ndarray(), np.float32).reshape(self._shape.channels, -1)
+                samples = samples_of(converted)
                 if at < self.n_samples:
                     samples = samples[:, self.n_samples - at :]
                 elif at > self.n_samples:
@@ -198,19 +201,30 @@ class Sound:
             self.notes[f"The sound breaks off: {str(exc.strerror).lower()}."] = None
 
 
+def samples_of(frame: av.AudioFrame) -> Samples:
+    """The samples of a frame in the PACKED format, as a view of (channels, n)."""
+    return np.asarray(frame.to_ndarray(), np.float32).reshape(-1, len(frame.layout.channels)).T
+
+
+def frame_of(samples: Samples, layout: str, rate_hz: int, start: int) -> av.AudioFrame:
+    """Samples as a frame that starts at sample number `start`."""
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T).reshape(1, -1), PACKED, layout)
+    frame.sample_rate = rate_hz
+    frame.time_base = Fraction(1, rate_hz)
+    frame.pts = start
+    return frame
+
+
 def _resampled(mono: Iterator[NDArray[np.float32]], sound: Sound, rate_hz: int) -> Iterator[NDArray[np.float32]]:
     resampler: AudioResampler | None = None
     n_in = 0
     for chunk in mono:
         if resampler is None:
-            resampler = AudioResampler("fltp", "mono", rate_hz)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk[None, :]), "fltp", "mono")
-        frame.sample_rate = sound.rate_hz
-        frame.time_base = Fraction(1, sound.rate_hz)
-        frame.pts = n_in
+            resampler = AudioResampler(PACKED, "mono", rate_hz)
+        frame = frame_of(chunk[None, :], "mono", sound.rate_hz, n_in)
         n_in += len(chunk)
         for out in resampler.resample(frame):
-            yield np.asarray(out.to_ndarray(), np.float32)[0]
+            yield samples_of(out)[0]
     if resampler is not None and sound.rate_hz != rate_hz:
         for out in resampler.resample(None):
-            yield np.asarray(out.to_ndarray(), np.float32)[0]
+            yield samples_of(out)[0]

@@ -35,8 +35,8 @@ from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_pla
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
 from lipwright.media.timing import strictly_increasing
 
-WINDOW_BYTES = 128 << 20
-"""Decoded pictures held at a time while playing backwards: 41 frames of 1080x1920, 10 of 4K."""
+WINDOW_BYTES = 192 << 20
+"""Decoded pictures held at a time while playing backwards: 64 frames of 1080x1920, 16 of 4K."""
 MIN_WINDOW = 8
 MAX_WINDOW = 256
 SEEK_AHEAD = 24
@@ -104,7 +104,7 @@ class MediaFootage:
         """The frames with these indices, in this order; each one is the caller's to change.
 
         Forward runs stream, jumps seek to a key frame, and backward runs are decoded in windows of at most
-        128 MiB, so memory stays bounded for any order. Raises UnreadableMedia, and IndexError for an index
+        192 MiB, so memory stays bounded for any order. Raises UnreadableMedia, and IndexError for an index
         that is not in the footage.
         """
         if not len(order):
@@ -225,8 +225,11 @@ class _Decoder:
         stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"  # type: ignore[assignment]
         self._stream = stream
 
-    def run(self, key: int | None = None) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Pictures from the start, or from key frame number `key` on."""
+    def run(self, key: int | None = None, needed_from: int | None = None) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Pictures from the start, or from key frame number `key` on.
+
+        Before tick `needed_from` only pictures that others are predicted from need to come.
+        """
         self._open()
         assert self._container is not None
         assert self._stream is not None
@@ -234,7 +237,7 @@ class _Decoder:
             self._container.seek(self._seek_tick(key), stream=self._stream, backward=True)
         last: int | None = None
         usual = max(1, round(1 / (self._picture.time_base * (self._picture.declared[0] or 25))))
-        for frame in self._decode():
+        for frame in self._decode(needed_from):
             tick = frame.pts if frame.pts is not None else frame.dts
             if tick is None:
                 tick = usual + last if last is not None else int(self._picture.ticks[0])
@@ -255,14 +258,18 @@ class _Decoder:
         is_mov = self._container is not None and self._container.format.name.startswith("mov")
         return int((self._picture.key_dts if is_mov else self._picture.key_ticks)[key])
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
+    def _decode(self, needed_from: int | None) -> Iterator[av.VideoFrame]:
         assert self._stream is not None
-        n_bad = 0
+        is_skipping = False
         for packet in self._packets():
+            if needed_from is not None:
+                skips = packet is not None and packet.pts is not None and packet.pts < needed_from
+                if skips != is_skipping:
+                    self._stream.codec_context.skip_frame = "NONREF" if skips else "DEFAULT"
+                    is_skipping = skips
             try:
                 frames = self._stream.decode(packet)
             except FFmpegError:
-                n_bad += 1
                 self._notes["Some packets of the video are damaged; what could not be decoded is left out."] = None
                 continue
             for frame in frames:
@@ -362,7 +369,7 @@ class _Cursor:
         while True:
             self._floor = int(self._keys[key]) if key else 0
             self._ahead = None
-            self._run = self._decoder.run(key)
+            self._run = self._decoder.run(key, int(self._ticks[low]))
             self._ahead = self._pull()
             if not key or (self._ahead is not None and self._ahead[0] <= self._floor):
                 return

@@ -238,10 +238,14 @@ class FramePool:
 def with_properties(frame: av.VideoFrame) -> av.VideoFrame:
     """A writable copy that also keeps what only FFmpeg knows of the frame, such as which field is first.
 
-    Slower than the pool: always new memory.
+    Slower than the pool: always new memory, and filled twice.
     """
-    # naming a transfer, even the frame's own, keeps `reformat` from handing back the frame itself
-    return frame.reformat(dst_color_trc=int(frame.color_trc), threads=1)
+    # Only `reformat` hands on those properties. Naming a transfer, even the frame's own, keeps it from
+    # handing back the frame itself; what it makes of the pixels of interlaced frames is not a copy, though.
+    out = frame.reformat(dst_color_trc=int(frame.color_trc), threads=1)
+    for to, source in zip(planes_of(out), planes_of(frame), strict=True):
+        np.copyto(to, source)
+    return out
 
 
 @dataclass(frozen=True, slots=True)

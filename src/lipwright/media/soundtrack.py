@@ -18,7 +18,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from lipwright.media.audio import Samples, Sound, best_audio, first_sample_time
+from lipwright.media.audio import PACKED, Samples, Sound, best_audio, first_sample_time, frame_of, samples_of
 from lipwright.media.opening import opened
 from lipwright.media.survey import presentation_start
 
@@ -236,10 +236,7 @@ class _Encoded:
 
     def _encode(self) -> Iterator[Packet[AudioStream]]:
         for samples in self._mixed():
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", self._layout)
-            frame.sample_rate = self._rate_hz
-            frame.time_base = Fraction(1, self._rate_hz)
-            frame.pts = self._n_in
+            frame = frame_of(samples, self._layout, self._rate_hz, self._n_in)
             self._n_in += samples.shape[1]
             yield from self._stream.encode(frame)
         yield from self._stream.encode(None)
@@ -290,14 +287,11 @@ def _converted(sound: Sound, layout: str, rate_hz: int) -> Iterator[Samples]:
             yield chunk
             continue
         if resampler is None:
-            resampler = AudioResampler("fltp", layout, rate_hz)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk), "fltp", sound.layout)
-        frame.sample_rate = sound.rate_hz
-        frame.time_base = Fraction(1, sound.rate_hz)
-        frame.pts = n_in
+            resampler = AudioResampler(PACKED, layout, rate_hz)
+        frame = frame_of(chunk, sound.layout, sound.rate_hz, n_in)
         n_in += chunk.shape[1]
         for out in resampler.resample(frame):
-            yield np.asarray(out.to_ndarray(), np.float32)
+            yield samples_of(out)
     if resampler is not None:
         for out in resampler.resample(None):
-            yield np.asarray(out.to_ndarray(), np.float32)
+            yield samples_of(out)

@@ -21,7 +21,7 @@ from lipwright.core.errors import UnreadableMedia
 from lipwright.core.media import AudioInfo, SourceInfo, VideoInfo
 from lipwright.media.opening import opened
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
-from lipwright.media.timing import Timing, strictly_increasing, timing
+from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
 
 N_PACKETS_TO_FIRST = 600
 """Packets without a decodable frame after which a stream counts as undecodable."""
@@ -271,6 +271,9 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
     if len(pts) == 0:
         raise UnreadableMedia(path, "its video stream is empty")
     ticks, n_moved = strictly_increasing(pts)
+    n_lost = n_missing(ticks)
+    if n_lost:
+        notes.append(f"{n_lost} frames seem to be missing from the video; the picture stands still there.")
     if n_moved:
         notes.append(f"{n_moved} frames had the time of another frame; they were moved apart.")
     if packets.n_corrupt:

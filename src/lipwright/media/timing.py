@@ -86,6 +86,20 @@ def timing(
     return Timing(len(ticks) / duration, True, times, duration)
 
 
+def n_missing(ticks: NDArray[np.int64]) -> int:
+    """How many frames seem to be lost: gaps in a video that is otherwise of constant rate, 0 if it is not."""
+    if len(ticks) < 8:
+        return 0
+    steps = np.diff(ticks)
+    usual = float(np.median(steps))
+    near = np.abs(steps - usual) <= 1
+    if usual <= 0 or near.all() or near.mean() < 0.9:
+        return 0
+    gaps = steps[~near] / usual
+    is_whole = np.abs(gaps - np.round(gaps)) * usual <= 2
+    return int(np.round(gaps[is_whole] - 1).sum()) if is_whole.all() else 0
+
+
 def strictly_increasing(ticks: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     """Sorted ticks with repeated ones moved up by the least that keeps the order, and how many were moved."""
     out = np.sort(ticks)

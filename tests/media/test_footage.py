@@ -1,0 +1,501 @@
+"""Frames out of files: the right ones, at their exact times, in any order, safe to edit."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
+from lipwright.core.media import VideoFrame
+from lipwright.media import footage as footage_module
+from lipwright.media import open_footage, probe
+
+
+@pytest.fixture
+def number_of(request: pytest.FixtureRequest) -> Callable[[VideoFrame], int]:
+    read: Callable[[Any, int], int] = request.getfixturevalue("read_number")
+    return lambda frame: read(frame.planes[0], frame.bits)
+
+
+RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(12)]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
+@pytest.mark.parametrize("fps", RATES)
+def test_a_constant_rate_is_found_exactly_whatever_the_containers_clock(
+    make_video: Any, number_of: Any, fps: Fraction, ending: str
+):
+    path = make_video(f"a.{ending}", n=40, fps=fps)
+    footage = open_footage(path)
+    video = footage.info.video
+    assert video is not None
+
+    frames = [(number_of(frame), frame.index, frame.time_s) for frame in footage.frames()]
+
+    assert (video.fps, video.is_vfr, video.n_frames, video.duration_s) == (fps, False, 40, 40 / fps)
+    assert frames == [(k, k, k / fps) for k in range(40)]
+
+
+def test_a_varying_rate_keeps_the_containers_times(make_video: Any, number_of: Any):
+    ticks = [0, 3, 4, 10, 11, 12, 30, 31, 45, 46]
+    footage = open_footage(make_video(n=10, ticks=ticks, time_base=Fraction(1, 90)))
+    video = footage.info.video
+    assert video is not None
+
+    times = [frame.time_s for frame in footage.frames()]
+
+    assert video.is_vfr
+    assert times == [Fraction(tick, 90) for tick in ticks]
+    assert video.times_s == tuple(times)
+
+
+def test_a_dropped_frame_does_not_shift_the_ones_after_it(make_video: Any):
+    ticks = [*range(20), *range(23, 40)]
+    footage = open_footage(make_video(n=37, ticks=ticks, fps=25))
+
+    assert [frame.time_s for frame in footage.frames()] == [Fraction(tick, 25) for tick in ticks]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts", "avi"])
+def test_b_frames_come_in_order_of_presentation(make_video: Any, number_of: Any, ending: str):
+    options = {"preset": "veryfast", "bf": "3", "b-pyramid": "normal", "g": "12"}
+    footage = open_footage(make_video(f"b.{ending}", n=40, options=options))
+
+    assert [number_of(frame) for frame in footage.frames()] == list(range(40))
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending", "pixel_format"),
+    [
+        ("libx264", "mp4", "yuv420p"),
+        ("libx264", "mkv", "yuv422p10le"),
+        ("libx265", "mp4", "yuv420p10le"),
+        ("libvpx-vp9", "webm", "yuv420p"),
+        ("libvpx", "webm", "yuv420p"),
+        ("mpeg4", "avi", "yuv420p"),
+        ("libx264", "ts", "yuv420p"),
+        ("prores_ks", "mov", "yuv422p10le"),
+        ("mjpeg", "mkv", "yuvj420p"),
+    ],
+)
+def test_any_order_gives_the_same_pictures_as_streaming(
+    make_video: Any, number_of: Any, codec: str, ending: str, pixel_format: str
+):
+    n = 45
+    options = {"g": "10", "bf": "2", "preset": "veryfast"} if codec == "libx264" else {"g": "10"}
+    if codec == "libx265":
+        options = {"preset": "ultrafast", "x265-params": "keyint=10:log-level=none"}
+    footage = open_footage(make_video(f"any.{ending}", n=n, codec=codec, pixel_format=pixel_format, options=options))
+    straight = [frame.planes[0].copy() for frame in footage.frames()]
+    numbers = [number_of(frame) for frame in footage.frames()]
+    assert numbers == list(range(n))
+
+    bounce = [*range(n), *range(n - 2, -1, -1), *range(1, n)]
+    loop = [*range(n), *range(n)]
+    freeze = [*range(n), *[n - 1] * 20]
+    remap = [k * n // 100 for k in range(100)]
+    anyhow = random.Random(7).choices(range(n), k=60)
+    for order in (bounce, loop, freeze, remap, anyhow, [n - 1], [0]):
+        k = 0
+        for k, frame in enumerate(footage.play(order), start=1):
+            wanted = order[k - 1]
+            assert frame.index == wanted
+            assert np.array_equal(frame.planes[0], straight[wanted])
+            frame.planes[0][:] = 7  # what one does to a frame must not be seen when it comes again
+        assert k == len(order)
+
+
+def test_editing_every_frame_heavily_harms_no_later_one(make_video: Any):
+    options = {"g": "250", "bf": "3", "refs": "4", "preset": "veryfast", "b-pyramid": "normal"}
+    footage = open_footage(make_video(n=50, options=options))
+    untouched = [[plane.copy() for plane in frame.planes] for frame in footage.frames(writable=False)]
+
+    for frame, planes in zip(footage.frames(), untouched, strict=True):
+        for plane, wanted in zip(frame.planes, planes, strict=True):
+            assert np.array_equal(plane, wanted)
+            plane[:] = 0
+
+
+def test_frames_that_are_kept_are_not_overwritten_by_later_ones(make_video: Any, number_of: Any):
+    kept = list(open_footage(make_video(n=30)).frames())
+
+    assert [number_of(frame) for frame in kept] == list(range(30))
+
+
+def test_a_plane_keeps_its_picture_alive_without_its_frame(make_video: Any, read_number: Any):
+    kept = [frame.planes[0][:, 4:][:, ::1] for frame in open_footage(make_video(n=20)).frames()]
+
+    first = [int(plane[40, 40]) for plane in kept]
+    again = [int(frame.planes[0][40, 44]) for frame in open_footage(make_video(n=20)).frames(writable=False)]
+    assert first == again
+
+
+def test_a_look_without_writing_gives_planes_that_cannot_be_written(make_video: Any):
+    for frame in open_footage(make_video(n=3)).frames(writable=False):
+        with pytest.raises(ValueError, match="read-only"):
+            frame.planes[0][0, 0] = 1
+
+
+def test_memory_is_used_again_instead_of_allocated_anew(make_video: Any):
+    addresses = {frame.planes[0].__array_interface__["data"][0] for frame in open_footage(make_video(n=40)).frames()}
+
+    assert len(addresses) <= 3
+
+
+def test_backward_play_holds_no_more_than_a_window(make_video: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(footage_module, "WINDOW_BYTES", 1)
+    monkeypatch.setattr(footage_module, "MIN_WINDOW", 8)
+    asked: list[tuple[int, int]] = []
+    read = footage_module._Cursor.read
+
+    def noted(self: Any, low: int, high: int) -> Any:
+        asked.append((low, high))
+        return read(self, low, high)
+
+    monkeypatch.setattr(footage_module._Cursor, "read", noted)
+    footage = open_footage(make_video(n=40, options={"g": "250"}))
+
+    order = range(39, -1, -1)
+    assert [frame.index for frame in footage.play(order)] == list(order)
+    assert max(high - low + 1 for low, high in asked) == 8
+    assert len(asked) == 5
+
+
+@pytest.mark.parametrize(("ccw", "clockwise"), [(0, 0), (90, 270), (180, 180), (-90, 90)])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_rotated_footage_comes_upright(make_video: Any, ccw: int, clockwise: int, mirrored: bool):
+    plain = next(open_footage(make_video("plain.mp4", n=1)).frames())
+    footage = open_footage(make_video("turned.mp4", n=1, rotation_ccw_deg=ccw, mirrored=mirrored))
+    turned = next(footage.frames())
+    video = footage.info.video
+    assert video is not None
+
+    wanted = [np.rot90(plane, -clockwise // 90) for plane in plain.planes]
+    if mirrored:
+        wanted = [plane[:, ::-1] for plane in wanted]
+    assert (video.rotation_deg, video.is_mirrored) == (clockwise, mirrored)
+    assert (video.width_px, video.height_px) == (turned.width_px, turned.height_px) == wanted[0].shape[::-1]
+    for plane, want in zip(turned.planes, wanted, strict=True):
+        assert np.array_equal(plane, want)
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "bits", "step"),
+    [
+        ("yuv420p", 8, (2, 2)),
+        ("yuv422p", 8, (2, 1)),
+        ("yuv444p", 8, (1, 1)),
+        ("yuvj420p", 8, (2, 2)),
+        ("yuv420p10le", 10, (2, 2)),
+        ("yuv422p10le", 10, (2, 1)),
+        ("yuv444p10le", 10, (1, 1)),
+    ],
+)
+def test_pixel_formats_keep_their_depth_and_chroma(
+    make_video: Any, number_of: Any, pixel_format: str, bits: int, step: tuple[int, int]
+):
+    footage = open_footage(make_video(n=5, pixel_format=pixel_format))
+    video = footage.info.video
+    assert video is not None
+
+    assert (video.pixel_format, video.bits) == (pixel_format, bits)
+    for k, frame in enumerate(footage.frames()):
+        assert (frame.bits, frame.chroma_step, number_of(frame)) == (bits, step, k)
+        assert frame.planes[0].dtype == (np.uint8 if bits == 8 else np.uint16)
+        assert int(frame.planes[0].max()) < 1 << bits
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending", "pixel_format", "n_planes", "bits"),
+    [
+        ("qtrle", "mov", "argb", 4, 8),
+        ("png", "mov", "rgb24", 3, 8),
+        ("ffv1", "mkv", "gray", 1, 8),
+        ("ffv1", "mkv", "gray10le", 1, 10),
+        ("ffv1", "mkv", "yuva420p", 4, 8),
+        ("ffv1", "mkv", "yuv420p12le", 3, 12),
+        ("ffv1", "mkv", "gbrp10le", 3, 10),
+        ("rawvideo", "nut", "nv12", 3, 8),
+        ("rawvideo", "avi", "yuyv422", 3, 8),
+        ("prores_ks", "mov", "yuva444p10le", 4, 12),
+    ],
+)
+def test_other_formats_become_planar(
+    make_video: Any, number_of: Any, codec: str, ending: str, pixel_format: str, n_planes: int, bits: int
+):
+    footage = open_footage(make_video(f"x.{ending}", n=4, codec=codec, pixel_format=pixel_format))
+
+    for k, frame in enumerate(footage.frames()):
+        assert (len(frame.planes), frame.bits) == (n_planes, bits)
+        assert number_of(frame) == k
+
+
+def test_rgb_becomes_bt709_limited_range(tmp_path: Path):
+    import av
+
+    red, green, blue = 200, 30, 60
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:] = (red, green, blue)
+    av.VideoFrame.from_ndarray(picture, "rgb24").save(str(tmp_path / "red.png"))
+    frame = next(open_footage(tmp_path / "red.png").frames())
+
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    wanted = (
+        16 + luma * 219 / 255,
+        128 + (blue - luma) / 1.8556 * 224 / 255,
+        128 + (red - luma) / 1.5748 * 224 / 255,
+    )
+    assert [float(plane.mean()) for plane in frame.planes] == pytest.approx(wanted, abs=1.0)
+    assert (frame.colour.is_full_range, frame.colour.matrix) == (False, 1)
+
+
+def test_colour_and_shape_of_pixels_are_told(make_video: Any):
+    video = probe(make_video(colour=(2, 9, 16, 9), aspect=Fraction(4, 3))).video
+    assert video is not None
+
+    colour = video.colour
+    assert (colour.is_full_range, colour.primaries, colour.transfer, colour.matrix) == (True, 9, 16, 9)
+    assert video.sample_aspect == Fraction(4, 3)
+
+
+def test_interlaced_video_is_told(make_video: Any, number_of: Any):
+    footage = open_footage(make_video(interlaced=True, options={"x264-params": "interlaced=1"}))
+    video = footage.info.video
+    assert video is not None
+
+    assert video.is_interlaced
+    assert [number_of(frame) for frame in footage.play([2, 2, 1, 0])] == [2, 2, 1, 0]
+
+
+def test_an_edit_list_hides_what_it_cuts_off(make_video: Any, number_of: Any, tmp_path: Path):
+    """A stream copy from frame 13 on: the file starts at key frame 10 and its edit list skips to 13."""
+    import av
+
+    whole = make_video("whole.mp4", n=40, options={"g": "10", "bf": "2", "preset": "veryfast"})
+    part = tmp_path / "part.mp4"
+    with av.open(str(whole)) as source, av.open(str(part), "w") as out:
+        stream = source.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        assert stream.time_base is not None
+        first = round(Fraction(13, 25) / stream.time_base)
+        source.seek(first, stream=stream)
+        for packet in source.demux(stream):
+            if packet.dts is None or packet.pts is None:
+                continue
+            packet.pts, packet.dts = packet.pts - first, packet.dts - first
+            packet.stream = copy
+            out.mux(packet)
+    footage = open_footage(part)
+    video = footage.info.video
+    assert video is not None
+
+    frames = [(number_of(frame), frame.index, frame.time_s) for frame in footage.frames()]
+
+    assert frames == [(13 + k, k, Fraction(k, 25)) for k in range(27)]
+    assert (video.n_frames, video.fps, video.start_s) == (27, 25, 0)
+    assert [number_of(frame) for frame in footage.play([5, 4, 0])] == [18, 17, 13]
+
+
+def test_sound_that_starts_before_the_picture_moves_the_picture_back(make_video: Any):
+    """In transport streams time zero is wherever the first of both begins."""
+    sound = np.zeros(48_000, np.float32)
+    video = probe(make_video("late.mkv", n=20, ticks=range(10, 30), sound=sound, sound_codec="pcm_s16le")).video
+    assert video is not None
+
+    assert video.start_s == Fraction(2, 5)
+
+
+def test_equal_times_are_moved_apart_and_told(make_video: Any, tmp_path: Path):
+    """Two frames of one time, as broken recorders write them."""
+    import av
+
+    path = tmp_path / "twice.mkv"
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for k, tick in enumerate([0, 40, 40, 120, 160]):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64), 20 * k, np.uint8), "gray").reformat(format="yuvj420p")
+            frame.pts = k
+            for packet in stream.encode(frame):
+                packet.pts = packet.dts = tick
+                packet.time_base = Fraction(1, 1000)
+                out.mux(packet)
+    footage = open_footage(path)
+
+    frames = list(footage.frames())
+
+    assert len(frames) == 5
+    assert all(a.time_s < b.time_s for a, b in pairwise(frames))
+    assert any("time of another" in note for note in footage.notes)
+    assert [frame.index for frame in footage.play([4, 2, 1])] == [4, 2, 1]
+
+
+def damage(path: Path, start: float, stop: float) -> None:
+    content = bytearray(path.read_bytes())
+    at, end = int(len(content) * start), int(len(content) * stop)
+    content[at:end] = random.Random(3).randbytes(end - at)
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_damage_in_mid_file_is_passed_over_and_told(make_video: Any, number_of: Any, ending: str):
+    path = make_video(f"hurt.{ending}", n=60, options={"g": "10"})
+    damage(path, 0.4, 0.45)
+    footage = open_footage(path)
+
+    frames = list(footage.frames())
+    video = footage.info.video
+    assert video is not None
+
+    assert 40 <= len(frames) <= 60
+    assert number_of(frames[0]) == 0
+    assert number_of(frames[-1]) == 59
+    assert frames[-1].time_s == Fraction(59, 25)
+    assert footage.notes
+    assert video.n_frames == len(frames)
+    assert [frame.index for frame in footage.play([3, 1, len(frames) - 1])] == [3, 1, len(frames) - 1]
+
+
+def test_a_file_cut_off_after_its_index_gives_what_is_there(make_video: Any, number_of: Any):
+    path = make_video("cut.mp4", n=60, container_options={"movflags": "+faststart"}, options={"g": "10"})
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+    footage = open_footage(path)
+
+    numbers = [number_of(frame) for frame in footage.frames()]
+
+    assert 20 <= len(numbers) < 60
+    assert numbers[:20] == list(range(20))
+    assert footage.notes
+
+
+def test_a_picture_that_changes_size_is_brought_to_the_first(make_video: Any, number_of: Any, tmp_path: Path):
+    one = make_video("one.ts", n=10, options={"g": "10"})
+    two = make_video("two.ts", n=10, size=(384, 216), options={"g": "10"})
+    both = tmp_path / "both.ts"
+    both.write_bytes(one.read_bytes() + two.read_bytes())
+    footage = open_footage(both)
+
+    frames = list(footage.frames())
+
+    assert {frame.planes[0].shape for frame in frames} == {(108, 192)}
+    assert [number_of(frame) for frame in frames] == [*range(10), *range(10)]
+    assert any("changes size" in note for note in footage.notes)
+
+
+def test_stills_are_video_of_one_frame(tmp_path: Path, make_video: Any, number_of: Any):
+    import av
+
+    png = tmp_path / "still.png"
+    frame = next(open_footage(make_video(n=6)).play([5]))
+    av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.planes[0], np.uint8), "gray").save(str(png))
+    footage = open_footage(png)
+    video = footage.info.video
+    assert video is not None
+
+    assert video.n_frames == 1
+    assert [number_of(frame) for frame in footage.frames()] == [5]
+
+
+def test_a_moving_gif_is_video(make_video: Any, number_of: Any):
+    footage = open_footage(make_video("moving.gif", n=8, fps=10, codec="gif", pixel_format="rgb8"))
+
+    assert [number_of(frame) for frame in footage.frames()] == list(range(8))
+
+
+def test_what_is_not_footage_is_refused_with_a_reason(tmp_path: Path, make_sound: Any, make_video: Any):
+    with pytest.raises(MediaNotFound):
+        probe(tmp_path / "nowhere.mp4")
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    with pytest.raises(UnreadableMedia, match="empty"):
+        probe(empty)
+    with pytest.raises(UnreadableMedia, match="not a file"):
+        probe(tmp_path)
+    text = tmp_path / "notes.mp4"
+    text.write_text("hello\n" * 500)
+    with pytest.raises(UnreadableMedia):
+        probe(text)
+    plain = tmp_path / "notes.txt"
+    plain.write_text("hello\n" * 500)
+    with pytest.raises(UnreadableMedia):
+        probe(plain)
+    noise = tmp_path / "noise.mp4"
+    noise.write_bytes(random.Random(1).randbytes(20_000))
+    with pytest.raises(UnreadableMedia):
+        probe(noise)
+    whole = make_video("whole.mp4")
+    truncated = tmp_path / "truncated.mp4"
+    truncated.write_bytes(whole.read_bytes()[:-2000])  # its index comes last
+    with pytest.raises(UnreadableMedia):
+        probe(truncated)
+    with pytest.raises(NoVideo):
+        open_footage(make_sound("sound.wav", np.zeros(1000, np.float32)))
+
+
+def test_a_playlist_cannot_name_other_files(tmp_path: Path, make_video: Any):
+    secret = make_video("secret.ts")
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{secret.name}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(UnreadableMedia):
+        probe(playlist)
+    concat = tmp_path / "list.ffconcat"
+    concat.write_text(f"ffconcat version 1.0\nfile {secret.name}\n")
+    with pytest.raises(UnreadableMedia):
+        probe(concat)
+
+
+def test_an_index_outside_the_footage_is_refused(make_video: Any):
+    footage = open_footage(make_video(n=5))
+
+    with pytest.raises(IndexError):
+        list(footage.play([0, 5]))
+    with pytest.raises(IndexError):
+        list(footage.play([-1]))
+    assert list(footage.play([])) == []
+
+
+def test_memory_does_not_grow_with_the_length_of_the_footage(make_video: Any):
+    """Peak memory of a child that plays 40 and then 160 frames of 320x180, there and back."""
+    path = make_video("long.mp4", n=160, size=(320, 180), options={"g": "40"})
+    code = textwrap.dedent(
+        f"""
+        import resource
+        from pathlib import Path
+        from lipwright.media import footage, open_footage
+        footage.WINDOW_BYTES = 1 << 20
+        film = open_footage(Path({str(path)!r}), threads=1)
+        peaks = []
+        for n in (40, 160):
+            for _ in film.play([*range(n), *range(n - 1, -1, -1)]): pass
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        print(*peaks)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    short, long = (int(word) for word in done.stdout.split())
+    assert long - short < 5_000  # KiB; 120 more frames are 10 MB
+
+
+@pytest.mark.clips
+def test_real_footage_plays_backwards_as_it_played_forwards(clips: Path):
+    footage = open_footage(clips / "video" / "vr_4.mp4")
+    video = footage.info.video
+    assert video is not None
+    sums = [int(frame.planes[0][::7, ::7].sum()) for frame in footage.frames(writable=False)]
+
+    back = [int(frame.planes[0][::7, ::7].sum()) for frame in footage.play(range(len(sums) - 1, -1, -1))]
+
+    assert len(sums) == video.n_frames
+    assert back == sums[::-1]

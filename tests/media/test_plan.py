@@ -1,0 +1,172 @@
+"""Which source frame is shown when."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import get_args
+
+import pytest
+
+from lipwright.core.media import Colour, VideoInfo
+from lipwright.core.plan import FILL, WhenLong, WhenShort, bounce, cut, freeze, loop, plan_frames, remap
+from lipwright.core.timeline import FramePlan
+
+RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(12)]
+
+
+def footage(
+    n: int, fps: Fraction = Fraction(25), *, times: tuple[Fraction, ...] = (), last: Fraction = Fraction(1, 25)
+) -> VideoInfo:
+    duration = times[-1] - times[0] + last if times else n / fps
+    start = times[0] if times else Fraction(0)
+    return VideoInfo(
+        640, 360, fps, bool(times), n, duration, 0, "yuv420p", 8, Colour(), "h264", start_s=start, times_s=times
+    )
+
+
+def order(policy: WhenShort, n: int, total: int) -> list[int]:
+    video = footage(n)
+    return list(plan_frames(video, Fraction(total, 25), when_short=policy).order)
+
+
+def test_worked_examples_of_footage_shorter_than_the_speech():
+    assert order("cut", 4, 10) == [0, 1, 2, 3]
+    assert order("loop", 4, 10) == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+    assert order("bounce", 4, 10) == [0, 1, 2, 3, 2, 1, 0, 1, 2, 3]
+    assert order("freeze", 4, 10) == [0, 1, 2, 3, 3, 3, 3, 3, 3, 3]
+    assert order("remap", 4, 10) == [0, 0, 0, 1, 1, 2, 2, 2, 3, 3]
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert cut(4, 4, 10) is None
+    assert loop(5, 4, 10) == 1
+    assert (bounce(4, 4, 10), bounce(6, 4, 10)) == (2, 0)
+    assert freeze(7, 4, 10) == 3
+    assert (remap(9, 4, 10), remap(5, 4, 10)) == (3, 2)
+
+
+def test_every_policy_has_its_function():
+    assert set(FILL) == set(get_args(WhenShort))
+
+
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize("policy", get_args(WhenShort))
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 50])
+def test_constant_rate_stays_on_its_exact_grid_and_within_a_frame_of_the_speech(
+    fps: Fraction, policy: WhenShort, n: int
+):
+    video = footage(n, fps)
+    for speech_s in [Fraction(1, 100), Fraction(3, 7), n / fps, n / fps + Fraction(1, 1000), Fraction(137, 13)]:
+        plan = plan_frames(video, speech_s, when_short=policy)
+
+        assert plan.times_s == tuple(k / fps for k in range(len(plan)))
+        assert plan.duration_s == len(plan) / fps
+        assert all(0 <= index < n for index in plan.order)
+        is_cut_short = policy == "cut" and n / fps < speech_s
+        assert abs(plan.duration_s - speech_s) < 1 / fps or is_cut_short
+
+
+@pytest.mark.parametrize("policy", ["loop", "bounce", "freeze", "remap", "cut"])
+def test_footage_a_fraction_of_a_frame_short_does_not_start_again(policy: WhenShort):
+    plan = plan_frames(footage(250), Fraction(1001, 100), when_short=policy)
+
+    assert plan.order == tuple(range(250))
+
+
+def test_a_bounce_never_jumps_and_never_shows_an_end_twice():
+    picks = order("bounce", 5, 200)
+
+    assert all(abs(a - b) == 1 for a, b in pairwise(picks))
+
+
+def test_remap_shows_every_frame_in_order_and_as_evenly_as_can_be():
+    picks = order("remap", 10, 33)
+
+    assert sorted(set(picks)) == list(range(10))
+    assert all(0 <= b - a <= 1 for a, b in pairwise(picks))
+    shown = [picks.count(index) for index in range(10)]
+    assert max(shown) - min(shown) <= 1
+
+
+@pytest.mark.parametrize(("policy", "n_frames"), [("cut", 50), ("keep", 100)])
+def test_longer_footage_is_cut_with_the_speech_or_plays_to_its_end(policy: WhenLong, n_frames: int):
+    plan = plan_frames(footage(100), Fraction(2), when_long=policy)
+
+    assert plan.order == tuple(range(n_frames))
+    assert plan.duration_s == Fraction(n_frames, 25)
+
+
+UNEVEN = tuple(Fraction(t, 1000) for t in (0, 33, 100, 140, 400, 433))
+
+
+def vfr() -> VideoInfo:
+    return footage(6, Fraction(6, 1) / Fraction(473, 1000), times=UNEVEN)
+
+
+def lasts(plan: FramePlan) -> list[Fraction]:
+    return [b - a for a, b in pairwise([*plan.times_s, plan.duration_s])]
+
+
+def test_varying_rate_keeps_each_frames_own_time():
+    plan = plan_frames(vfr(), Fraction(473, 1000))
+
+    assert plan.times_s == UNEVEN
+    assert plan.duration_s == Fraction(473, 1000)
+
+
+@pytest.mark.parametrize("policy", ["loop", "bounce"])
+def test_varying_rate_keeps_each_frames_own_duration_when_played_again(policy: WhenShort):
+    speech_s = Fraction(2)
+    plan = plan_frames(vfr(), speech_s, when_short=policy)
+    own = [b - a for a, b in pairwise([*UNEVEN, Fraction(473, 1000)])]
+
+    assert plan.duration_s == speech_s
+    assert plan.order == tuple(FILL[policy](k, 6, 6) for k in range(len(plan)))
+    assert lasts(plan)[:-1] == [own[index] for index in plan.order[:-1]]
+
+
+def test_varying_rate_slows_down_evenly():
+    plan = plan_frames(vfr(), Fraction(946, 1000), when_short="remap")
+
+    assert plan.times_s == tuple(2 * time for time in UNEVEN)
+    assert plan.duration_s == Fraction(946, 1000)
+
+
+def test_varying_rate_freezes_cuts_and_keeps():
+    video = vfr()
+
+    assert plan_frames(video, Fraction(5), when_short="freeze").duration_s == 5
+    assert plan_frames(video, Fraction(5), when_short="cut").duration_s == Fraction(473, 1000)
+    assert plan_frames(video, Fraction(140, 1000)).order == (0, 1, 2)
+    assert plan_frames(video, Fraction(141, 1000)).order == (0, 1, 2, 3)
+    kept = plan_frames(video, Fraction(141, 1000), when_long="keep")
+    assert (kept.times_s, kept.duration_s) == (UNEVEN, Fraction(473, 1000))
+
+
+def test_a_picture_that_starts_late_is_shown_from_the_start():
+    times = tuple(time + Fraction(1, 2) for time in UNEVEN)
+    plan = plan_frames(footage(6, times=times), Fraction(973, 1000))
+
+    assert plan.times_s == (Fraction(0), *times[1:])
+
+    late = VideoInfo(
+        640, 360, Fraction(25), False, 50, Fraction(2), 0, "yuv420p", 8, Colour(), "h264", start_s=Fraction(2, 25)
+    )
+    assert plan_frames(late, Fraction(1)).order[:5] == (0, 0, 0, 1, 2)
+
+
+def test_times_always_increase_from_zero():
+    for policy in get_args(WhenShort):
+        for speech_ms in range(1, 2500, 77):
+            plan = plan_frames(vfr(), Fraction(speech_ms, 1000), when_short=policy)
+
+            assert plan.times_s[0] == 0
+            assert all(last > 0 for last in lasts(plan))
+
+
+def test_nothing_to_say_and_nothing_to_show_are_refused():
+    with pytest.raises(ValueError, match="longer than 0"):
+        plan_frames(footage(10), Fraction(0))
+    with pytest.raises(ValueError, match="no frames"):
+        plan_frames(footage(0), Fraction(1))

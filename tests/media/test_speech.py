@@ -1,0 +1,261 @@
+"""Sound out of files: mono, on the presentation's clock, whatever the codec."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lipwright.core.errors import MediaNotFound, NoAudio, UnreadableMedia
+from lipwright.media import probe, read_speech, speech_duration
+
+
+def click_times(samples: Any, rate_hz: int) -> list[float]:
+    """When the bursts of `clicks` peak, in seconds."""
+    loud = np.abs(samples)
+    out: list[float] = []
+    at = 0
+    while at < len(loud):
+        block = loud[at : at + rate_hz // 4]
+        if len(block) and block.max() > 0.35:
+            peak = at + int(block.argmax())
+            window = slice(max(0, peak - rate_hz // 50), peak + rate_hz // 50)
+            energy = samples[window] ** 2
+            out.append(float((np.arange(window.start, window.start + len(energy)) * energy).sum() / energy.sum()))
+            at = peak + rate_hz // 4
+        else:
+            at += rate_hz // 4
+    return [peak / rate_hz for peak in out]
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz"),
+    [
+        ("a.wav", 8_000),
+        ("a.wav", 16_000),
+        ("a.wav", 192_000),
+        ("a.flac", 44_100),
+        ("a.mp3", 44_100),
+        ("a.mp3", 16_000),
+        ("a.m4a", 48_000),
+        ("a.opus", 48_000),
+        ("a.ogg", 48_000),
+        ("a.mka", 48_000),
+    ],
+)
+def test_a_click_is_heard_at_its_time(make_sound: Any, clicks: Any, name: str, rate_hz: int):
+    path = make_sound(name, clicks(2.0, rate_hz), rate_hz=rate_hz)
+
+    clip = read_speech(path)
+
+    assert clip.rate_hz == 16_000
+    assert clip.samples.dtype == np.float32
+    assert click_times(clip.samples, 16_000) == pytest.approx([0.25, 0.75, 1.25, 1.75], abs=1e-3)
+    assert abs(clip.duration_s - 2) < Fraction(1, 20)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+@pytest.mark.parametrize("rate_hz", [11_025, 16_000, 44_100, 96_000])
+def test_the_duration_is_exact(make_sound: Any, clicks: Any, name: str, rate_hz: int):
+    samples = clicks(1.0, rate_hz)[: rate_hz - 37]
+    path = make_sound(name, samples, rate_hz=rate_hz)
+
+    assert speech_duration(path) == Fraction(len(samples), rate_hz)
+    assert len(read_speech(path).samples) == round(Fraction(len(samples) * 16_000, rate_hz))
+
+
+def test_what_has_the_right_rate_comes_through_untouched(make_sound: Any, clicks: Any):
+    samples = clicks(0.5, 16_000)
+    path = make_sound("a.wav", samples, codec="pcm_f32le")
+
+    assert np.array_equal(read_speech(path).samples, samples)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6, 8])
+def test_channels_are_averaged(make_sound: Any, channels: int):
+    time = np.arange(16_000) / 16_000
+    planes = np.stack([0.1 * (k + 1) * np.sin(2 * np.pi * 300 * time) for k in range(channels)]).astype(np.float32)
+    path = make_sound("a.wav", planes, codec="pcm_f32le")
+
+    mono = read_speech(path).samples
+
+    assert np.allclose(mono, planes.mean(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "codec", ["pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw"]
+)
+def test_integers_and_floats_have_the_same_full_scale(make_sound: Any, clicks: Any, codec: str):
+    samples = clicks(0.5, 16_000)
+
+    heard = read_speech(make_sound("a.wav", samples, codec=codec)).samples
+
+    assert np.abs(heard - samples).max() < 0.03
+
+
+def test_resampling_keeps_level_and_time(make_sound: Any):
+    time = np.arange(88_200) / 44_100
+    tone = 0.5 * np.sin(2 * np.pi * 440 * time)
+    heard = read_speech(make_sound("a.wav", tone.astype(np.float32), rate_hz=44_100, codec="pcm_f32le")).samples
+
+    wanted = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(heard)) / 16_000)
+    assert np.abs(heard - wanted)[200:-200].max() < 2e-3
+
+
+def test_samples_that_are_not_numbers_become_silence(tmp_path: Path):
+    samples = np.full(4000, 0.5, "<f4")
+    samples[100], samples[200], samples[300] = np.nan, np.inf, -np.inf
+    path = tmp_path / "nan.wav"
+    path.write_bytes(wav(samples.tobytes(), bits=32, tag=3))
+
+    heard = read_speech(path).samples
+
+    assert np.isfinite(heard).all()
+    assert heard[[100, 200, 300]].tolist() == [0, 0, 0]
+    assert heard[150] == 0.5
+
+
+def wav(data: bytes, *, bits: int = 16, tag: int = 1, before: bytes = b"", size: int | None = None) -> bytes:
+    """A RIFF file at 16 kHz mono, with chunks `before` its format and data."""
+    width = bits // 8
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, 1, 16_000, 16_000 * width, width, bits)
+    body = b"WAVE" + before + fmt + struct.pack("<4sI", b"data", len(data) if size is None else size) + data
+    return struct.pack("<4sI", b"RIFF", len(body)) + body
+
+
+def test_wav_with_odd_chunks_and_a_wrong_size_is_read(tmp_path: Path):
+    samples = (np.arange(3200) % 100 * 100).astype("<i2")
+    odd = struct.pack("<4sI", b"LIST", 5) + b"INFOx\0" + struct.pack("<4sI", b"junk", 2) + b"ab"
+    wanted = samples / np.float32(32768)
+    for content, least in (
+        (wav(samples.tobytes(), before=odd), 3200),
+        (wav(samples.tobytes(), size=0xFFFFFFFF), 3200),  # written to a pipe
+        (wav(samples.tobytes())[:-1], 3000),  # its last sample is cut in half; its last packet is lost
+    ):
+        path = tmp_path / "odd.wav"
+        path.write_bytes(content)
+        heard = read_speech(path).samples
+        assert least <= len(heard) <= 3200
+        assert np.array_equal(heard, wanted[: len(heard)])
+
+
+def test_sound_that_starts_after_the_picture_is_led_by_silence(make_video: Any, clicks: Any):
+    for ending, codec in (("mp4", "aac"), ("mkv", "pcm_s16le"), ("ts", "aac")):
+        path = make_video(
+            f"late.{ending}", n=60, sound=clicks(1.0, 48_000), sound_codec=codec, sound_start_s=Fraction(3, 10)
+        )
+
+        clip = read_speech(path)
+
+        assert click_times(clip.samples, 16_000) == pytest.approx([0.55, 1.05], abs=2e-3), ending
+        assert speech_duration(path) == pytest.approx(1.3, abs=0.03)
+
+
+def test_speech_and_picture_of_one_file_have_one_clock(make_video: Any, clicks: Any):
+    """The picture starts 0.4 s after the sound: time zero is the sound's start, for both."""
+    path = make_video("late.mkv", n=20, ticks=range(10, 30), sound=clicks(1.0, 48_000), sound_codec="pcm_s16le")
+    video = probe(path).video
+    assert video is not None
+
+    assert video.start_s == Fraction(2, 5)
+    assert click_times(read_speech(path).samples, 16_000) == pytest.approx([0.25, 0.75], abs=1e-3)
+
+
+def test_a_gap_in_the_sound_is_silence(tmp_path: Path, clicks: Any):
+    import av
+
+    path = tmp_path / "gap.mkv"
+    samples = (clicks(1.0, 16_000) * 32767).astype(np.int16)
+    with av.open(str(path), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream("pcm_s16le", rate=16_000)
+        stream.codec_context.layout = "mono"
+        for start in (0, 24_000):  # the second half second comes a second late
+            part = samples[:8000] if start == 0 else samples[8000:]
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part[None, :]), "s16", "mono")
+            frame.sample_rate, frame.time_base, frame.pts = 16_000, Fraction(1, 16_000), start
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+    clip = read_speech(path)
+
+    assert clip.duration_s == 2
+    assert click_times(clip.samples, 16_000) == pytest.approx([0.25, 1.75], abs=2e-3)
+    assert np.abs(clip.samples[8100:23900]).max() == 0
+
+
+def test_damage_in_mid_file_keeps_the_clock(make_sound: Any, clicks: Any):
+    path = make_sound("hurt.m4a", clicks(4.0, 16_000))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 600] = bytes(600)
+    path.write_bytes(bytes(content))
+
+    heard = click_times(read_speech(path).samples, 16_000)
+
+    assert heard[:3] == pytest.approx([0.25, 0.75, 1.25], abs=2e-3)
+    assert heard[-1] == pytest.approx(3.75, abs=2e-3)
+
+
+def test_a_song_with_a_cover_picture_has_no_video(make_sound: Any, tmp_path: Path, clicks: Any):
+    import av
+    from av.stream import Disposition
+
+    song = make_sound("song.m4a", clicks(0.5, 16_000))
+    path = tmp_path / "cover.m4a"
+    with av.open(str(song)) as source, av.open(str(path), "w") as opened:
+        out: Any = opened
+        sound = out.add_stream_from_template(source.streams.audio[0])
+        cover = out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt, cover.time_base = 32, 32, "yuvj420p", Fraction(1, 1000)
+        cover.disposition = Disposition.attached_pic
+        out.mux(cover.encode(av.VideoFrame(32, 32, "yuvj420p")))
+        out.mux(cover.encode(None))
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = sound
+                out.mux(packet)
+        assert len(out.streams.video) == 1
+    info = probe(path)
+
+    assert len(info.audio) == 1
+    assert info.video is None
+    assert 8000 <= len(read_speech(path).samples) < 9100
+
+
+def test_what_has_no_sound_says_so(make_video: Any, tmp_path: Path):
+    with pytest.raises(NoAudio):
+        read_speech(make_video())
+    with pytest.raises(NoAudio):
+        speech_duration(make_video())
+    silent = tmp_path / "none.wav"
+    silent.write_bytes(wav(b""))
+    with pytest.raises(NoAudio):
+        read_speech(silent)
+    with pytest.raises(NoAudio):
+        speech_duration(silent)
+    with pytest.raises(MediaNotFound):
+        read_speech(tmp_path / "nowhere.wav")
+    text = tmp_path / "text.wav"
+    text.write_text("not a wave")
+    with pytest.raises(UnreadableMedia):
+        read_speech(text)
+
+
+def test_ten_milliseconds_are_enough(make_sound: Any):
+    path = make_sound("short.wav", np.full(160, 0.1, np.float32))
+
+    assert speech_duration(path) == Fraction(1, 100)
+    assert len(read_speech(path).samples) == 160
+
+
+@pytest.mark.clips
+def test_real_speech_lasts_as_long_as_its_container_says(clips: Path):
+    for path in sorted((clips / "speech").iterdir())[:6]:
+        promised = probe(path).audio[0].duration_s
+
+        assert abs(read_speech(path).duration_s - promised) <= Fraction(1, 16_000), path.name
