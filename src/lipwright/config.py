@@ -21,14 +21,22 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    engine: str = Field(_DEFAULT.engine, description="The way of moving lips.")
-    when_short: WhenShort = Field(_DEFAULT.when_short, description="What to do with footage shorter than the speech.")
-    when_long: WhenLong = Field(_DEFAULT.when_long, description="What to do with footage longer than the speech.")
-    crf: float = Field(_DEFAULT.crf, ge=0, le=51, description="Quality of the H.264 picture: smaller is better.")
-    preset: Preset = Field(_DEFAULT.preset, description="Effort of the H.264 encoder.")
-    intensity: float = Field(_DEFAULT.intensity, ge=0.5, le=1.5, description="How far the mouth moves.")
-    seed: int = Field(_DEFAULT.seed, ge=0, description="For engines that draw at random.")
-    threads: int = Field(_DEFAULT.threads, ge=0, le=1024, description="For decoding and encoding; 0 means every core.")
+    engine: str = Field(default=_DEFAULT.engine, description="The way of moving lips.")
+    when_short: WhenShort = Field(
+        default=_DEFAULT.when_short, description="What to do with footage shorter than the speech."
+    )
+    when_long: WhenLong = Field(
+        default=_DEFAULT.when_long, description="What to do with footage longer than the speech."
+    )
+    crf: float = Field(
+        default=_DEFAULT.crf, ge=0, le=51, description="Quality of the H.264 picture: smaller is better."
+    )
+    preset: Preset = Field(default=_DEFAULT.preset, description="Effort of the H.264 encoder.")
+    intensity: float = Field(default=_DEFAULT.intensity, ge=0.5, le=1.5, description="How far the mouth moves.")
+    seed: int = Field(default=_DEFAULT.seed, ge=0, description="For engines that draw at random.")
+    threads: int = Field(
+        default=_DEFAULT.threads, ge=0, le=1024, description="For decoding and encoding; 0 means every core."
+    )
 
 
 def read_settings() -> Settings:

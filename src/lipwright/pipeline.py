@@ -8,7 +8,7 @@ audio ──> read_speech ──> listen ─────────────
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -187,7 +187,7 @@ class _Clock:
         return process_time() - self._start_cpu_s
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None]:
         start_s = perf_counter()
         yield
         self.stages_s[name] = self.stages_s.get(name, 0.0) + perf_counter() - start_s

@@ -13,7 +13,7 @@ from lipwright.cli.sync import summary
 from lipwright.core.errors import OutputNotWritable
 from lipwright.core.options import SyncOptions
 
-_REAL = ("vr_2", "video/vr_2.mp4", "speech/ls_demo2.flac")
+_REAL = ("vr_2", "video/vr_2.mp4", "speech/ls_demo1.flac")
 """Name, footage and another person's speech, within the folder of clips."""
 
 

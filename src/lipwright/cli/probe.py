@@ -45,4 +45,5 @@ def _video(video: VideoInfo) -> str:
 
 
 def _audio(audio: AudioInfo) -> str:
-    return f"{audio.codec}, {audio.rate_hz} Hz, {audio.channels} channels, {clock_time(float(audio.duration_s))}"
+    channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
+    return f"{audio.codec}, {audio.rate_hz} Hz, {channels}, {clock_time(float(audio.duration_s))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -58,7 +58,7 @@ class Report(Protocol):
 
 
 @contextmanager
-def progress_report(*, is_quiet: bool = False) -> Iterator[Report]:
+def progress_report(*, is_quiet: bool = False) -> Generator[Report]:
     """A bar with phase, frames/s and time left on a terminal; plain lines elsewhere. Both go to stderr."""
     if is_quiet:
         yield lambda phase, done, total: None
@@ -100,7 +100,7 @@ class PlainReport:
 
 
 @contextmanager
-def _bar() -> Iterator[Report]:
+def _bar() -> Generator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text

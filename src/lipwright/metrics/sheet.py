@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import Footage, VideoFrame
@@ -94,4 +92,4 @@ def png(picture: Rgb) -> bytes:
     """The picture as a PNG file."""
     is_done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert is_done
-    return cast("NDArray[np.uint8]", data).tobytes()
+    return data.tobytes()
