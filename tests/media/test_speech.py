@@ -207,7 +207,7 @@ def test_a_song_with_a_cover_picture_has_no_video(make_sound: Any, tmp_path: Pat
 
     song = make_sound("song.m4a", clicks(0.5, 16_000))
     path = tmp_path / "cover.m4a"
-    with av.open(str(song)) as source, av.open(str(path), "w") as opened:
+    with av.open(str(song)) as source, av.open(str(path), "w", format="mp4") as opened:
         out: Any = opened
         sound = out.add_stream_from_template(source.streams.audio[0])
         cover = out.add_stream("mjpeg", rate=1)

@@ -150,7 +150,7 @@ class Sound:
                 other.discard = Discard.all
         to_float: AudioResampler | None = None
         seen: tuple[str, str, int] | None = None
-        for frame in self._decode():
+        for frame, n_heard in self._decode():
             key = (frame.format.name, frame.layout.name, frame.sample_rate)
             if seen is None:
                 self._shape = _Shape(frame.layout.name, len(frame.layout.channels), frame.sample_rate)
@@ -166,7 +166,7 @@ class Sound:
             if abs(at - self.n_samples) <= JITTER_S * self.rate_hz and self.n_decoded:
                 at = self.n_samples
             for converted in to_float.resample(frame):
-                samples = samples_of(converted)
+                samples = samples_of(converted)[:, :n_heard]
                 if at < self.n_samples:
                     samples = samples[:, self.n_samples - at :]
                 elif at > self.n_samples:
@@ -186,7 +186,24 @@ class Sound:
             n -= part
             yield np.zeros((self._shape.channels, part), np.float32)
 
-    def _decode(self) -> Iterator[av.AudioFrame]:
+    def _decode(self) -> Iterator[tuple[av.AudioFrame, int]]:
+        """Frames, and how many of their samples are meant to be heard.
+
+        MP4 says by a short last packet that what fills it up is no sound; FFmpeg decodes it all the same.
+        """
+        last: av.AudioFrame | None = None
+        for frame in self._frames():
+            if last is not None:
+                yield last, last.samples
+            last = frame
+        if last is None:
+            return
+        heard = last.samples
+        if self._container.format.name.startswith("mov") and last.duration and last.time_base is not None:
+            heard = min(heard, round(last.duration * last.time_base * last.sample_rate))
+        yield last, heard
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
         try:
             for packet in self._container.demux(self.stream):
                 try:

@@ -136,6 +136,7 @@ class _Copied:
             time_base = stream.time_base
             assert time_base is not None
             shift = round(start / time_base)
+            full = 0
             for packet in opened_speech.demux(stream):
                 if packet.size == 0 or packet.pts is None:
                     continue
@@ -143,6 +144,9 @@ class _Copied:
                     break
                 packet.pts -= shift
                 packet.dts = packet.pts
+                full = max(full, packet.duration or 0)
+                # a short last packet is how MP4 says that the rest of it is not sound
+                packet.duration = _heard_ticks(packet, full, stream.rate or 1)
                 packet.stream = copy
                 yield packet
 
@@ -170,6 +174,18 @@ class _Extent:
     """Past `heard_end_s` where the last packet is filled up, which not every player cuts off."""
 
 
+def _heard_ticks(packet: Packet[AudioStream], full: int, rate_hz: int) -> int:
+    """How long a packet is heard: without the samples that only fill it up. `full` is a whole packet's length.
+
+    MP3 tells of the filling beside the packet's duration, Ogg shortens the duration as well.
+    """
+    ticks = packet.duration or 0
+    if ticks == full and packet.has_sidedata("skip_samples"):
+        _, n_fill = np.frombuffer(bytes(packet.get_sidedata("skip_samples"))[:8], "<u4")
+        ticks -= round(Fraction(int(n_fill), rate_hz) / packet.time_base)
+    return max(1, ticks)
+
+
 def _extent(path: Path, until_s: Fraction) -> _Extent | None:
     """The sound up to the last packet that starts before `until_s`; None where packets carry no times."""
     zero = presentation_start(path)
@@ -177,6 +193,7 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
         zero = first_sample_time(path)
     first: Fraction | None = None
     heard = decoded = Fraction(0)
+    full = 0
     with opened(path) as container:
         stream = best_audio(container)
         assert stream is not None
@@ -190,10 +207,9 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
                 break
             if first is None:
                 first = start
-            heard = decoded = start + packet.duration * packet.time_base
-            if packet.has_sidedata("skip_samples"):
-                _, n_at_end = np.frombuffer(bytes(packet.get_sidedata("skip_samples"))[:8], "<u4")
-                heard -= Fraction(int(n_at_end), stream.rate or 1)
+            full = max(full, packet.duration)
+            decoded = start + full * packet.time_base
+            heard = start + _heard_ticks(packet, full, stream.rate or 1) * packet.time_base
     return None if first is None else _Extent(zero, first, heard, decoded)
 
 

@@ -167,8 +167,11 @@ def _in_place_of(path: Path) -> Generator[Path]:
         yield part
         mask = os.umask(0)
         os.umask(mask)
-        part.chmod(0o666 & ~mask)  # mkstemp keeps files to their owner; a result is an ordinary file
-        part.replace(path)
+        try:
+            part.chmod(0o666 & ~mask)  # mkstemp keeps files to their owner; a result is an ordinary file
+            part.replace(path)
+        except OSError as exc:
+            raise _explained(path, exc) from exc
     except BaseException:
         with suppress(OSError):
             part.unlink()
