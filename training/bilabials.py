@@ -15,6 +15,7 @@ import soundfile
 
 BILABIALS = ("P", "B", "M")
 FRAME_S = 0.01
+RATE_HZ = 16_000
 
 
 GRID_WORDS = (
@@ -37,31 +38,21 @@ def grid_sentence(name: str) -> str | None:
     return " ".join(words[letter] for words, letter in zip(GRID_WORDS, name[-6:], strict=True))
 
 
-def find_bilabials(samples: np.ndarray, sentence: str | None = None) -> list[tuple[float, float]]:
-    """Start and stop, seconds, of each bilabial in English speech (n,) int16 at 16 kHz.
+Spans = list[tuple[float, float]]
 
-    Words by the language model where no `sentence` is given, then their phones by alignment. Empty
-    where no words are found.
-    """
-    from pocketsphinx import Decoder  # type: ignore[import-untyped]
 
-    decoder: Any = Decoder(samprate=16_000, loglevel="FATAL")
-    raw = samples.tobytes()
-    if sentence is None:
-        decoder.start_utt()
-        decoder.process_raw(raw, full_utt=True)
-        decoder.end_utt()
-        if decoder.hyp() is None:
-            return []
-        sentence = str(decoder.hyp().hypstr)
+def hear(decoder: Any, samples: np.ndarray) -> None:
+    decoder.start_utt()
+    decoder.process_raw(samples.tobytes(), full_utt=True)
+    decoder.end_utt()
+
+
+def align(decoder: Any, samples: np.ndarray, sentence: str) -> Spans:
+    """Start and stop, seconds, of each bilabial of a known sentence. Raises RuntimeError where it does not fit."""
     decoder.set_align_text(sentence)
-    decoder.start_utt()
-    decoder.process_raw(raw, full_utt=True)
-    decoder.end_utt()
+    hear(decoder, samples)
     decoder.set_alignment()
-    decoder.start_utt()
-    decoder.process_raw(raw, full_utt=True)
-    decoder.end_utt()
+    hear(decoder, samples)
     return [
         (phone.start * FRAME_S, (phone.start + phone.duration) * FRAME_S)
         for word in decoder.get_alignment()
@@ -70,14 +61,59 @@ def find_bilabials(samples: np.ndarray, sentence: str | None = None) -> list[tup
     ]
 
 
+def phrases(decoder: Any, samples: np.ndarray, n_words: int = 6) -> list[tuple[int, int, str]]:
+    """What the language model hears, a few words at a time: first sample, last sample, words.
+
+    Short phrases, because the aligner gives up on a long one when a single word of it is wrong.
+    """
+    hear(decoder, samples)
+    if decoder.hyp() is None:
+        return []
+    words = [
+        (segment.start_frame, segment.end_frame + 1, segment.word.split("(")[0])
+        for segment in decoder.seg()
+        if not segment.word.startswith(("<", "["))
+    ]
+    step = round(FRAME_S * RATE_HZ)
+    groups = [words[k : k + n_words] for k in range(0, len(words), n_words)]
+    return [(g[0][0] * step, g[-1][1] * step, " ".join(word for _, _, word in g)) for g in groups]
+
+
 def pieces(samples: np.ndarray, longest_s: float = 12.0) -> list[tuple[int, int]]:
     """Cut long speech at its quietest places, so that one slip of the aligner does not spoil a whole clip."""
     cuts = [0]
-    while len(samples) - cuts[-1] > longest_s * 16_000:
-        low, high = cuts[-1] + int(0.6 * longest_s * 16_000), cuts[-1] + int(longest_s * 16_000)
+    while len(samples) - cuts[-1] > longest_s * RATE_HZ:
+        low, high = cuts[-1] + int(0.6 * longest_s * RATE_HZ), cuts[-1] + int(longest_s * RATE_HZ)
         loudness = np.convolve(samples[low:high].astype(np.float64) ** 2, np.ones(1600), "same")
         cuts.append(low + int(loudness.argmin()))
     return list(zip(cuts, [*cuts[1:], len(samples)], strict=True))
+
+
+def find_bilabials(name: str, samples: np.ndarray) -> tuple[Spans, int, int]:
+    """(spans, phrases aligned, phrases that did not fit) of one English recording (n,) int16 at 16 kHz."""
+    from pocketsphinx import Decoder  # type: ignore[import-untyped]
+
+    writer: Any = Decoder(samprate=RATE_HZ, loglevel="FATAL")
+    sentence = grid_sentence(name)
+    if sentence is None:
+        said = [
+            (begin + start, begin + stop, words)
+            for begin, end in pieces(samples)
+            for start, stop, words in phrases(writer, samples[begin:end])
+        ]
+    else:
+        said = [(0, len(samples), sentence)]
+    found: Spans = []
+    n_lost = 0
+    for start, stop, words in said:
+        aligner: Any = Decoder(samprate=RATE_HZ, loglevel="FATAL", lm=None)
+        try:
+            spans = align(aligner, samples[start:stop], words)
+        except RuntimeError:  # PocketSphinx's own word for "no alignment"
+            n_lost += 1
+            continue
+        found += [(begin + start / RATE_HZ, end + start / RATE_HZ) for begin, end in spans]
+    return found, len(said) - n_lost, n_lost
 
 
 if __name__ == "__main__":
@@ -85,19 +121,11 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    found: dict[str, list[tuple[float, float]]] = {}
+    table: dict[str, Spans] = {}
     for row in json.loads((arguments.data / "manifest.json").read_text()):
-        if row["language"] != "en":
-            continue
-        speech, _ = soundfile.read(arguments.data / f"{row['name']}.flac", dtype="int16")
-        found[row["name"]] = []
-        for begin, end in pieces(speech):
-            try:
-                spans = find_bilabials(speech[begin:end], grid_sentence(row["name"]))
-            except RuntimeError as exc:  # PocketSphinx's own word for "no alignment"
-                print(f"{row['name']} {begin / 16000:.1f} s: {exc}")
-                continue
-            found[row["name"]] += [(start + begin / 16_000, stop + begin / 16_000) for start, stop in spans]
-        print(row["name"], len(found[row["name"]]), flush=True)
+        if row["language"] == "en":
+            speech, _ = soundfile.read(arguments.data / f"{row['name']}.flac", dtype="int16")
+            table[row["name"]], n_fit, n_lost = find_bilabials(row["name"], speech)
+            print(f"{row['name']}: {len(table[row['name']])} in {n_fit} phrases, {n_lost} phrases lost", flush=True)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(found, indent=1))
+    arguments.out.write_text(json.dumps(table, indent=1))
