@@ -208,7 +208,7 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
             if first is None:
                 first = start
             full = max(full, packet.duration)
-            decoded = start + full * packet.time_base
+            decoded = start + (full if packet.has_sidedata("skip_samples") else packet.duration) * packet.time_base
             heard = start + _heard_ticks(packet, full, stream.rate or 1) * packet.time_base
     return None if first is None else _Extent(zero, first, heard, decoded)
 
