@@ -76,8 +76,10 @@ class MouthTrack:
         """
         want = np.asarray([float(t) for t in times_s])
         have = np.arange(len(self.coefficients)) / float(self.rate_hz)
-        columns = np.column_stack([self.coefficients, self.closure, self.rest])
-        read = np.stack([np.interp(want, have, column) for column in columns.T], axis=1).astype(np.float32)
+        columns: NDArray[np.float32] = np.column_stack([self.coefficients, self.closure, self.rest])
+        read = np.empty((len(want), N_SHAPE + 2), np.float32)
+        for number in range(N_SHAPE + 2):
+            read[:, number] = np.interp(want, have, columns[:, number])
         return MouthTrack(read[:, :N_SHAPE], read[:, N_SHAPE], read[:, N_SHAPE + 1], self.rate_hz)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +63,13 @@ def fit_similarity(template: Points, landmarks: Points) -> tuple[Floats, Floats,
     """
     weights = mesh.STABLE_WEIGHTS / mesh.STABLE_WEIGHTS.sum()
     model = template[_STABLE]
-    seen = landmarks[:, _STABLE]
+    seen: Floats = landmarks[:, _STABLE]
     model_mean = weights @ model
-    seen_mean = np.einsum("k,nkd->nd", weights, seen)
+    seen_mean: Floats = (seen * weights[:, None]).sum(axis=1)
     model = model - model_mean
     seen = seen - seen_mean[:, None]
-    covariance = np.einsum("k,nkd,ke->nde", weights, seen, model)
-    u, s, vt = np.linalg.svd(covariance)
+    covariance: Floats = np.matmul((seen * weights[:, None]).transpose(0, 2, 1), model)
+    u, s, vt = cast("tuple[Floats, Floats, Floats]", np.linalg.svd(covariance))
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))
     s[:, 2] *= sign
     u[:, :, 2] *= sign[:, None]
@@ -79,6 +79,10 @@ def fit_similarity(template: Points, landmarks: Points) -> tuple[Floats, Floats,
     return scale, rotation, translation
 
 
+def _median(shapes: Points) -> Points:
+    return np.asarray(np.median(shapes, axis=0), np.float64)
+
+
 def unpose(landmarks: Points, scale: Floats, rotation: Floats, translation: Floats) -> Points:
     """Canonical shapes (n, 478, 3) of posed landmarks (n, 478, 3)."""
     return (landmarks - translation[:, None]) @ rotation / scale[:, None, None]
@@ -86,9 +90,11 @@ def unpose(landmarks: Points, scale: Floats, rotation: Floats, translation: Floa
 
 def canonical_axes(shape: Points) -> Points:
     """Turn, move and scale one shape (478, 3) into canonical axes with unit IO."""
-    x = sum((shape[b] - shape[a]) / np.linalg.norm(shape[b] - shape[a]) for a, b in _AXIS_PAIRS)
-    x = np.asarray(x) / np.linalg.norm(x)
-    y = shape[mesh.NOSE_BASE] - shape[9]
+    pairs = np.array(_AXIS_PAIRS)
+    across: Floats = shape[pairs[:, 1]] - shape[pairs[:, 0]]
+    x: Floats = (across / np.linalg.norm(across, axis=1)[:, None]).sum(axis=0)
+    x = x / np.linalg.norm(x)
+    y: Floats = shape[mesh.NOSE_BASE] - shape[9]
     y = y - x * (x @ y)
     y /= np.linalg.norm(y)
     axes = np.stack([x, y, np.cross(x, y)])
@@ -110,7 +116,7 @@ def pose_shapes(landmarks: Points, *, template: Points | None = None, max_fit_fr
         some = landmarks[::step]
         template = canonical_axes(some[0])
         for _ in range(3):
-            template = canonical_axes(np.median(unpose(some, *fit_similarity(template, some)), axis=0))
+            template = canonical_axes(_median(unpose(some, *fit_similarity(template, some))))
     scale, rotation, translation = fit_similarity(template, landmarks)
     return PosedShapes(template, unpose(landmarks, scale, rotation, translation), scale, rotation, translation)
 

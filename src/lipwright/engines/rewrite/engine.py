@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from lipwright.articulation import speaking_style
@@ -26,7 +25,7 @@ from lipwright.engines.rewrite.select import (
     count_changes,
     mouth_views,
 )
-from lipwright.engines.rewrite.steady import fill_gaps, steady
+from lipwright.engines.rewrite.steady import fill_gaps, gaussian_over_frames, steady
 from lipwright.engines.rewrite.study import FaceStudy, Study, mouth_look
 from lipwright.engines.rewrite.target import Destination, Limits, target_shapes
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
@@ -50,7 +49,10 @@ TALKING_RANGE_IO = 0.07
 _WIDER_THAN_SEEN = 1.3
 _UNCOVERED_SHARE = 0.25
 _MOOD_SHARE = 0.5
+_MOOD_S = 2.0
+"""What changes slower than this is mood, not speech."""
 _MAX_DONORS = 1200
+_LEAST_STRENGTH = 0.01
 
 
 @dataclass(slots=True, eq=False)
@@ -107,9 +109,7 @@ class RewriteEngine:
 class RewriteAvatar:
     """One person of one piece of footage."""
 
-    def __init__(
-        self, source: Footage, study: FaceStudy, options: Mapping[str, str], *, n_source_frames: int
-    ) -> None:
+    def __init__(self, source: Footage, study: FaceStudy, options: Mapping[str, str], *, n_source_frames: int) -> None:
         self._source = source
         self._skin, self._lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
         self._seed = int(options.get("seed", "0"))
@@ -125,6 +125,7 @@ class RewriteAvatar:
         self._style = speaking_style(
             self.face.coefficients, gap, np.array([float(t) for t in _row_times(study, self.face)])
         )
+        self._face_id = study.face_id
         self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=study.face_id)
 
     @property
@@ -140,10 +141,10 @@ class RewriteAvatar:
         wanted = mouth.at(plan.times_s)
         limits = self._limits()
         coefficients = wanted.coefficients.astype(np.float64) + self._mood(plan)
-        shapes = target_shapes(
-            coefficients, wanted.closure.astype(np.float64), self.face.closed, self._basis, limits
-        )
-        yield from self.render(shapes, plan, progress=progress)
+        shapes = target_shapes(coefficients, wanted.closure.astype(np.float64), self.face.closed, self._basis, limits)
+        # who does not talk in the footage is left alone while nothing is said: their own pixels rest best
+        drive = np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
+        yield from self.render(shapes, plan, drive=drive, progress=progress)
 
     def _limits(self) -> Limits:
         if not self.is_talking:
@@ -166,24 +167,30 @@ class RewriteAvatar:
             if row is not None:
                 out[k] = _MOOD_SHARE * mood[row]
         out[:, 0] = 0
-        return gaussian_filter1d(out, 3, axis=0, mode="nearest")
+        return gaussian_over_frames(out, 3)
 
     def render(
         self,
         shapes: Points,
         plan: FramePlan,
         *,
+        drive: Floats | None = None,
         forbidden: Forbidden | None = None,
         progress: Progress | None = None,
     ) -> Iterator[VideoFrame]:
-        """Yield the plan's frames with the face brought to canonical `shapes` (n_plan, 478, 3)."""
+        """Yield the plan's frames with the face brought to canonical `shapes` (n_plan, 478, 3).
+
+        `drive` (n_plan,) 0..1 says how far; 0 leaves a frame as it is.
+        """
         face = self.face
-        report = self._report
+        report = self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
         rows = np.array([face.row_of.get(index, -1) for index in plan.order], np.intp)
-        edited = np.flatnonzero((rows >= 0) & (face.strength[np.maximum(rows, 0)] > 0))
+        strength = np.where(rows >= 0, face.strength[np.maximum(rows, 0)], 0.0)
+        if drive is not None:
+            strength = strength * drive
+        edited = np.flatnonzero(strength > _LEAST_STRENGTH)
         own = face.posed.shapes[rows[edited]]
-        strength = face.strength[rows[edited]][:, None, None]
-        targets = own + strength * (shapes[edited] - own)
+        targets = own + strength[edited, None, None] * (shapes[edited] - own)
         donor_rows = self._donors_for(targets, rows[edited], forbidden) if len(edited) else None
         interior = None if donor_rows is not None else self._interior()
         place = {int(k): n for n, k in enumerate(edited)}
@@ -192,11 +199,11 @@ class RewriteAvatar:
             n = place.get(k)
             if n is None:
                 row = int(rows[k])
-                why = "no_face" if row < 0 else face.reason[row] or "no_face"
+                why = "no_face" if row < 0 else face.reason[row] or "at_rest"
                 report.untouched[why] = report.untouched.get(why, 0) + 1
             else:
                 donor = None if donor_rows is None else int(donor_rows[n])
-                self._edit(frame, int(rows[k]), targets[n], donor, interior)
+                self._edit(frame, int(rows[k]), targets[n], float(strength[k]), donor, interior)
                 report.n_edited += 1
             frame.time_s = plan.times_s[k]
             yield frame
@@ -230,11 +237,13 @@ class RewriteAvatar:
             ),
         )
         wanted = mouth_views(posed.shapes[rows], face.turn[rows], face.sharpness[rows], look=targets)
-        mask = None
-        if forbidden is not None:
-            numbers = face.frame_index[candidates]
-            mask = lambda t: forbidden(t)[numbers]  # noqa: E731
-        chosen = choose_donors(wanted, donors, forbidden=mask)
+        numbers = face.frame_index[candidates]
+
+        def may_not_lend(k: int) -> NDArray[np.bool_]:
+            assert forbidden is not None
+            return forbidden(k)[numbers]
+
+        chosen = choose_donors(wanted, donors, forbidden=None if forbidden is None else may_not_lend)
         stretched = (wanted.gap > 0.05) & ((wanted.gap + 0.012) / (donors.views.gap[chosen] + 0.012) > 1.7)
         far = np.linalg.norm(wanted.features - donors.views.features[chosen], axis=1) > 0.13
         uncovered = float((stretched | far).mean())
@@ -265,9 +274,7 @@ class RewriteAvatar:
         video = self._source.info.video
         assert video is not None  # a face was tracked in it
         to_rgb = to_rgb_matrix(video.colour, video.height_px)
-        skin, lip = (
-            np.clip(to_rgb[:, :3] @ codes + to_rgb[:, 3], 0, 255) for codes in (self._skin, self._lip)
-        )
+        skin, lip = (np.clip(to_rgb[:, :3] @ codes + to_rgb[:, 3], 0, 255) for codes in (self._skin, self._lip))
         palette = Palette.from_face(skin, lip, self._drawing)
         teeth = None
         if self._drawing == "photo":
@@ -284,9 +291,15 @@ class RewriteAvatar:
         return Interior(self.face.closed, palette, teeth, self._drawing, back, self._seed)
 
     def _edit(
-        self, frame: VideoFrame, row: int, target: Points, donor: int | None, interior: Interior | None
+        self,
+        frame: VideoFrame,
+        row: int,
+        target: Points,
+        strength: float,
+        donor: int | None,
+        interior: Interior | None,
     ) -> None:
-        """Rewrite the mouth of one frame, in place."""
+        """Rewrite the mouth of one frame, in place; at a low `strength` the frame's own mouth shines through."""
         face = self.face
         pose = self._pose(row)
         points = face.landmarks[row]
@@ -302,7 +315,8 @@ class RewriteAvatar:
         smoothing = 3e-4 if donor is not None else 2e-2
         source = Picture.cut(frame, region)
         result = patch.follow_jaw(source, points[:, :2], to, io_px, smoothing=smoothing)
-        alpha = patch.patch_alpha(mouth_area, to, io_px) * min(1.0, 2 * float(face.strength[row]))
+        cover = min(1.0, 3 * strength)
+        alpha = patch.patch_alpha(mouth_area, to, io_px) * np.float32(cover)
         if donor is not None:
             mouth = patch.lay_mouth(
                 self._mouths[donor], face.landmarks[donor], to, mouth_area, io_px,
@@ -316,7 +330,7 @@ class RewriteAvatar:
             )
             patch.blend(result, mouth, alpha, io_px, match=False)
             was_open = float(largest_gap(face.posed.shapes[row]))
-            interior.paint(result, to, target, pose, was_open_io=was_open, index=frame.index)
+            interior.paint(result, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         result.paste(frame)
 
 
@@ -346,5 +360,5 @@ def _prepare_face(study: FaceStudy) -> _Face:
         reason=reason,
         closed=closed,
         coefficients=coefficients,
-        slow=gaussian_filter1d(coefficients, 50, axis=0, mode="reflect"),
+        slow=gaussian_over_frames(coefficients, _MOOD_S * study.frames_per_s),
     )

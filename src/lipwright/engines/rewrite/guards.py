@@ -51,6 +51,8 @@ def strengths(
         after = np.clip(np.searchsorted(edges, index), 0, len(edges) - 1)
         before = np.clip(after - 1, 0, len(edges) - 1)
         away = np.minimum(np.abs(index - edges[after]), np.abs(index - edges[before]))
-        strength = strength * smoothstep(away / (RAMP_FRAMES + 1))
+        ramp = smoothstep(away / (RAMP_FRAMES + 1))
+        reason = [why or ("lost_track" if r <= 0 else "") for why, r in zip(reason, ramp, strict=True)]
+        strength = strength * ramp
     strength = np.where(blocked, 0.0, strength)
     return np.asarray(strength), reason

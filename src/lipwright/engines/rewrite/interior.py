@@ -121,19 +121,27 @@ class Interior:
         return teeth_anchor(self.closed)
 
     def paint(
-        self, face: Picture, to: Floats, target: Points, pose: Pose, *, was_open_io: float, index: int
+        self,
+        face: Picture,
+        to: Floats,
+        target: Points,
+        pose: Pose,
+        *,
+        was_open_io: float,
+        index: int,
+        strength: float = 1.0,
     ) -> None:
         """Paint between the inner lips of mesh points `to` (478, 2), in place on `face`.
 
         `target` (478, 3) is the canonical shape shown; where it is closed but the frame's own mouth was open
-        (`was_open_io`), only the lip line is drawn.
+        (`was_open_io`), only the lip line is drawn. `strength` fades the drawing, 0..1.
         """
         upper = _curve(to[_INNER_UPPER])
         lower = _curve(to[_INNER_LOWER])
         gap_io = np.maximum(lower[:, 1] - upper[:, 1], 0) / pose.scale
         if float(gap_io.max()) < 0.006:
             if was_open_io > 0.02:
-                _draw_lip_line(face, (upper + lower) / 2, pose.scale)
+                _draw_lip_line(face, (upper + lower) / 2, pose.scale, strength)
             return
         points = np.vstack([upper, lower[::-1]])
         sx, sy = face.step
@@ -147,17 +155,13 @@ class Interior:
         cover = cv2.GaussianBlur(
             polygon_mask(region, points).astype(np.float32) / 255, (0, 0), max(0.6, 0.0065 * pose.scale)
         )
-        local = np.interp(
-            np.arange(region.left, region.right), upper[:, 0], lower[:, 1] - upper[:, 1]
-        ) / pose.scale
-        cover = (cover * np.clip(local / 0.012, 0, 1)[None]).astype(np.float32)
+        local = np.interp(np.arange(region.left, region.right), upper[:, 0], lower[:, 1] - upper[:, 1]) / pose.scale
+        cover = (cover * np.clip(local / 0.012, 0, 1)[None] * strength).astype(np.float32)
         # lips darken towards the opening: without it the mouth looks like a sticker
         shade = cv2.GaussianBlur(cover, (0, 0), max(1.0, 0.012 * pose.scale)) * (1 - cover) * 0.3
         _lay(face, region, rgb, cover, np.asarray(shade, np.float32), self.from_rgb)
 
-    def _picture(
-        self, region: Region, upper: Floats, lower: Floats, target: Points, pose: Pose, index: int
-    ) -> Float32:
+    def _picture(self, region: Region, upper: Floats, lower: Floats, target: Points, pose: Pose, index: int) -> Float32:
         """(h, w, 3) R'G'B' 0..255 of the open mouth."""
         io = pose.scale
         turn = io * pose.rotation[:2, :2]
@@ -186,7 +190,7 @@ class Interior:
         middle_bottom = float((back @ (to_point(lower) - origin))[1])
         rise = middle_top + 0.50 * (middle_bottom - middle_top)
         mound = smoothstep((1 - ((u / 0.23) ** 2 + ((v - rise - 0.115) / 0.115) ** 2)) / 0.75)
-        light = 0.52 + 0.40 * smoothstep((v - rise) / 0.08) - 0.05 * np.exp(-((u / 0.02) ** 2))
+        light = 0.62 + 0.36 * smoothstep((v - rise) / 0.08) - 0.05 * np.exp(-((u / 0.02) ** 2))
         cover = (0.92 * mound * min(1.0, 0.35 + 3.2 * opening))[..., None]
         rgb = rgb * (1 - cover) + cover * colours.tongue * light[..., None]
 
@@ -204,14 +208,16 @@ class Interior:
         edge = 0.0 if self.teeth is None else self.teeth.edge_io - 0.004
         cover, light = _arch(u, v - edge, 1.6 * texel, _UPPER_ARCH, _UPPER_EDGE, 1, 0.115)
         rgb = rgb * (1 - cover[..., None]) + cover[..., None] * tooth * light[..., None]
-        shadow = (0.52 + 0.48 * smoothstep(below / 0.055)) * (0.74 + 0.26 * smoothstep(above / 0.03))
-        shadow = shadow * (1 - 0.68 * smoothstep((side - 0.45) / 0.55)) * (0.80 + 0.20 * min(1.0, opening / 0.12))
+        shadow = (0.60 + 0.40 * smoothstep(below / 0.055)) * (0.74 + 0.26 * smoothstep(above / 0.03))
+        # a smile that shows its teeth shows them far to the side
+        corner = 0.68 if self.teeth is None else 0.45
+        shadow = shadow * (1 - corner * smoothstep((side - 0.45) / 0.55)) * (0.80 + 0.20 * min(1.0, opening / 0.12))
         if self.teeth is not None:
             own, seen = self.teeth.at(u, v)
             rgb = rgb * (1 - seen[..., None]) + own * seen[..., None]
-            shadow = shadow * (1 - seen) + seen * (0.75 + 0.25 * smoothstep(below / 0.03))
+            shadow = shadow * (1 - seen) + seen * (0.88 + 0.12 * smoothstep(below / 0.03))
         rgb = rgb * np.power(np.maximum(shadow, 0.02)[..., None], np.array((0.92, 1.12, 1.15)))
-        soft = cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io))
+        soft = np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io)), np.float32)
         grain = np.random.default_rng((self.seed, index)).normal(0, 1.2, soft.shape[:2]).astype(np.float32)
         return np.asarray(soft + grain[..., None], np.float32)
 
@@ -223,9 +229,7 @@ def to_point(curve: Floats) -> Floats:
 
 def teeth_anchor(closed: Points) -> Floats:
     """(3,) canonical point at the biting edge between the upper front teeth, just behind the lips."""
-    return np.array(
-        (closed[[13, 14], 0].mean(), closed[[13, 14], 1].mean() + 0.010, closed[13, 2] + 0.045)
-    )
+    return np.array((closed[[13, 14], 0].mean(), closed[[13, 14], 1].mean() + 0.016, closed[13, 2] + 0.045))
 
 
 def _curve(points: Floats, n: int = 6) -> Floats:
@@ -273,7 +277,7 @@ def _lay(face: Picture, region: Region, rgb: Float32, cover: Float32, shade: Flo
         view[...] = to_codes(under, view, face.peak)
 
 
-def _draw_lip_line(face: Picture, middle: Floats, io_px: float) -> None:
+def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float) -> None:
     """Darken the line where lips meet that were drawn together from an open mouth."""
     pad = int(0.05 * io_px) + 2
     low, high = (middle.min(0) - pad).astype(int), (middle.max(0) + pad).astype(int) + 1
@@ -285,12 +289,12 @@ def _draw_lip_line(face: Picture, middle: Floats, io_px: float) -> None:
         return
     line = np.zeros((region.height, region.width), np.uint8)
     points = np.round((middle - (region.left, region.top)) * 16).astype(np.int32)
-    cv2.polylines(line, [points], False, 255, max(1, round(0.012 * io_px)), cv2.LINE_AA, 4)
+    cv2.polylines(line, [points], False, (255.0,), max(1, round(0.012 * io_px)), cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.9, 0.010 * io_px))
     luma = face.planes[0]
     top, left = region.top - face.region.top, region.left - face.region.left
     view = luma[top : top + region.height, left : left + region.width]
-    view[...] = to_codes(view * (1 - 0.32 * np.asarray(soft, np.float32)), luma, face.peak)
+    view[...] = to_codes(view * (1 - 0.32 * strength * np.asarray(soft, np.float32)), luma, face.peak)
 
 
 def harvest_teeth(
@@ -301,7 +305,7 @@ def harvest_teeth(
     `views` are (picture around the mouth, landmarks (478, 3) px, pose); `tooth` (3,) is the expected colour,
     `to_rgb` (3, 4) the picture's colour matrix.
     """
-    best: tuple[float, Float32, NDArray[np.bool_], float] | None = None
+    best: tuple[float, Floats, NDArray[np.bool_], float] | None = None
     anchor = teeth_anchor(closed)
     if not views:
         return None
@@ -318,11 +322,11 @@ def harvest_teeth(
         contour = np.vstack([_curve(landmarks[_INNER_UPPER, :2]), _curve(landmarks[_INNER_LOWER, :2])[::-1]])
         outline = ((contour - origin) @ np.linalg.inv(turn).T - (Teeth.LEFT, Teeth.TOP)) * resolution
         inside = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 255)
+        cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], (255.0,))
         inside = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, int(0.008 * resolution)))
         light = rgb @ _LUMA
         chroma = rgb.max(-1) - rgb.min(-1)
-        seen = (inside > 0) & (light > 0.55 * expected) & (chroma < 0.55 * light)
+        seen: NDArray[np.bool_] = (inside > 0) & (light > 0.55 * expected) & (chroma < 0.55 * light)
         area = float(seen.sum()) / resolution**2
         if best is None or area > best[0]:
             best = (area, rgb, seen, resolution)

@@ -6,6 +6,8 @@ and an open one close without smearing. What lies between the inner lips is a th
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +66,7 @@ _JAW = np.array(mesh.JAW)
 _LIPS = np.array(mesh.LIPS)
 _INNER_UPPER = np.array(mesh.INNER_UPPER)
 _INNER_LOWER = np.array(mesh.INNER_LOWER)
+_WHITE = (255.0,)
 _SHIFT = 4  # fractional bits of cv2 polygons
 
 DILATION_IO = 0.13
@@ -80,14 +83,14 @@ def face_region(points: Floats, io_px: float, *, frame_size: tuple[int, int], st
 
 
 def mouth_region(
-    points: NDArray[np.floating], io_px: float, margin_io: float, *, frame_size: tuple[int, int], step: tuple[int, int]
+    points: NDArray[Any], io_px: float, margin_io: float, *, frame_size: tuple[int, int], step: tuple[int, int]
 ) -> Region:
     """The lips of mesh points (478, 2) with a margin all around."""
     margin = margin_io * io_px
-    return region_around(points[_LIPS, :2], (margin,) * 4, frame_size=frame_size, step=step)
+    return region_around(points[_LIPS, :2], (margin, margin, margin, margin), frame_size=frame_size, step=step)
 
 
-def follow_jaw(face: Picture, points: NDArray[np.floating], to: Floats, io_px: float, *, smoothing: float) -> Picture:
+def follow_jaw(face: Picture, points: NDArray[Any], to: Floats, io_px: float, *, smoothing: float) -> Picture:
     """Warp the lower face of `face` so that its mesh `points` (478, 2) come to lie on `to`.
 
     The field is zero at the region's border and beyond the jaw: collars, necks and hair stay.
@@ -98,7 +101,9 @@ def follow_jaw(face: Picture, points: NDArray[np.floating], to: Floats, io_px: f
     outward = jaw - centre
     # a still ring outside the jaw, wider under the chin than at the ears
     ear = np.abs(np.linspace(-1, 1, len(_JAW)))[:, None]
-    ring = (jaw + outward / np.linalg.norm(outward, axis=1, keepdims=True) * io_px * (0.24 * (1 - ear) + 0.07 * ear))[::2]
+    ring = (jaw + outward / np.linalg.norm(outward, axis=1, keepdims=True) * io_px * (0.24 * (1 - ear) + 0.07 * ear))[
+        ::2
+    ]
     controls = np.vstack([to[_FACE_CONTROLS], ring])
     displacements = np.vstack([points[_FACE_CONTROLS] - to[_FACE_CONTROLS], np.zeros_like(ring)])
     grid = Grid.over(region, io_px / 13)
@@ -109,7 +114,7 @@ def follow_jaw(face: Picture, points: NDArray[np.floating], to: Floats, io_px: f
     return warp(face, field, grid)
 
 
-def _stillness(grid: Grid, points: NDArray[np.floating], to: Floats, io_px: float) -> Float32:
+def _stillness(grid: Grid, points: NDArray[Any], to: Floats, io_px: float) -> Float32:
     """1 on the face, 0 at the region's border and off the jaw: (rows, columns)."""
     region = grid.region
     rows, columns = grid.shape
@@ -121,25 +126,25 @@ def _stillness(grid: Grid, points: NDArray[np.floating], to: Floats, io_px: floa
     outline = np.vstack([to[_JAW], points[_JAW], points[[1]]]).astype(np.float32)
     hull = cv2.convexHull(outline)[:, 0]
     face = np.zeros((rows, columns), np.uint8)
-    cv2.fillPoly(face, [_fixed((hull - (x[0], y[0])) / grid.spacing_px)], 255, cv2.LINE_8, _SHIFT)
+    cv2.fillPoly(face, [_fixed((hull - (x[0], y[0])) / grid.spacing_px)], _WHITE, cv2.LINE_8, _SHIFT)
     away = cv2.distanceTransform(255 - face, cv2.DIST_L2, 5) * (grid.spacing_px / io_px)
     return (inside * smoothstep(1 - (away - 0.04) / 0.22)).astype(np.float32)
 
 
-def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
+def _fixed(points: NDArray[Any]) -> NDArray[np.int32]:
     return np.round(points * (1 << _SHIFT)).astype(np.int32)
 
 
-def polygon_mask(region: Region, points: NDArray[np.floating]) -> NDArray[np.uint8]:
+def polygon_mask(region: Region, points: NDArray[Any]) -> NDArray[np.uint8]:
     """Anti-aliased cover (h, w), 0..255, of a polygon (n, 2) in frame pixels."""
     mask = np.zeros((region.height, region.width), np.uint8)
-    cv2.fillPoly(mask, [_fixed(points - (region.left, region.top))], 255, cv2.LINE_AA, _SHIFT)
+    cv2.fillPoly(mask, [_fixed(points - (region.left, region.top))], _WHITE, cv2.LINE_AA, _SHIFT)
     return mask
 
 
 def lay_mouth(
     donor: Picture,
-    donor_points: NDArray[np.floating],
+    donor_points: NDArray[Any],
     to: Floats,
     region: Region,
     io_px: float,
@@ -190,7 +195,7 @@ def lay_mouth(
     return out
 
 
-def _rows(y_px: NDArray[np.floating], region: Region, step: int) -> tuple[int, int]:
+def _rows(y_px: NDArray[Any], region: Region, step: int) -> tuple[int, int]:
     """The luma rows of the region around these heights, on chroma samples."""
     first = max(0, (int(y_px.min()) - region.top - 3)) // step * step
     last = min(region.height, -(-(int(y_px.max()) - region.top + 4) // step) * step)
@@ -202,7 +207,7 @@ def _join(upper: Picture, lower: Picture, below: NDArray[np.uint8], region: Regi
     """Stack two sheets that overlap from row `first`: the lower one where `below` says so."""
     planes: list[Plane] = []
     for above, under, (_, sy) in zip(upper.planes, lower.planes, plane_steps(upper.step), strict=False):
-        plane = np.empty((-(-region.height // sy), above.shape[1]), above.dtype)
+        plane = cast("Plane", np.empty((-(-region.height // sy), above.shape[1]), above.dtype))
         plane[: len(above)] = above
         plane[len(above) :] = under[len(above) - first // sy :]
         planes.append(plane)
@@ -211,9 +216,7 @@ def _join(upper: Picture, lower: Picture, below: NDArray[np.uint8], region: Regi
     return out
 
 
-def _mix_rows(
-    onto: Picture, part: Picture, cover: NDArray[np.uint8], first: int, *, last: int | None = None
-) -> None:
+def _mix_rows(onto: Picture, part: Picture, cover: NDArray[np.uint8], first: int, *, last: int | None = None) -> None:
     """Blend `part`, which starts at luma row `first` of `onto`, in place, up to luma row `last`, by cover 0..255."""
     alpha = cover.astype(np.float32) / 255
     for number, (plane, other) in enumerate(zip(onto.planes, part.planes, strict=True)):
@@ -234,13 +237,11 @@ def patch_alpha(region: Region, to: Floats, io_px: float) -> Float32:
     size = (max(8, region.width // shrink), max(8, region.height // shrink))
     small = np.zeros((size[1], size[0]), np.uint8)
     scale = np.array([size[0] / region.width, size[1] / region.height])
-    cv2.fillPoly(small, [_fixed((hull - (region.left, region.top)) * scale)], 255, cv2.LINE_8, _SHIFT)
+    cv2.fillPoly(small, [_fixed((hull - (region.left, region.top)) * scale)], _WHITE, cv2.LINE_8, _SHIFT)
     away = cv2.distanceTransform(255 - small, cv2.DIST_L2, 3) / float(scale.mean())
     reach = (DILATION_IO + FEATHER_IO) * io_px
     alpha = smoothstep((reach - away) / (2 * FEATHER_IO * io_px)).astype(np.float32)
-    return np.asarray(
-        cv2.resize(alpha, (region.width, region.height), interpolation=cv2.INTER_LINEAR), np.float32
-    )
+    return np.asarray(cv2.resize(alpha, (region.width, region.height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def blend(face: Picture, mouth: Picture, alpha: Float32, io_px: float, *, match: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -49,7 +50,7 @@ class Region:
 
 
 def region_around(
-    points: NDArray[np.floating],
+    points: NDArray[Any],
     margins: tuple[float, float, float, float],
     *,
     frame_size: tuple[int, int],
@@ -88,7 +89,7 @@ class Picture:
                 region.top // sy : -(-region.bottom // sy),
                 region.left // sx : -(-region.right // sx),
             ]
-            planes.append(np.ascontiguousarray(part))
+            planes.append(cast("Plane", np.ascontiguousarray(part)))
         return cls(planes, region, step, frame.bits)
 
     def paste(self, frame: VideoFrame) -> None:
@@ -116,7 +117,7 @@ def to_codes(values: Float32, like: Plane, peak: int) -> Plane:
     """Round and clip to the code values of `like`."""
     np.clip(values, 0, peak, out=values)
     values += 0.5
-    return values.astype(like.dtype)
+    return cast("Plane", values.astype(like.dtype))
 
 
 def plane_mask(alpha: Float32, plane: Plane) -> Float32:
@@ -127,7 +128,7 @@ def plane_mask(alpha: Float32, plane: Plane) -> Float32:
     return np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
+def smoothstep(x: NDArray[Any]) -> NDArray[Any]:
     """0 below 0, 1 above 1, smooth between."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)

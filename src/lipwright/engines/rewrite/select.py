@@ -108,8 +108,10 @@ class Donors:
 
     def jump_cost(self, base: float) -> Float32:
         """(n, n): how visible it is to go on with donor k where donor j would have come next."""
-        return base + 0.3 * _distances(self.views.features, self.views.features) + 0.7 * (
-            _distances(self.looks, self.looks) / np.float32(np.sqrt(self.looks.shape[1]))
+        return (
+            base
+            + 0.3 * _distances(self.views.features, self.views.features)
+            + 0.7 * (_distances(self.looks, self.looks) / np.float32(np.sqrt(self.looks.shape[1])))
         )
 
 
@@ -153,8 +155,7 @@ def _step_sources(neighbours: NDArray[np.intp]) -> list[tuple[NDArray[np.intp], 
     """For each move: from which donor one arrives at each donor (-1: from none), and the cost."""
     place = {int(number): row for row, number in enumerate(neighbours)}
     return [
-        (np.array([place.get(int(number) - move, -1) for number in neighbours], np.intp), cost)
-        for move, cost in _MOVES
+        (np.array([place.get(int(number) - move, -1) for number in neighbours], np.intp), cost) for move, cost in _MOVES
     ]
 
 
@@ -176,7 +177,7 @@ def _best_path(
     jump_from = np.zeros((n_frames, n), np.int32)
     here = np.full((MIN_SEGMENT, n), 1e6, np.float32)
     if state is None:
-        here[oldest] = cost[0]  # the first frame need not wait
+        here[0] = cost[0]
     first = 1 if state is None else 0
     if state is not None:
         here = state

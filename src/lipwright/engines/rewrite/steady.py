@@ -7,12 +7,13 @@ and as far as, it hardly moves.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import savgol_filter
+from scipy import ndimage, signal
 
 from lipwright.engines.rewrite.picture import smoothstep
 from lipwright.vision import mesh
@@ -33,10 +34,10 @@ def runs(frame_index: Sequence[int], landmarks: Points, *, max_jump_io: float = 
     jump = np.linalg.norm(np.diff(centre, axis=0), axis=1) / np.maximum(io_px[:-1], 1)
     breaks = np.flatnonzero((np.diff(frame_index) != 1) | (jump > max_jump_io)) + 1
     edges = [0, *breaks.tolist(), len(landmarks)]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
-def steady(frame_index: Sequence[int], landmarks: NDArray[np.floating]) -> Points:
+def steady(frame_index: Sequence[int], landmarks: NDArray[Any]) -> Points:
     """The landmarks (n, 478, 3) with tracker noise taken out where the face rests."""
     out = np.array(landmarks, np.float64)
     lower = np.array(sorted({*mesh.LIPS, *mesh.JAW, *mesh.CHIN}))
@@ -45,9 +46,9 @@ def steady(frame_index: Sequence[int], landmarks: NDArray[np.floating]) -> Point
         if length < 7:
             continue
         window = min(_WINDOW, length - (1 - length % 2))
-        part = out[run]
-        smooth = savgol_filter(part, window, 2, axis=0, mode="interp")
-        io_px = float(np.median(np.linalg.norm(part[:, 33] - part[:, 263], axis=1)))
+        part = np.asarray(out[run], np.float64)
+        smooth = _savgol(part, window)
+        io_px = float(np.median(np.linalg.norm(np.subtract(part[:, 33], part[:, 263]), axis=1)))
         head = _rest(smooth[:, list(mesh.STABLE), :2], io_px)
         mouth = np.minimum(head, _rest(smooth[:, list(mesh.LIPS), :2], io_px))
         share = np.repeat(head[:, None], part.shape[1], axis=1)
@@ -56,11 +57,20 @@ def steady(frame_index: Sequence[int], landmarks: NDArray[np.floating]) -> Point
     return out
 
 
+def gaussian_over_frames(values: Floats, sigma_frames: float) -> Floats:
+    """Smooth along the first axis; the ends are repeated."""
+    return np.asarray(cast("Any", ndimage).gaussian_filter1d(values, sigma_frames, axis=0, mode="nearest"), np.float64)
+
+
+def _savgol(values: Points, window: int) -> Points:
+    return np.asarray(cast("Any", signal).savgol_filter(values, window, 2, axis=0, mode="interp"), np.float64)
+
+
 def _rest(points: Floats, io_px: float) -> Floats:
     """(n,) 1 where the points (n, k, 2) rest, 0 where they move."""
     speed = np.linalg.norm(np.gradient(points, axis=0), axis=-1).mean(1) / max(io_px, 1.0)
     rest = 1 - smoothstep((speed - _SLOW_IO) / (_FAST_IO - _SLOW_IO))
-    return gaussian_filter1d(np.asarray(rest, np.float64), 3, mode="nearest")
+    return gaussian_over_frames(np.asarray(rest, np.float64), 3)
 
 
 def fill_gaps(

@@ -67,6 +67,12 @@ class FaceStudy:
                 self.mouths[row] = picture
                 self.n_bytes += picture.n_bytes
 
+    @property
+    def frames_per_s(self) -> float:
+        """The usual rate of the frames that show this face; 25 where one frame is all there is."""
+        steps = np.diff([float(t) for t in self.time_s]) / np.maximum(np.diff(self.frame_index), 1)
+        return float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else 25.0
+
     def thin(self) -> None:
         """Halve the library: keep every other run of frames."""
         self._stride *= 2

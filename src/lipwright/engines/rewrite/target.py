@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,18 @@ from lipwright.vision.shape import Floats, Points, ShapeBasis, opening, width
 
 _UPPER = np.array(mesh.INNER_UPPER[1:-1])
 _LOWER = np.array(mesh.INNER_LOWER[1:-1])
-_UPPER_RINGS = ((mesh.INNER_UPPER, 1.0), (mesh.INNER_MIDDLE_UPPER, 0.9), (mesh.MIDDLE_UPPER, 0.7), (mesh.OUTER_UPPER, 0.45))
-_LOWER_RINGS = ((mesh.INNER_LOWER, 1.0), (mesh.INNER_MIDDLE_LOWER, 0.9), (mesh.MIDDLE_LOWER, 0.7), (mesh.OUTER_LOWER, 0.45))
+_UPPER_RINGS = (
+    (mesh.INNER_UPPER, 1.0),
+    (mesh.INNER_MIDDLE_UPPER, 0.9),
+    (mesh.MIDDLE_UPPER, 0.7),
+    (mesh.OUTER_UPPER, 0.45),
+)
+_LOWER_RINGS = (
+    (mesh.INNER_LOWER, 1.0),
+    (mesh.INNER_MIDDLE_LOWER, 0.9),
+    (mesh.MIDDLE_LOWER, 0.7),
+    (mesh.OUTER_LOWER, 0.45),
+)
 
 # Skin between these points, from the lip outwards, must keep a share of its height or it folds into notches.
 _BELOW = (
@@ -38,9 +50,7 @@ class Limits:
     """Mouth width beside the neutral's that is never passed."""
 
 
-def target_shapes(
-    coefficients: Floats, closure: Floats, closed: Points, basis: ShapeBasis, limits: Limits
-) -> Points:
+def target_shapes(coefficients: Floats, closure: Floats, closed: Points, basis: ShapeBasis, limits: Limits) -> Points:
     """Canonical shapes (n, 478, 3) for coefficients (n, k) and closure (n,) of a person with this closed neutral.
 
     In order: soft limit of the opening, limit of the width, no folding skin, and the closure guarantee:
@@ -56,6 +66,7 @@ def target_shapes(
     _limit_width(shapes, closed, limits.stretch)
     keep_from_folding(shapes, closed)
     close_lips(shapes, closure)
+    keep_from_folding(shapes, closed)  # a lip that was brought up or down takes its skin along
     return shapes
 
 
@@ -69,7 +80,7 @@ def _limit_width(shapes: Points, closed: Points, stretch: float) -> None:
 def keep_from_folding(shapes: Points, closed: Points) -> None:
     """Push chin and philtrum points outwards, in place, where the skin to the lip would be squeezed."""
     for chain in _BELOW:
-        for near, far in zip(chain, chain[1:], strict=False):
+        for near, far in itertools.pairwise(chain):
             least = _KEEP_BELOW * (closed[far, 1] - closed[near, 1])
             shapes[:, far, 1] += np.maximum(0, least - (shapes[:, far, 1] - shapes[:, near, 1]))
     for near, far in _ABOVE:
@@ -93,7 +104,7 @@ def close_lips(shapes: Points, closure: Floats) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Destination:
-    """Where each mesh point goes, for faces with one template: what the lips do exactly, the jaw in the basis' words."""
+    """Where each mesh point goes, for one person: the lips exactly, the jaw as the basis says."""
 
     basis: ShapeBasis
     sideways: Floats
@@ -108,7 +119,7 @@ class Destination:
         top = template[mesh.NOSE_BASE, 1] - 0.05
         bottom = template[mesh.UPPER_LIP_TOP, 1] - 0.03
         downwards = smoothstep((template[:, 1] - top) / (bottom - top))
-        return cls(basis, np.asarray(sideways), np.asarray(downwards))
+        return cls(basis, np.asarray(sideways, np.float64), np.asarray(downwards, np.float64))
 
     def displacement(self, target: Points, shape: Points) -> Points:
         """Canonical displacement (478, 3) from this frame's shape to the target."""
@@ -119,7 +130,7 @@ class Destination:
         return moved
 
     def pixels(
-        self, target: Points, shape: Points, scale_px: float, rotation: Floats, landmarks_px: NDArray[np.floating]
+        self, target: Points, shape: Points, scale_px: float, rotation: Floats, landmarks_px: NDArray[Any]
     ) -> Floats:
         """(478, 2) source pixels: the frame's own landmarks (478, 2+), moved; points that rest stay on their pixels."""
         moved = self.displacement(target, shape) @ rotation.T

@@ -55,19 +55,20 @@ class Grid:
         return np.stack([x, y], -1).reshape(-1, 2)
 
 
-def _squared_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    squared = a @ (-2 * b.T)
-    squared += (a * a).sum(1)[:, None]
-    squared += (b * b).sum(1)
+def _squared_distances(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """(n, m) of points (n, 2) and (m, 2), in one product."""
+    left = np.column_stack([a, (a * a).sum(1), np.ones(len(a), a.dtype)])
+    right = np.column_stack([-2 * b, np.ones(len(b), b.dtype), (b * b).sum(1)])
+    squared = left @ right.T
     return np.maximum(squared, 0, out=squared)
 
 
-def _bend(squared: NDArray[np.floating]) -> Float32:
+def _bend(squared: NDArray[Any]) -> Float32:
     """r^2 log r^2 of squared distances, in single precision."""
     small = squared.astype(np.float32)
-    bent = cv2.log(small + np.float32(1e-6))
+    bent = np.asarray(cv2.log(small + np.float32(1e-6)), np.float32)
     bent *= small
-    return np.asarray(bent, np.float32)
+    return bent
 
 
 def tps_fields(
@@ -117,12 +118,16 @@ def warp(source: Picture, field: Float32, grid: Grid, *, rows: tuple[int, int] |
     """
     region = grid.region
     top, bottom = rows if rows is not None else (0, region.height)
-    out = Picture([], Region(region.left, region.top + top, region.right, region.top + bottom), source.step, source.bits)
+    out = Picture(
+        [], Region(region.left, region.top + top, region.right, region.top + bottom), source.step, source.bits
+    )
     out.planes.append(_remap(source.planes[0], _sources(source, field, grid, (1, 1), (top, bottom))))
     if len(source.planes) == 3:
         # both chroma planes move alike: one map, one pass
-        both = _remap(cv2.merge(source.planes[1:]), _sources(source, field, grid, source.step, (top, bottom)))
-        out.planes += cv2.split(both)
+        both = _remap(
+            cast("Plane", cv2.merge(source.planes[1:])), _sources(source, field, grid, source.step, (top, bottom))
+        )
+        out.planes += cast("list[Plane]", list(cv2.split(both)))
     return out
 
 
@@ -130,9 +135,7 @@ def _remap(image: Plane, sources: Float32) -> Plane:
     return cast("Plane", cv2.remap(image, sources, cast("Any", None), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _sources(
-    source: Picture, field: Float32, grid: Grid, step: tuple[int, int], rows: tuple[int, int]
-) -> Float32:
+def _sources(source: Picture, field: Float32, grid: Grid, step: tuple[int, int], rows: tuple[int, int]) -> Float32:
     """Where each sample of a plane of the grid's region is read from the source's plane: (height, width, 2)."""
     sx, sy = step
     region, spacing = grid.region, grid.spacing_px
@@ -146,9 +149,7 @@ def _sources(
         coarse -= ((sx - 1) / 2, (sy - 1) / 2)
         coarse /= (sx, sy)
     cell = (spacing // sx, spacing // sy)
-    dense = cv2.resize(
-        coarse, (coarse.shape[1] * cell[0], coarse.shape[0] * cell[1]), interpolation=cv2.INTER_LINEAR
-    )
+    dense = cv2.resize(coarse, (coarse.shape[1] * cell[0], coarse.shape[0] * cell[1]), interpolation=cv2.INTER_LINEAR)
     top = rows[0] // sy - (first - 1) * cell[1]
     height = -(-rows[1] // sy) - rows[0] // sy
     return np.asarray(dense[top : top + height, cell[0] : cell[0] + -(-region.width // sx)], np.float32)

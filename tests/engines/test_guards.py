@@ -1,0 +1,103 @@
+"""Frames that must not be driven are left alone, and nothing pops beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.engines.rewrite.guards import RAMP_FRAMES, strengths
+from lipwright.engines.rewrite.steady import fill_gaps, runs, steady
+from lipwright.vision.shape import PosedShapes
+
+
+def some(posed: PosedShapes, n: int, yaw_deg: NDArray[Any] | None = None) -> PosedShapes:
+    """`n` frames of one pose, turned to the side by `yaw_deg` (n,)."""
+    yaw = np.radians(np.zeros(n) if yaw_deg is None else yaw_deg)
+    turn = np.zeros((n, 3, 3))
+    turn[:, 0, 0] = turn[:, 2, 2] = np.cos(yaw)
+    turn[:, 0, 2], turn[:, 2, 0] = np.sin(yaw), -np.sin(yaw)
+    turn[:, 1, 1] = 1
+    return PosedShapes(
+        posed.template, np.repeat(posed.shapes[:1], n, axis=0), np.full(n, 100.0), turn, np.zeros((n, 3))
+    )
+
+
+def test_faces_turned_towards_the_camera_are_driven_fully(posed: PosedShapes) -> None:
+    strength, reason = strengths(range(20), some(posed, 20, np.full(20, 30.0)), np.ones(20, bool))
+
+    assert strength.min() == 1
+    assert set(reason) == {""}
+
+
+def test_profiles_are_left_alone_and_the_way_there_is_smooth(posed: PosedShapes) -> None:
+    yaw = np.concatenate([np.linspace(0, 70, 60), np.linspace(70, 0, 60)])
+
+    strength, reason = strengths(range(120), some(posed, 120, yaw), np.ones(120, bool))
+
+    assert strength[np.abs(yaw) >= 50].max() == 0
+    assert {why for s, why in zip(strength, reason, strict=True) if s == 0} <= {"profile", "lost_track"}
+    assert np.abs(np.diff(strength)).max() < 0.35
+
+
+def test_the_drive_ramps_beside_frames_without_a_face(posed: PosedShapes) -> None:
+    index = [*range(20), *range(40, 60)]
+
+    strength, _ = strengths(index, some(posed, 40), np.ones(40, bool))
+
+    assert strength[0] == strength[-1] == 1  # the footage's own ends need no ramp
+    assert 0 < strength[19] < 0.2
+    assert (np.diff(strength[19 - RAMP_FRAMES : 20]) < 0).all()
+    assert strength[19 - RAMP_FRAMES - 1] == 1
+
+
+def test_hidden_mouths_are_left_alone(posed: PosedShapes) -> None:
+    hidden = np.zeros(40, bool)
+    hidden[15:20] = True
+
+    strength, reason = strengths(range(40), some(posed, 40), np.ones(40, bool), hidden)
+
+    assert strength[15:20].max() == 0
+    assert reason[17] == "occluded"
+    assert strength[5] == 1
+
+
+def test_short_gaps_of_a_resting_face_are_bridged_and_long_ones_are_not(posed: PosedShapes) -> None:
+    face = posed.scale_px[0] * posed.shapes[0] + posed.translation_px[0]
+    index = [0, 1, 5, 20]
+
+    filled, landmarks, seen = fill_gaps(index, np.stack([face, face, face + 2.0, face]))
+
+    assert filled == [0, 1, 2, 3, 4, 5, 20]
+    assert seen.tolist() == [True, True, False, False, False, True, True]
+    np.testing.assert_allclose(landmarks[3], face + 1.0)
+
+
+def test_noise_on_a_still_face_is_taken_out(posed: PosedShapes) -> None:
+    rng = np.random.default_rng(0)
+    face = 100 * posed.shapes[0] + 200
+    noisy = face + rng.normal(0, 0.2, (60, 478, 3))
+
+    calm = steady(range(60), noisy)
+
+    def jitter(points: NDArray[Any]) -> float:
+        return float(np.abs(np.diff(points, 2, axis=0)).mean())
+
+    assert jitter(calm) < 0.25 * jitter(noisy)
+    assert np.abs(calm.mean(0) - face).max() < 0.2
+
+
+def test_a_moving_head_stays_raw(posed: PosedShapes) -> None:
+    face = 100 * posed.shapes[0] + 200
+    moving = face + np.linspace(0, 120, 60)[:, None, None] * np.array((1.0, 0.3, 0.0))
+    moving += np.random.default_rng(0).normal(0, 0.2, moving.shape)
+
+    np.testing.assert_allclose(steady(range(60), moving), moving, atol=0.05)
+
+
+def test_a_cut_ends_a_run(posed: PosedShapes) -> None:
+    face = 100 * posed.shapes[0] + 200
+    shots = np.concatenate([np.repeat(face[None], 10, 0), np.repeat(face[None] + 150.0, 10, 0)])
+
+    assert runs(range(20), shots) == [slice(0, 10), slice(10, 20)]

@@ -1,0 +1,202 @@
+"""The default engine on a real face: what it changes, and what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lipwright.core.errors import FaceNotFound, NoFaceFound
+from lipwright.core.face import FaceChoice, TrackedFace
+from lipwright.core.media import VideoFrame
+from lipwright.core.timeline import FramePlan, MouthTrack
+from lipwright.engines.rewrite import RewriteEngine, study
+from lipwright.engines.rewrite.engine import RewriteAvatar
+from lipwright.engines.rewrite.interior import looks_drawn
+from lipwright.engines.rewrite.patch import face_region
+from lipwright.media import MediaFootage, open_footage
+from lipwright.vision import mesh
+from lipwright.vision.shape import PosedShapes, opening, pose_shapes
+from lipwright.vision.track import MeshTracker
+
+N = 40
+
+
+class KnownTracker(Protocol):
+    """The fixture of this name."""
+
+    faces: dict[int, list[TrackedFace]]
+
+    def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]: ...
+
+
+def plan(n: int = N) -> FramePlan:
+    return FramePlan(tuple(range(n)), tuple(Fraction(k, 25) for k in range(n)), Fraction(n, 25))
+
+
+def saying(coefficients: NDArray[Any], *, closure: float = 0.0, rest: float = 0.0) -> MouthTrack:
+    n = len(coefficients)
+    return MouthTrack(
+        coefficients.astype(np.float32),
+        np.full(n, closure, np.float32),
+        np.full(n, rest, np.float32),
+        Fraction(25),
+    )
+
+
+def opening_and_closing(n: int = N) -> NDArray[Any]:
+    coefficients = np.zeros((n, 8))
+    coefficients[:, 0] = 0.25 * (1 - np.cos(2 * np.pi * np.arange(n) / 12))
+    return coefficients
+
+
+def pixels(frames: list[VideoFrame]) -> list[NDArray[Any]]:
+    return [np.concatenate([plane.ravel() for plane in frame.planes]) for frame in frames]
+
+
+def source_frames(portrait: MediaFootage, n: int = N) -> list[VideoFrame]:
+    return list(portrait.play(range(n)))
+
+
+def seen_again(frames: list[VideoFrame]) -> PosedShapes:
+    return pose_shapes(np.stack([faces[0].landmarks for _, faces in MeshTracker().track(frames)]).astype(np.float64))
+
+
+def test_every_frame_of_the_plan_comes_once_in_order_and_on_time(avatar: RewriteAvatar) -> None:
+    backwards = FramePlan((5, 4, 3, 3), tuple(Fraction(k, 30) for k in range(4)), Fraction(4, 30))
+
+    frames = list(avatar.speak(saying(opening_and_closing(4)), backwards))
+
+    assert [frame.index for frame in frames] == [5, 4, 3, 3]
+    assert [frame.time_s for frame in frames] == list(backwards.times_s)
+
+
+def test_nothing_outside_the_lower_face_changes(avatar: RewriteAvatar, portrait: MediaFootage) -> None:
+    frames = list(avatar.speak(saying(opening_and_closing()), plan()))
+
+    for frame, source in zip(frames, source_frames(portrait), strict=True):
+        row = avatar.face.row_of[frame.index]
+        # the region in which the engine may work, for the frame's own shape and a mouth far open
+        points = avatar.face.landmarks[row, :, :2].copy()
+        region = face_region(points, avatar.face.posed.scale_px[row], frame_size=(480, 480), step=(2, 2))
+        luma, before = frame.planes[0].copy(), source.planes[0]
+        reach = int(0.2 * avatar.face.posed.scale_px[row])  # an opening jaw takes the region down with it
+        luma[region.top : region.bottom + reach, region.left - 8 : region.right + 8] = before[
+            region.top : region.bottom + reach, region.left - 8 : region.right + 8
+        ]
+        np.testing.assert_array_equal(luma, before)
+
+
+def test_the_mouth_opens_and_closes_as_planned(avatar: RewriteAvatar) -> None:
+    planned = opening_and_closing()
+
+    shown = opening(seen_again(list(avatar.speak(saying(planned), plan()))).shapes)
+
+    assert np.corrcoef(shown, planned[:, 0])[0, 1] > 0.95
+    assert shown.max() - shown.min() > 0.08
+
+
+def test_even_a_fixed_grin_closes_its_lips(avatar: RewriteAvatar) -> None:
+    frames = list(avatar.speak(saying(0.3 * opening_and_closing(), closure=1.0), plan()))
+
+    assert opening(seen_again(frames).shapes).max() < 0.03
+
+
+def test_who_says_nothing_is_left_as_they_are(avatar: RewriteAvatar, portrait: MediaFootage) -> None:
+    frames = list(avatar.speak(saying(np.zeros((N, 8)), rest=1.0), plan()))
+
+    for mine, source in zip(pixels(frames), pixels(source_frames(portrait)), strict=True):
+        np.testing.assert_array_equal(mine, source)
+    assert avatar.report.untouched == {"at_rest": N}
+
+
+def test_the_same_request_gives_the_same_pixels(avatar: RewriteAvatar) -> None:
+    once = pixels(list(avatar.speak(saying(opening_and_closing(8)), plan(8))))
+    again = pixels(list(avatar.speak(saying(opening_and_closing(8)), plan(8))))
+
+    for a, b in zip(once, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_frames_without_a_face_pass_through_and_are_reported(
+    portrait: MediaFootage, known_tracker: KnownTracker
+) -> None:
+    for index in range(10, 25):
+        known_tracker.faces[index] = []
+    avatar = RewriteEngine().prepare(portrait, tracker=known_tracker, face=FaceChoice())
+
+    frames = list(avatar.speak(saying(opening_and_closing()), plan()))
+
+    for mine, source in zip(pixels(frames[10:25]), pixels(source_frames(portrait)[10:25]), strict=True):
+        np.testing.assert_array_equal(mine, source)
+    report = avatar.report
+    assert report.untouched["no_face"] == 15
+    assert report.n_frames == N == report.n_edited + sum(report.untouched.values())
+
+
+def test_footage_without_a_face_is_refused(portrait: MediaFootage, known_tracker: KnownTracker) -> None:
+    known_tracker.faces.clear()
+    with pytest.raises(NoFaceFound, match="150 frames"):
+        RewriteEngine().prepare(portrait, tracker=known_tracker, face=FaceChoice())
+
+
+def test_a_face_is_chosen_by_id_or_by_point(portrait: MediaFootage, known_tracker: KnownTracker) -> None:
+    x, y = known_tracker.faces[0][0].box.centre_px
+    engine = RewriteEngine()
+
+    assert engine.prepare(portrait, tracker=known_tracker, face=FaceChoice(point_px=(x, y))).report.face_id == 1
+    with pytest.raises(FaceNotFound):
+        engine.prepare(portrait, tracker=known_tracker, face=FaceChoice(face_id=7))
+    with pytest.raises(FaceNotFound):
+        engine.prepare(portrait, tracker=known_tracker, face=FaceChoice(point_px=(1.0, 1.0)))
+
+
+def test_the_library_of_mouths_stays_within_its_memory(
+    portrait: MediaFootage, known_tracker: KnownTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "LIBRARY_BYTES", 1 << 20)
+    gathered = study.Study()
+    for frame, faces in known_tracker.track(portrait.frames()):
+        gathered.observe(frame, faces, FaceChoice())
+
+    kept = gathered.faces[1].mouths
+    assert 0 < sum(mouth.n_bytes for mouth in kept.values()) <= 1 << 20
+    assert len(kept) < len(gathered.faces[1].frame_index)
+
+
+def test_drawn_faces_are_told_from_people(posed: PosedShapes) -> None:
+    drawn = posed.template.copy()
+    drawn[[152, 148, 377], 1] = drawn[13, 1] + 0.36
+    for left, right, width in ((61, 291, 0.41), (48, 278, 0.35), (469, 471, 0.165), (474, 476, 0.165)):
+        middle, across = (drawn[left] + drawn[right]) / 2, drawn[right] - drawn[left]
+        drawn[left] = middle - across * width / (2 * np.linalg.norm(across))
+        drawn[right] = middle + across * width / (2 * np.linalg.norm(across))
+
+    assert not looks_drawn(posed.template)
+    assert looks_drawn(drawn)
+
+
+def test_a_talking_person_speaks_with_their_own_mouth(clips: Path) -> None:
+    """Self-reenactment: the footage is driven by its own lips, half a clip later."""
+    footage = open_footage(clips / "video" / "vr_2.mp4")
+    avatar = RewriteEngine().prepare(footage, tracker=MeshTracker(), face=FaceChoice())
+    n = len(avatar.face.frame_index)
+    source = (np.arange(n) + n // 2) % n
+    wanted = avatar.face.posed.shapes[source]
+    whole = FramePlan(tuple(range(n)), tuple(Fraction(k, 25) for k in range(n)), Fraction(n, 25))
+
+    def near(k: int) -> NDArray[Any]:
+        return np.abs(np.arange(n) - source[k]) <= 12
+
+    shown = seen_again(list(avatar.render(wanted, whole, forbidden=near))).shapes
+
+    assert avatar.report.mode == "retrieved"
+    assert avatar.report.n_donor_changes <= 0.10 * n
+    assert np.corrcoef(opening(shown), opening(wanted))[0, 1] > 0.95
+    lips = list(mesh.LIPS)
+    assert np.linalg.norm((shown - wanted)[:, lips, :2], axis=-1).mean() < 0.02

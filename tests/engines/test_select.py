@@ -1,0 +1,90 @@
+"""Donors are kept for a while, left where it is least seen, and never taken where they must not be."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lipwright.engines.rewrite import select
+from lipwright.engines.rewrite.select import (
+    MIN_SEGMENT,
+    Donors,
+    MouthViews,
+    choose_donors,
+    count_changes,
+)
+
+
+def walk(n: int, seed: int, size: float = 0.05) -> MouthViews:
+    """A mouth that opens and closes a few times a second."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / 25
+    gap = 0.08 * (1 + np.sin(2 * np.pi * 3 * t + rng.uniform(0, 6))) * rng.uniform(0.4, 1)
+    features = np.outer(gap, rng.normal(1, 0.2, 12)) + rng.normal(0, 0.004, (n, 12))
+    return MouthViews(
+        features.astype(np.float32),
+        gap.astype(np.float32),
+        np.zeros((n, 3), np.float32),
+        np.zeros(n, np.float32),
+    )
+
+
+def donors(n: int = 120, seed: int = 1) -> Donors:
+    views = walk(n, seed)
+    looks = np.random.default_rng(seed).uniform(0, 1, (n, 30)).astype(np.float32) * views.gap[:, None] * 5
+    return Donors(views, np.arange(n), looks)
+
+
+def segments(chosen: NDArray[Any]) -> list[int]:
+    """Lengths of stretches in which the footage plays on, rests, or goes one step back."""
+    ids = np.concatenate([[0], np.cumsum(~np.isin(np.diff(chosen), (-1, 0, 1, 2)))])
+    return [len(list(group)) for _, group in groupby(ids.tolist())]
+
+
+def test_a_donor_is_kept_for_at_least_five_frames() -> None:
+    chosen = choose_donors(walk(300, 7), donors())
+
+    assert min(segments(chosen)[:-1]) >= MIN_SEGMENT  # the last one may be cut by the end
+
+
+def test_donors_change_in_few_frames() -> None:
+    pool = donors()
+    chosen = choose_donors(walk(300, 7), pool)
+
+    assert count_changes(chosen, pool.neighbours) <= 0.10 * 300
+
+
+def test_footage_asked_for_itself_plays_as_it_was() -> None:
+    pool = donors()
+
+    np.testing.assert_array_equal(choose_donors(pool.views, pool), np.arange(len(pool.views)))
+
+
+def test_forbidden_donors_are_never_taken() -> None:
+    pool = donors()
+
+    def near(t: int) -> NDArray[Any]:
+        return np.abs(np.arange(120) - t) <= 12
+
+    chosen = choose_donors(pool.views, pool, forbidden=near)
+
+    assert (np.abs(chosen - np.arange(120)) > 12).all()
+
+
+def test_long_videos_are_chosen_for_in_blocks_without_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, pool = walk(400, 3), donors()
+    whole = choose_donors(wanted, pool)
+    monkeypatch.setattr(select, "_BLOCK", 90)
+
+    blocks = choose_donors(wanted, pool)
+
+    assert min(segments(blocks)[:-1]) >= MIN_SEGMENT
+    assert (blocks == whole).mean() > 0.95
+
+
+def test_the_same_request_chooses_the_same_donors() -> None:
+    np.testing.assert_array_equal(choose_donors(walk(200, 5), donors()), choose_donors(walk(200, 5), donors()))

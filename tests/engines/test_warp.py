@@ -1,0 +1,82 @@
+"""Pixels that need not move do not change; those that move land where they should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from lipwright.core.media import VideoFrame
+from lipwright.engines.rewrite.picture import Picture, Region
+from lipwright.engines.rewrite.warp import Grid, tps_fields, warp
+
+FORMATS = [((2, 2), 8), ((2, 1), 8), ((1, 1), 8), ((2, 2), 10), ((1, 1), 12)]
+REGION = Region(20, 18, 121, 93)
+
+
+@pytest.mark.parametrize(("step", "bits"), FORMATS)
+def test_a_field_of_zero_gives_back_the_very_same_pixels(
+    noise_frame: Callable[..., VideoFrame], step: tuple[int, int], bits: int
+) -> None:
+    source = Picture.cut(noise_frame(step=step, bits=bits), REGION)
+    grid = Grid.over(REGION, 7.0)
+
+    same = warp(source, np.zeros((*grid.shape, 2), np.float32), grid)
+
+    for before, after in zip(source.planes, same.planes, strict=True):
+        assert after.dtype == before.dtype
+        np.testing.assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize(("step", "bits"), FORMATS)
+def test_a_constant_field_moves_every_plane_by_the_same_distance(
+    noise_frame: Callable[..., VideoFrame], step: tuple[int, int], bits: int
+) -> None:
+    source = Picture.cut(noise_frame(step=step, bits=bits), REGION)
+    grid = Grid.over(REGION, 6.0)
+    field = np.zeros((*grid.shape, 2), np.float32)
+    field[..., 0], field[..., 1] = 4, 2
+
+    moved = warp(source, field, grid)
+
+    for plane, (before, after) in enumerate(zip(source.planes, moved.planes, strict=True)):
+        sx, sy = (1, 1) if plane == 0 else step
+        inner = after[4 : -4 - 2 // sy, 4 : -4 - 4 // sx]
+        np.testing.assert_array_equal(inner, before[4 + 2 // sy : -4, 4 + 4 // sx : -4])
+
+
+def test_rows_of_a_warp_are_the_rows_of_the_whole_warp(noise_frame: Callable[..., VideoFrame]) -> None:
+    source = Picture.cut(noise_frame(), REGION)
+    grid = Grid.over(REGION, 6.0)
+    field = np.random.default_rng(1).normal(0, 3, (*grid.shape, 2)).astype(np.float32)
+
+    whole, part = warp(source, field, grid), warp(source, field, grid, rows=(22, 40))
+
+    np.testing.assert_array_equal(part.planes[0], whole.planes[0][22:40])
+    np.testing.assert_array_equal(part.planes[2], whole.planes[2][11:20])
+
+
+def test_the_spline_passes_through_its_controls() -> None:
+    rng = np.random.default_rng(2)
+    region = Region(0, 0, 200, 160)
+    grid = Grid.over(region, 2)
+    nodes = grid.points().reshape(*grid.shape, 2)
+    places = [(20, 30), (50, 70), (30, 90), (70, 20), (60, 60), (10, 80)]
+    controls = np.array([nodes[row, column] for row, column in places], np.float64)
+    wanted = rng.normal(0, 5, controls.shape)
+
+    (field,) = tps_fields(controls, wanted, grid, unit_px=100, smoothing=1e-9, subsets=[np.arange(len(controls))])
+
+    got = np.array([field[row, column] for row, column in places])
+    np.testing.assert_allclose(got, wanted, atol=0.02)
+
+
+def test_a_cut_that_is_pasted_back_changes_nothing(noise_frame: Callable[..., VideoFrame]) -> None:
+    frame = noise_frame()
+    before = [plane.copy() for plane in frame.planes]
+
+    Picture.cut(frame, Region(20, 18, 120, 92)).paste(frame)
+
+    for plane, old in zip(frame.planes, before, strict=True):
+        np.testing.assert_array_equal(plane, old)
