@@ -51,10 +51,10 @@ def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
                 out.resize(int(1.3 * len(out)) + len(chunk), refcheck=False)
             out[n : n + len(chunk)] = chunk
             n += len(chunk)
-    # the resampler rounds its end up; the exact length keeps the clock
-    n = min(n, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz)))
     if n == 0 or sound.n_decoded == 0:
         raise NoAudio(path)
+    # the resampler rounds its end up; the exact length keeps the clock
+    n = min(n, max(1, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz))))
     out.resize(n, refcheck=False)
     return AudioClip(out, rate_hz)
 

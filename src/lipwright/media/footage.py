@@ -155,7 +155,9 @@ class MediaFootage:
         since_first = (tick - int(picture.ticks[0])) * picture.time_base
         if not video.is_vfr:
             # the container rounds to its clock: put the frame back on the exact grid
-            since_first = round(since_first * video.fps) / video.fps
+            on_grid = round(since_first * video.fps) / video.fps
+            if abs(on_grid - since_first) <= picture.time_base:
+                since_first = on_grid
         return video.start_s + since_first
 
     def _learn(self, seen: list[int]) -> None:
@@ -167,7 +169,13 @@ class MediaFootage:
         n_before, n_now = len(self._picture.ticks), len(ticks)
         if n_now < n_before:
             self._notes[f"{n_before - n_now} of {n_before} frames could not be decoded and are left out."] = None
-        self._picture = replace(self._picture, ticks=ticks)
+        keys = np.isin(self._picture.key_ticks, ticks)
+        self._picture = replace(
+            self._picture,
+            ticks=ticks,
+            key_ticks=self._picture.key_ticks[keys],
+            key_dts=self._picture.key_dts[keys],
+        )
         self._video = video_info(self._picture, self._video, frame_timing(self._picture))
         self._info = replace(self._info, video=self._video)
 
@@ -233,7 +241,7 @@ class _Decoder:
         self._open()
         assert self._container is not None
         assert self._stream is not None
-        if key is not None and key > 0:
+        if key:
             self._container.seek(self._seek_tick(key), stream=self._stream, backward=True)
         last: int | None = None
         usual = max(1, round(1 / (self._picture.time_base * (self._picture.declared[0] or 25))))
@@ -243,7 +251,7 @@ class _Decoder:
                 tick = usual + last if last is not None else int(self._picture.ticks[0])
             if last is not None and tick <= last:
                 self._notes["Some frames had times that ran backwards; they were moved on."] = None
-                tick = last + 1
+                tick = last + 2  # farther than rounding goes, so that it is not put back on the grid
             last = tick
             n_odd = self._repack.n_odd
             frame = self._repack(frame)
@@ -298,7 +306,7 @@ class _Cursor:
         self._decoder = _Decoder(path, picture, threads, notes)
         self._ticks: NDArray[np.int64] = picture.ticks
         self._keys: NDArray[np.int64] = np.searchsorted(picture.ticks, picture.key_ticks)
-        self._can_seek = picture.is_trusted and len(picture.key_ticks) > 0
+        self._can_seek = picture.can_seek and len(picture.key_ticks) > 0
         self._notes = notes
         self._run: Iterator[tuple[av.VideoFrame, int]] | None = None
         self._next = 0

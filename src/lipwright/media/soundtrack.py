@@ -18,6 +18,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
+from lipwright.core.errors import NoAudio
 from lipwright.media.audio import PACKED, Samples, Sound, best_audio, first_sample_time, frame_of, samples_of
 from lipwright.media.opening import opened
 from lipwright.media.survey import presentation_start
@@ -196,7 +197,8 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
     full = 0
     with opened(path) as container:
         stream = best_audio(container)
-        assert stream is not None
+        if stream is None:
+            raise NoAudio(path)
         for packet in container.demux(stream):
             if packet.size == 0:
                 continue

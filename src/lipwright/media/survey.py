@@ -53,7 +53,9 @@ class Picture:
     """Their decoding times."""
     last_ticks: int | None
     is_trusted: bool
-    """Packets and frames are sure to be one to one, and frames can be told by their presentation time."""
+    """Packets and frames are sure to be one to one."""
+    can_seek: bool
+    """Each packet has a presentation time of its own, by which its frame is known again after a jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,7 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         key_ticks=np.asarray([pts for pts, _ in keys], np.int64),
         key_dts=np.asarray([dts for _, dts in keys], np.int64),
         last_ticks=packets.last_duration,
+        can_seek=not n_moved and not packets.n_without_pts,
         is_trusted=(
             container_name in PACKET_IS_FRAME
             and first.like.codec not in ("vp8", "mpeg4")
