@@ -6,6 +6,9 @@ The portrait is `skimage/data/astronaut.png` of any release of scikit-image; the
 Both results are committed (src/lipwright/demo), so this runs only when the sample shall change.
 """
 
+# pyright: reportUnknownMemberType=false
+# PyAV leaves the keyword arguments of its streams untyped.
+
 from __future__ import annotations
 
 import argparse
@@ -13,10 +16,12 @@ import subprocess
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lipwright.demo import SPEECH_TEXT, speech_path, video_path
 
@@ -28,7 +33,7 @@ CENTRE_PX = (222.0, 150.0)
 CROP_PX = 300.0
 
 
-def picture(portrait: np.ndarray, time_s: float) -> np.ndarray:
+def picture(portrait: NDArray[Any], time_s: float) -> NDArray[Any]:
     """(SIDE_PX, SIDE_PX, 3): the portrait as a hand-held camera sees a person who breathes; all moves are sub-pixel."""
     zoom = SIDE_PX / CROP_PX * (1 + 0.012 * np.sin(2 * np.pi * time_s / 6.0))
     roll_rad = np.radians(0.7) * np.sin(2 * np.pi * time_s / 4.3 + 0.6)
@@ -60,7 +65,7 @@ def write_speech(path: Path) -> None:
         subprocess.run(["flite", "-voice", "slt", "-t", SPEECH_TEXT, "-o", str(wav)], check=True)
         with av.open(str(wav)) as source, av.open(str(path), "w") as out:
             voice = source.streams.audio[0]
-            stream = out.add_stream("flac", rate=voice.rate, options={"compression_level": "12"})
+            stream: Any = out.add_stream("flac", rate=voice.rate, options={"compression_level": "12"})
             stream.layout = "mono"
             for frame in source.decode(voice):
                 out.mux(stream.encode(frame))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lipwright.pipeline import SyncResult
     from lipwright.service import faces, probe, sync
 
+    __version__: str
+
 _HOME: Final = {
     "Cancelled": "lipwright.core.errors",
     "InputError": "lipwright.core.errors",

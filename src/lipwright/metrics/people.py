@@ -1,8 +1,9 @@
-"""Everyone in the footage on one picture, with the ids that `--face` takes."""
+"""A picture of everyone in the footage, numbered as `--face` takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import cv2
 import numpy as np
@@ -10,22 +11,29 @@ import numpy as np
 from lipwright.vision.colour import Rgb
 from lipwright.vision.survey import THUMBNAIL_PX, FaceSummary
 
-_CAPTION_PX = 22
+_COLUMNS = 6
 _GAP_PX = 6
-_PAPER = 24
-_MAX_COLUMNS = 6
+_LABEL_PX = 36
+_INK = (230, 230, 230)
 
 
 def people_sheet(people: Sequence[FaceSummary]) -> Rgb:
-    """A picture (h, w, 3): a numbered cell for each of them; one empty cell where there is nobody."""
-    n_columns = max(1, min(_MAX_COLUMNS, len(people)))
-    n_rows = max(1, -(-len(people) // n_columns))
-    step_x, step_y = THUMBNAIL_PX + _GAP_PX, THUMBNAIL_PX + _CAPTION_PX + _GAP_PX
-    sheet = np.full((n_rows * step_y + _GAP_PX, n_columns * step_x + _GAP_PX, 3), _PAPER, np.uint8)
+    """(h, w, 3): each face with its id, when it is seen and how large it is. One line of text where there is nobody."""
+    n_rows = max(1, ceil(len(people) / _COLUMNS))
+    n_columns = max(2, min(len(people), _COLUMNS))
+    cell_w, cell_h = THUMBNAIL_PX + _GAP_PX, THUMBNAIL_PX + _LABEL_PX + _GAP_PX
+    sheet = np.full((n_rows * cell_h + _GAP_PX, n_columns * cell_w + _GAP_PX, 3), 24, np.uint8)
+    if not people:
+        _write(sheet, "No face was found.", _GAP_PX, 30, 0.5)
     for k, person in enumerate(people):
-        left = _GAP_PX + (k % n_columns) * step_x
-        top = _GAP_PX + (k // n_columns) * step_y
-        sheet[top + _CAPTION_PX : top + _CAPTION_PX + THUMBNAIL_PX, left : left + THUMBNAIL_PX] = person.thumbnail
-        caption = f"{person.face_id}: {float(person.first_s):.1f}-{float(person.last_s):.1f} s"
-        cv2.putText(sheet, caption, (left + 2, top + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (230, 230, 230), 1)
+        left, top = _GAP_PX + (k % _COLUMNS) * cell_w, _GAP_PX + (k // _COLUMNS) * cell_h
+        sheet[top : top + THUMBNAIL_PX, left : left + THUMBNAIL_PX] = person.thumbnail
+        talks = "talks" if person.is_talking else "quiet"
+        _write(sheet, f"face {person.face_id}  {talks}", left, top + THUMBNAIL_PX + 14, 0.45)
+        seen = f"{float(person.first_s):.1f}-{float(person.last_s):.1f} s, eyes {person.io_px:.0f} px"
+        _write(sheet, seen, left, top + THUMBNAIL_PX + 30, 0.36)
     return sheet
+
+
+def _write(sheet: Rgb, text: str, left: int, baseline: int, scale: float) -> None:
+    cv2.putText(sheet, text, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, scale, _INK, 1, cv2.LINE_AA)

@@ -1,0 +1,104 @@
+"""Running the program as people do: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from lipwright import media
+from lipwright.demo import speech_path, video_path
+
+PROGRAM = Path(sys.executable).with_name("lipwright")
+
+
+class Lipwright(Protocol):
+    def __call__(
+        self, *arguments: str | Path, timeout_s: float = 90, limit_file_bytes: int | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="session")
+def still_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that, on the import path, is an installed package which brings the engine `still`."""
+    folder = tmp_path_factory.mktemp("site")
+    about = folder / "lipwright_still-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lipwright-still\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[lipwright.engines]\nstill = lipwright.testing.still:StillEngine\nbroken = lipwright.nowhere:Engine\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def environment(still_package: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIPWRIGHT_")}
+    return {**kept, "PYTHONPATH": str(still_package), "COLUMNS": "120"}
+
+
+@pytest.fixture
+def lipwright(environment: dict[str, str]) -> Lipwright:
+    """Run the program to its end; it never waits for a keyboard."""
+
+    def run(
+        *arguments: str | Path, timeout_s: float = 90, limit_file_bytes: int | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = [str(PROGRAM), *map(str, arguments)]
+        if limit_file_bytes is not None:
+            command = ["prlimit", f"--fsize={limit_file_bytes}", *command]
+        return subprocess.run(
+            command,
+            env={**environment, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of the bundled portrait."""
+    path = tmp_path_factory.mktemp("portrait") / "portrait.mp4"
+    source = media.open_footage(video_path())
+    media.write_video(
+        path,
+        source.play(range(25)),
+        source.info,
+        duration_s=Fraction(1),
+        audio=media.AudioPlan(None),
+        preset="ultrafast",
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """The bundled sentence, seven seconds."""
+    return speech_path()
+
+
+@pytest.fixture(scope="session")
+def short_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 1.2 s of the bundled sentence."""
+    import wave
+
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("speech") / "short.wav"
+    clip = media.read_speech(speech_path())
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(clip.rate_hz)
+        out.writeframes((clip.samples[: round(1.2 * clip.rate_hz)] * 32767).astype(np.int16).tobytes())
+    return path

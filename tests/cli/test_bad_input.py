@@ -1,0 +1,210 @@
+"""Whatever is given: one line that says what to do, a stable code, an exit status, and no file left behind."""
+
+from __future__ import annotations
+
+import os
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MEND_IT_YOURSELF = 2
+SOMETHING_ELSE = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    code: str
+    status: int
+    video: Callable[[Any], Path] | None = None
+    audio: Callable[[Any], Path] | None = None
+    output: str = "out.mp4"
+    options: tuple[str, ...] = ()
+
+
+@pytest.fixture
+def make(tmp_path: Path, portrait: Path, speech: Path, make_video: Any) -> Any:
+    """Bad files by name."""
+
+    class Make:
+        def missing(self) -> Path:
+            return tmp_path / "nothing here.mp4"
+
+        def a_folder(self) -> Path:
+            return tmp_path
+
+        def text(self) -> Path:
+            path = tmp_path / "letter.mp4"
+            path.write_text("Dear reader, this is not a film.\n" * 50)
+            return path
+
+        def empty(self) -> Path:
+            path = tmp_path / "empty.mp4"
+            path.touch()
+            return path
+
+        def truncated(self) -> Path:
+            """A recording that was broken off before its index was written: the index comes last in this one."""
+            whole = make_video("whole.mp4").read_bytes()
+            path = tmp_path / "truncated.mp4"
+            path.write_bytes(whole[: len(whole) * 2 // 3])
+            return path
+
+        def faceless(self) -> Path:
+            return make_video("stripes.mp4", n=6)
+
+        def picture_without_sound(self) -> Path:
+            return portrait
+
+        def sound_without_picture(self) -> Path:
+            return speech
+
+        def sound_without_samples(self) -> Path:
+            path = tmp_path / "silent.wav"
+            with wave.open(str(path), "wb") as out:
+                out.setnchannels(1)
+                out.setsampwidth(2)
+                out.setframerate(16_000)
+            return path
+
+    return Make()
+
+
+CASES = {
+    "missing video": Case("media_not_found", 2, video=lambda make: make.missing()),
+    "missing audio": Case("media_not_found", 2, audio=lambda make: make.missing()),
+    "a folder as video": Case("media_not_found", 2, video=lambda make: make.a_folder()),
+    "video is text": Case("unreadable_media", 2, video=lambda make: make.text()),
+    "audio is text": Case("unreadable_media", 2, audio=lambda make: make.text()),
+    "video of zero bytes": Case("unreadable_media", 2, video=lambda make: make.empty()),
+    "audio of zero bytes": Case("unreadable_media", 2, audio=lambda make: make.empty()),
+    "truncated video": Case("unreadable_media", 2, video=lambda make: make.truncated()),
+    "video without a picture": Case("no_video", 2, video=lambda make: make.sound_without_picture()),
+    "video without a face": Case("no_face", 2, video=lambda make: make.faceless()),
+    "audio without a sample": Case("no_audio", 2, audio=lambda make: make.sound_without_samples()),
+    "audio without sound": Case("no_audio", 2, audio=lambda make: make.picture_without_sound()),
+    "face that is not there": Case("face_not_found", 2, options=("--face", "7")),
+    "face in no known form": Case("invalid_option", 2, options=("--face", "left")),
+    "crf out of range": Case("invalid_option", 2, options=("--crf", "99")),
+    "engine option without a value": Case("invalid_option", 2, options=("--engine-option", "seed")),
+    "unknown engine": Case("unknown_engine", 2, options=("--engine", "magic")),
+    "engine whose package is broken": Case("broken_engine", 1, options=("--engine", "broken")),
+    "output of unknown kind": Case("unsupported_output", 2, output="out.docx"),
+    "output folder missing": Case("output_not_writable", 1, output="no/such/folder/out.mp4"),
+    "output is a folder": Case("output_not_writable", 1, output="folder.mp4"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_ends_with_one_clear_line_and_leaves_nothing(
+    name: str, make: Any, lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    case = CASES[name]
+    video = case.video(make) if case.video else portrait
+    audio = case.audio(make) if case.audio else short_speech
+    folder = tmp_path / "results"
+    (folder / "folder.mp4").mkdir(parents=True)
+
+    done = lipwright("sync", video, audio, "-o", folder / case.output, *case.options)
+
+    said = [line for line in done.stderr.splitlines() if not line.startswith(("looking", "listening", "making"))]
+    assert len(said) == 1, done.stderr
+    assert said[0].startswith(f"error [{case.code}]: "), said[0]
+    assert done.returncode == case.status
+    assert done.stdout == ""
+    assert [path.name for path in folder.iterdir()] == ["folder.mp4"]
+    assert not list((folder / "folder.mp4").iterdir())
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+
+    done = lipwright("sync", portrait, short_speech, "-o", folder / "out.mp4", limit_file_bytes=20_000)
+
+    assert done.stderr.splitlines()[-1].startswith("error [disk_full]: ")
+    assert done.returncode == SOMETHING_ELSE
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self").is_dir(), reason="root may write everywhere here")
+def test_a_folder_that_is_closed_to_us_is_told(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    if os.geteuid() == 0:
+        folder = Path("/proc/self")  # closed to root too
+    else:
+        folder = tmp_path / "closed"
+        folder.mkdir(mode=0o500)
+
+    done = lipwright("sync", portrait, short_speech, "-o", folder / "out.mp4")
+
+    assert done.stderr.startswith("error [output_not_writable]: ")
+    assert done.returncode == SOMETHING_ELSE
+
+
+def test_the_footage_is_never_replaced_by_the_result(lipwright: Any, short_speech: Path, portrait: Path) -> None:
+    before = portrait.read_bytes()
+
+    done = lipwright("sync", portrait, short_speech, "-o", portrait)
+
+    assert done.stderr.startswith("error [unsupported_output]: ")
+    assert done.returncode == MEND_IT_YOURSELF
+    assert portrait.read_bytes() == before
+
+
+def test_an_older_result_survives_a_run_that_fails(
+    lipwright: Any, make: Any, short_speech: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "results" / "out.mp4"
+    output.parent.mkdir()
+    output.write_bytes(b"older")
+
+    done = lipwright("sync", make.faceless(), short_speech, "-o", output)
+
+    assert done.returncode == MEND_IT_YOURSELF
+    assert [path.name for path in output.parent.iterdir()] == ["out.mp4"]
+    assert output.read_bytes() == b"older"
+
+
+def test_an_output_that_exists_is_kept_where_the_caller_wants_so(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    output.write_bytes(b"older")
+
+    done = lipwright("sync", portrait, short_speech, "-o", output, "--no-overwrite")
+
+    assert done.stderr.startswith("error [output_exists]: ")
+    assert done.returncode == MEND_IT_YOURSELF
+    assert output.read_bytes() == b"older"
+
+
+def test_a_setting_that_cannot_be_meant_is_named(lipwright: Any, portrait: Path, short_speech: Path) -> None:
+    done = lipwright("sync", portrait, short_speech, "-o", "out.mp4", LIPWRIGHT_CRF="ninety")
+
+    assert done.stderr.startswith("error [invalid_option]: LIPWRIGHT_CRF cannot be 'ninety'")
+    assert done.returncode == MEND_IT_YOURSELF
+
+
+@pytest.mark.parametrize("command", ["probe", "faces"])
+@pytest.mark.parametrize("kind", ["missing", "text", "empty", "truncated"])
+def test_the_other_commands_fail_in_the_same_way(command: str, kind: str, lipwright: Any, make: Any) -> None:
+    done = lipwright(command, getattr(make, kind)())
+
+    assert done.stderr.startswith(f"error [{'media_not_found' if kind == 'missing' else 'unreadable_media'}]: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.returncode == MEND_IT_YOURSELF
+
+
+def test_a_word_that_is_no_option_is_explained_by_its_usage(lipwright: Any) -> None:
+    done = lipwright("sync", "a.mp4", "b.wav", "-o", "c.mp4", "--wen-short", "loop")
+
+    assert done.returncode == MEND_IT_YOURSELF
+    assert "--wen-short" in done.stderr
+    assert "Traceback" not in done.stderr

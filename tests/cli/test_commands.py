@@ -1,0 +1,216 @@
+"""The commands on good input."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipwright import media
+from lipwright.cli.screen import PlainReport
+from lipwright.cli.sync import choose
+
+PROGRAM = Path(sys.executable).with_name("lipwright")
+CHATTER = ("W0000", "I0000", "WARNING", "INFO:", "Traceback", "XNNPACK", "absl", "Warning")
+
+
+def test_sync_makes_a_video_that_lasts_as_long_as_the_speech(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    output, report = tmp_path / "out.mp4", tmp_path / "report.json"
+
+    done = lipwright("sync", portrait, short_speech, "-o", output, "--report", report)
+
+    assert done.returncode == 0, done.stderr
+    video = media.probe(output).video
+    assert video is not None
+    assert (video.width_px, video.height_px, video.fps, video.n_frames) == (480, 480, 25, 30)
+    assert abs(media.speech_duration(output) - video.duration_s) < 1 / video.fps
+    told = json.loads(report.read_text())
+    assert told["n_frames"] == told["render"]["n_edited"] + sum(told["render"]["untouched"].values()) == 30
+    assert set(told["stages_s"]) == {"open", "study", "listen", "render", "encode"}
+    assert str(output) in done.stdout
+    assert "real time" in done.stdout
+
+
+def test_nothing_of_the_libraries_reaches_the_screen(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    done = lipwright("sync", portrait, short_speech, "-o", tmp_path / "out.mp4")
+
+    assert done.returncode == 0
+    assert not [line for line in done.stderr.splitlines() if any(word in line for word in CHATTER)]
+    assert all(line.startswith(("looking at", "listening to", "making the")) for line in done.stderr.splitlines())
+
+
+def test_quiet_says_nothing(lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path) -> None:
+    done = lipwright("sync", portrait, short_speech, "-o", tmp_path / "out.mp4", "-q", "--engine", "still")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_installed_engine_is_found_by_its_name_and_the_environment_can_choose_it(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    done = lipwright("sync", portrait, short_speech, "-o", tmp_path / "out.mp4", LIPWRIGHT_ENGINE="still")
+
+    assert done.returncode == 0, done.stderr
+    assert "engine still" in done.stdout
+    assert "30 passed through" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "n_frames"),
+    [
+        (("--when-short", "cut"), 25),
+        (("--when-short", "loop"), 30),
+        (("--when-short", "bounce"), 30),
+        (("--when-short", "freeze"), 30),
+        (("--when-short", "remap"), 30),
+    ],
+)
+def test_footage_that_is_too_short_is_filled_as_asked(
+    options: tuple[str, ...], n_frames: int, lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+
+    lipwright("sync", portrait, short_speech, "-o", output, "--engine", "still", *options)
+
+    video = media.probe(output).video
+    assert video is not None
+    assert video.n_frames == n_frames
+
+
+@pytest.mark.parametrize(("when_long", "duration_s"), [("cut", Fraction(6, 5)), ("keep", Fraction(6))])
+def test_footage_that_is_too_long_is_cut_or_kept(
+    when_long: str, duration_s: Fraction, lipwright: Any, short_speech: Path, tmp_path: Path
+) -> None:
+    from lipwright.demo import video_path
+
+    output = tmp_path / "out.mp4"
+
+    lipwright("sync", video_path(), short_speech, "-o", output, "--engine", "still", "--when-long", when_long)
+
+    video = media.probe(output).video
+    assert video is not None
+    assert video.duration_s == duration_s
+
+
+@pytest.mark.parametrize(("ask", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_leaves_nothing(
+    ask: signal.Signals, status: int, environment: dict[str, str], portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    command = [str(PROGRAM), "sync", str(portrait), str(speech), "-o", str(folder / "out.mp4")]
+    run = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        deadline_s = time.monotonic() + 60
+        while not list(folder.iterdir()):  # the file that is being written
+            assert run.poll() is None, run.communicate()
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+        run.send_signal(ask)
+        _, said = run.communicate(timeout=30)
+    finally:
+        run.kill()
+        run.communicate()
+
+    assert run.returncode == status
+    assert "Traceback" not in said
+    assert not list(folder.iterdir())
+
+
+def test_faces_lists_ids_and_draws_a_sheet(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "faces.png"
+
+    done = lipwright("faces", portrait, "--contact-sheet", sheet)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("face 1: ")
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_faces_as_json_is_nothing_but_json(lipwright: Any, portrait: Path) -> None:
+    done = lipwright("faces", portrait, "--json")
+
+    (face,) = json.loads(done.stdout)
+    assert face["face_id"] == 1
+    assert face["n_frames"] == 25
+    assert done.stderr == ""
+
+
+def test_footage_without_a_face_is_an_empty_list_and_no_error(lipwright: Any, make_video: Any) -> None:
+    done = lipwright("faces", make_video(n=4))
+
+    assert (done.returncode, done.stdout) == (0, "No face was found.\n")
+
+
+def test_probe_tells_the_exact_rate(lipwright: Any, make_video: Any) -> None:
+    path = make_video(fps=Fraction(30_000, 1001), n=10)
+
+    done = lipwright("probe", path, "--json")
+
+    assert json.loads(done.stdout)["video"]["fps"] == "30000/1001"
+    assert "29.97 frames/s" in lipwright("probe", path).stdout
+
+
+def test_doctor_finds_everything_in_place(lipwright: Any) -> None:
+    done = lipwright("doctor", "--json")
+
+    checks = json.loads(done.stdout)
+    assert {"engines", "models", "encoders", "packages"} <= {check["group"] for check in checks}
+    # the package of these tests brings an engine that cannot be loaded, and doctor is there to say so
+    assert [check["name"] for check in checks if not check["is_well"]] == ["broken"]
+    assert done.returncode == 1
+
+
+def test_version_is_that_of_the_package(lipwright: Any) -> None:
+    from importlib.metadata import version
+
+    assert lipwright("--version").stdout == f"lipwright {version('lipwright')}\n"
+
+
+def test_demo_writes_a_video_and_a_sheet_and_says_what_to_try(lipwright: Any, tmp_path: Path) -> None:
+    done = lipwright("demo", "-o", tmp_path / "demo", "--clips", tmp_path / "none", timeout_s=150)
+
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"portrait.mp4", "portrait-mouths.png"}
+    assert "lipwright sync" in done.stdout
+
+
+def test_an_option_wins_over_the_environment_and_that_over_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIPWRIGHT_CRF", "23")
+    monkeypatch.setenv("LIPWRIGHT_PRESET", "slow")
+
+    options = choose({"crf": 12.0, "preset": None, "face": "2"})
+
+    assert (options.crf, options.preset, options.face, options.seed) == (12, "slow", "2", 0)
+
+
+def test_plain_progress_is_a_line_now_and_then_and_one_at_the_end_of_each_phase() -> None:
+    lines: list[str] = []
+    now_s = 0.0
+    report = PlainReport(lines.append, clock=lambda: now_s)
+
+    for phase in ("study", "render"):
+        for done in range(1, 101):
+            now_s += 0.1
+            report(phase, done, 100)
+
+    assert [line.split(" frames,")[0] for line in lines] == [
+        "looking at the footage: 51 of 100",
+        "looking at the footage: 100 of 100",
+        "making the video: 51 of 100",
+        "making the video: 100 of 100",
+    ]
+    assert lines[0].endswith("10.2 frames/s, 5 s left")
