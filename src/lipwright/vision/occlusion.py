@@ -132,9 +132,7 @@ class _Model:
         for _ in range(3):
             usual = np.asarray(np.median(pictures[keep], axis=0), np.float32)
             flat = cls(usual, np.zeros((0, usual.size), np.float32))
-            rest = np.stack(
-                [flat.difference(p, m).ravel() for p, m in zip(pictures[keep], masks[keep], strict=True)]
-            )
+            rest = np.stack([flat.difference(p, m).ravel() for p, m in zip(pictures[keep], masks[keep], strict=True)])
             _, _, directions = np.linalg.svd(rest, full_matrices=False)
             model = cls(usual, directions[: min(_N_DIRECTIONS, len(rest) // 4)].astype(np.float32))
             scores = np.array([model.score(p, m) for p, m in zip(pictures, masks, strict=True)])
