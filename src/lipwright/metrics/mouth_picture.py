@@ -7,6 +7,7 @@ both and cancels in the ratio.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,12 +40,9 @@ class MouthPictures:
     """Mean gradient across the rim of the patch, levels per pixel."""
     _before: NDArray[np.float32] | None = None
 
-    def observe(
-        self, frame: VideoFrame, landmarks: NDArray[np.float32], lips: NDArray[np.float32] | None = None
-    ) -> None:
-        """`landmarks` (478, 3) say where the head is; `lips`, the same if not given, where its lips reach to."""
+    def observe(self, frame: VideoFrame, landmarks: NDArray[np.float32]) -> None:
+        """`landmarks` (478, 3) of the source say where the head and its mouth are."""
         points = landmarks[:, :2].astype(np.float64)
-        lips_at = points[_LIPS] if lips is None else lips[_LIPS, :2].astype(np.float64)
         io_px = float(np.linalg.norm(landmarks[33] - landmarks[263]))
         steady = self._steady(frame, points, io_px)
         if self._before is not None:
@@ -53,7 +51,7 @@ class MouthPictures:
         part, origin = _crop(frame, points[_LIPS].mean(0), 0.42 * io_px, 0.30 * io_px)
         self.sharpness.append(float(np.asarray(cv2.Laplacian(part, cv2.CV_32F)).var()) if part.size else 0.0)
         rim, origin = _crop(frame, points[_LIPS].mean(0), 0.75 * io_px, 0.65 * io_px)
-        self.seams.append(_rim_gradient(rim, lips_at - origin, io_px))
+        self.seams.append(_rim_gradient(rim, points[_LIPS] - origin, io_px))
 
     def pause(self) -> None:
         """The next frame does not follow the last one: no flicker between them."""
@@ -62,7 +60,6 @@ class MouthPictures:
     def _steady(self, frame: VideoFrame, points: NDArray[np.float64], io_px: float) -> NDArray[np.float32]:
         right, left = points[263], points[33]
         along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)
-        centre = points[[2, 164, 17, 152]].mean(0)  # four heights that average the jaw's motion away
         centre = points[mesh.NOSE_BASE] + 0.30 * io_px * np.array([-along[1], along[0]])
         step = _SPAN_IO * io_px / _WIDE
         x_axis, y_axis = along * step, np.array([-along[1], along[0]]) * step
@@ -108,7 +105,7 @@ def _crop(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     left, top = (max(0, int(centre[0] - half_x)), max(0, int(centre[1] - half_y)))
     right, bottom = int(centre[0] + half_x), int(centre[1] + half_y)
-    part = np.ascontiguousarray(frame.planes[0][top : max(top, bottom), left : max(left, right)])
+    part: Any = np.ascontiguousarray(frame.planes[0][top : max(top, bottom), left : max(left, right)])
     return (eight_bits(part, frame.bits) if part.size else part.astype(np.uint8)), np.array([left, top], np.float64)
 
 
@@ -117,7 +114,7 @@ def _rim_gradient(part: NDArray[np.uint8], lips: NDArray[np.float64], io_px: flo
         return 0.0
     inside = np.zeros(part.shape, np.uint8)
     hull = cv2.convexHull(lips.astype(np.float32))[:, 0]
-    cv2.fillPoly(inside, [np.round(np.asarray(hull) * 16).astype(np.int32)], 1, shift=4)
+    cv2.fillPoly(inside, [np.round(np.asarray(hull) * 16).astype(np.int32)], (1,), shift=4)
     away = np.asarray(cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3))
     band = np.abs(away - _PATCH_IO * io_px) < max(1.0, _BAND_IO * io_px)
     if not band.any():

@@ -7,10 +7,10 @@ A coarse witness: it finds shifts of a tenth of a second, not of a frame.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
+from scipy import signal
 
 from lipwright.core.media import AudioClip
 from lipwright.metrics.measure import Floats, Measure, nothing, same_length
@@ -61,5 +61,6 @@ def _loudness(speech: AudioClip, grid: Floats) -> Floats:
 
 
 def _band(curve: Floats) -> Floats:
-    sections = butter(2, _BAND_HZ, "bandpass", fs=_RATE_HZ, output="sos")
-    return cast("Floats", sosfiltfilt(sections, curve - curve.mean()))
+    scipy_signal: Any = signal
+    sections = scipy_signal.butter(2, _BAND_HZ, "bandpass", fs=_RATE_HZ, output="sos")
+    return cast("Floats", scipy_signal.sosfiltfilt(sections, curve - curve.mean()))

@@ -8,7 +8,8 @@ over is foreign. Lips that lose their redness against the skin around them are c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -78,10 +79,10 @@ class OcclusionMeter:
         inverse = np.asarray(cv2.invertAffineTransform(to_source))
         points = face.landmarks[:, :2] @ inverse[:, :2].T + inverse[:, 2]
         valid = np.zeros((_ROWS, _SIDE), np.uint8)
-        _fill(valid, cv2.convexHull(points[_JAW].astype(np.float32))[:, 0], 1)
+        _fill(valid, _hull(points[_JAW]), 1)
         lips = points[_LIPS]
         middle = lips.mean(0)
-        _fill(valid, cv2.convexHull((middle + _LIP_ROOM * (lips - middle)).astype(np.float32))[:, 0], 0)
+        _fill(valid, _hull(middle + _LIP_ROOM * (lips - middle)), 0)
         _fill_strip(valid)
         luma = picture @ np.array([0.2126, 0.7152, 0.0722], np.float32)
         red, blue = picture[..., 0] - luma, picture[..., 2] - luma
@@ -166,13 +167,17 @@ def _window(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.column_stack([step_x, step_y, origin])
 
 
+def _hull(points: NDArray[Any]) -> NDArray[np.float32]:
+    return np.asarray(cv2.convexHull(points.astype(np.float32)), np.float32)[:, 0]
+
+
 def _fill(mask: NDArray[np.uint8], polygon: NDArray[np.float32], value: int) -> None:
-    cv2.fillPoly(mask, [np.round(polygon * 16).astype(np.int32)], value, shift=4)
+    cv2.fillPoly(mask, [np.round(polygon * 16).astype(np.int32)], (value,), shift=4)
 
 
 def _fill_strip(mask: NDArray[np.uint8]) -> None:
     """The rim of the face flickers between skin and background: leave it out."""
-    mask[:] = cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0)
+    mask[:] = cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=(0,))
 
 
 def _lip_redness(red: NDArray[np.float32], points: NDArray[np.float64], skin: NDArray[np.uint8]) -> float:
@@ -191,7 +196,7 @@ def _without_flashes(is_hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
     alone = padded[1:-1] & ~padded[:-2] & ~padded[2:]
     kept = is_hidden & ~alone
     hidden = np.flatnonzero(kept)
-    for a, b in zip(hidden[:-1], hidden[1:], strict=True):
+    for a, b in pairwise(hidden):
         if 1 < b - a <= 4:
             kept[a:b] = True
     return kept
