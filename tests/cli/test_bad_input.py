@@ -119,13 +119,32 @@ def test_bad_input_ends_with_one_clear_line_and_leaves_nothing(
     assert not list((folder / "folder.mp4").iterdir())
 
 
+@pytest.mark.parametrize("name", ["missing video", "video without a face", "unknown engine"])
+def test_the_installed_program_says_the_same_and_nothing_of_the_libraries_does(
+    name: str, make: Any, program: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    case = CASES[name]
+    folder = tmp_path / "results"
+    folder.mkdir()
+
+    done = program(
+        "sync", case.video(make) if case.video else portrait, short_speech, "-o", folder / "out.mp4", *case.options
+    )
+
+    said = [line for line in done.stderr.splitlines() if not line.startswith("looking")]
+    assert len(said) == 1, done.stderr
+    assert said[0].startswith(f"error [{case.code}]: ")
+    assert done.returncode == case.status
+    assert not list(folder.iterdir())
+
+
 def test_a_full_disk_is_told_and_leaves_nothing(
-    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+    program: Any, portrait: Path, short_speech: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "results"
     folder.mkdir()
 
-    done = lipwright("sync", portrait, short_speech, "-o", folder / "out.mp4", limit_file_bytes=20_000)
+    done = program("sync", portrait, short_speech, "-o", folder / "out.mp4", limit_file_bytes=20_000)
 
     assert done.stderr.splitlines()[-1].startswith("error [disk_full]: ")
     assert done.returncode == SOMETHING_ELSE
