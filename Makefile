@@ -6,6 +6,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 OUT ?= out
+# Training has an environment of its own: it alone needs torch, and programs that synthesise speech.
+TRAIN := .venv-train
+TRAIN_PROGRAMS := flite espeak-ng libespeak-ng1 fortunes fortunes-min fortunes-de fortunes-es fortunes-it \
+  fortunes-ru fortunes-pl fortunes-br fortunes-cs fortunes-bg fortunes-eo fortunes-ga manpages-fr
 
 # One thread per library: the machine's cores are shared out by lipwright itself.
 export OMP_NUM_THREADS ?= 1
@@ -14,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench train lock clean
+.PHONY: help demo test check format bench train docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,12 +33,20 @@ check: $(STAMPS)/dev ## lint, format, types, arrows between rooms, locks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python scripts/locks.py check
+	$(BIN)/python scripts/tables.py check
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(STAMPS)/dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+train: $(TRAIN)/.stamp ## train what the package ships, from ../shared/data; about an hour
+	dpkg -s $(TRAIN_PROGRAMS) >/dev/null 2>&1 || { apt-get update -q && apt-get install -y -q $(TRAIN_PROGRAMS); }
+	PYTHONPATH=src:. $(TRAIN)/bin/python -m training.make --data ../shared/data/av --work build/train $(ARGS)
+
+docs: $(STAMPS)/dev ## write the tables of the how-to pages from the code
+	$(BIN)/python scripts/tables.py write
 
 lock: $(STAMPS)/bootstrap ## resolve requirements/*.lock anew (ARGS=--upgrade for newer versions)
 	$(BIN)/python scripts/locks.py write $(ARGS)
@@ -50,6 +62,12 @@ $(STAMPS)/bootstrap: requirements/bootstrap.lock
 	test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $<
 	@mkdir -p $(STAMPS) && touch $@
+
+# Versions without hashes: the CPU build of torch differs from place to place (training/README.md).
+$(TRAIN)/.stamp: requirements/train.lock
+	$(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python -m pip install --quiet -r $<
+	@touch $@
 
 define install
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r $(1) \
