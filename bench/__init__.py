@@ -1,0 +1,1 @@
+"""Measurements over a folder of clips: `python -m bench --help`, `make bench`."""

@@ -1,0 +1,117 @@
+"""Oracle self-reenactment: the footage says what it says half its length later, and that is known exactly.
+
+Base frame i gets the true shape of frame (i + T/2) mod T; mouths of frames within 12 of that moment may not be
+lent. The result is tracked afresh. What is measured is the renderer, its tracker included; no audio takes part.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.clip import Clip, Recorded
+from bench.judge import CELL_PX, ZOOM_PX, truth_cells, watch
+from bench.page import Section, sheet
+from lipwright.core.face import FaceChoice
+from lipwright.core.timeline import FramePlan
+from lipwright.engines.rewrite.engine import RewriteEngine
+from lipwright.metrics.closures import CLOSED_IO, closures
+from lipwright.metrics.jitter import jitter_ratio
+from lipwright.metrics.lip_error import lip_error
+from lipwright.metrics.motion import motion
+from lipwright.vision.shape import opening, width
+
+KEEP_AWAY = 12
+LEAST_RANGE_IO = 0.05
+COLUMNS = [
+    "seconds", "lip error % IO", "(base)", "r opening", "(base) r", "r width", "closures", "n closures", "jitter ratio",
+    "flicker ratio", "sharpness ratio", "seam ratio", "donor changes", "outside", "lost", "mode", "ms/frame",
+]  # fmt: skip
+
+
+def section() -> Section:
+    return Section(
+        "Oracle self-reenactment",
+        "Lips driven with their own true shapes of another moment; (base) is the footage untouched. "
+        "Ratios are over the untouched footage or the truth.",
+        COLUMNS,
+    )
+
+
+def is_fit(clip: Clip) -> bool:
+    """Only who talks can tell anything."""
+    if len(clip.index) < 2 * KEEP_AWAY + 20:
+        return False
+    gap = opening(clip.posed.shapes)
+    return bool(np.percentile(gap, 97) - np.percentile(gap, 3) > LEAST_RANGE_IO)
+
+
+def run(clip: Clip, out: Section, folder: Path) -> None:
+    index, truth_all = clip.index, clip.posed
+    n = len(index)
+    there = (np.arange(n) + n // 2) % n
+    part = clip.part()
+    avatar = RewriteEngine().prepare(part, tracker=Recorded(clip.faces), face=FaceChoice(face_id=_main_id(clip)))
+    assert part.info.video is not None
+    n_source = part.info.video.n_frames
+    plan = FramePlan(
+        tuple(int(k) for k in index),
+        tuple(Fraction(k) / clip.fps for k in range(n)),
+        Fraction(n) / clip.fps,
+    )
+    edited = [k for k in range(n) if avatar.face.strength[avatar.face.row_of[int(index[k])]] > 0.01]
+
+    def forbidden(k: int) -> NDArray[np.bool_]:
+        return np.abs(np.arange(n_source) - index[there[edited[k]]]) <= KEEP_AWAY
+
+    # the shapes are asked for in the axes of the engine's own template
+    target = avatar.face.posed.shapes[[avatar.face.row_of[int(index[k])] for k in there]]
+    frames = avatar.render(target, plan, forbidden=forbidden)
+    seen = watch(frames, clip.part().play(plan.order), clip.main, n_expected=n)
+    if not seen.landmarks:
+        return
+    mine = seen.posed(truth_all.template).shapes
+    rows = np.array(seen.index)
+    truth, base = truth_all.shapes[there[rows]], truth_all.shapes[rows]
+    times_s = clip.times_s[rows]
+    gap, true_gap = opening(mine), opening(truth)
+    hit = closures(gap, true_gap < CLOSED_IO)
+    flicker, sharp, seam = seen.pictures()
+    report = avatar.report
+    out.rows.append(
+        {
+            "clip": clip.name,
+            "seconds": float(n / clip.fps),
+            "lip error % IO": lip_error(mine, truth).value,
+            "(base)": lip_error(base, truth).value,
+            "r opening": motion("opening", gap, true_gap, times_s).r.value,
+            "(base) r": motion("opening", opening(base), true_gap, times_s).r.value,
+            "r width": motion("width", width(mine), width(truth), times_s).r.value,
+            "closures": hit.value,
+            "n closures": hit.n,
+            "jitter ratio": jitter_ratio(mine, truth_all.shapes).value,
+            "flicker ratio": flicker.value,
+            "sharpness ratio": sharp.value,
+            "seam ratio": seam.value,
+            "donor changes": report.n_donor_changes / max(1, report.n_edited),
+            "outside": seen.outside,
+            "lost": seen.n_lost,
+            "mode": report.mode,
+            "ms/frame": 1000 * seen.cpu_s / max(1, seen.n_frames),
+        }
+    )
+    picks = [round(k) for k in np.linspace(0, n - 1, 24)]
+    moments = [int(index[there[k]]) for k in picks]
+    for label, px, side, which in (("mouths", CELL_PX, 1.5, 1), ("zoom", ZOOM_PX, 0.85, 2)):
+        true = truth_cells(clip.part().play(moments), clip.main, side, px)
+        columns = [(f"{cell[0]:.2f} s", [*cell[which], real]) for cell, real in zip(seen.cells, true, strict=False)]
+        path = folder / f"oracle_{clip.name}_{label}.png"
+        sheet(columns, ("base", "result", "truth"), path, per_band=12 if which == 1 else 8)
+        out.sheets.append((f"oracle, {clip.name}: base, result, truth", path))
+
+
+def _main_id(clip: Clip) -> int:
+    return clip.main[int(clip.index[0])].face_id

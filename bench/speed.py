@@ -1,0 +1,103 @@
+"""How long a whole run takes, beside a plain decode and encode with the same settings, each in its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.clip import Clip
+from bench.page import Section
+from lipwright.core.media import AudioClip
+
+COLUMNS = [
+    "cores", "run", "frames", "wall s", "frames/s", "CPU s", "CPU ratio", "wall ratio", "peak MB", "study", "listen",
+    "render", "encode",
+]  # fmt: skip
+LIMIT_S = 1800
+
+
+def section() -> Section:
+    return Section(
+        "Speed and memory",
+        "Whole runs in a process of their own, held to so many cores; plain is a PyAV decode and encode of the same "
+        "frames with the same settings. Ratios are over plain on as many cores; stages in seconds of wall clock.",
+        COLUMNS,
+    )
+
+
+@dataclass
+class Cost:
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    told: dict[str, Any]
+
+
+def run(clip: Clip, speech: AudioClip, out: Section, *, cores: tuple[int, ...] = (1, 2)) -> None:
+    """Measure one clip with its own speech, so that output and footage are equally long."""
+    available = sorted(os.sched_getaffinity(0))
+    for n_cores in cores:
+        if n_cores > len(available):
+            continue
+        held = set(available[:n_cores])
+        with tempfile.TemporaryDirectory() as folder:
+            sound, result, plain = (Path(folder) / name for name in ("speech.wav", "result.mp4", "plain.mp4"))
+            _write_wav(sound, speech)
+            synced = _measure(["-m", "bench.worker", "sync", str(clip.path), str(sound), str(result)], held)
+            n = int(synced.told["n_frames"])
+            copied = _measure(["-m", "bench.worker", "plain", str(clip.path), str(plain), str(n)], held)
+        for name, cost in (("sync", synced), ("plain", copied)):
+            row: dict[str, Any] = {
+                "clip": clip.name,
+                "cores": n_cores,
+                "run": name,
+                "frames": n,
+                "wall s": cost.wall_s,
+                "frames/s": n / cost.wall_s,
+                "CPU s": cost.cpu_s,
+                "CPU ratio": cost.cpu_s / copied.cpu_s,
+                "wall ratio": cost.wall_s / copied.wall_s,
+                "peak MB": cost.peak_mb,
+            }
+            row |= {stage: s for stage, s in cost.told.get("stages_s", {}).items() if stage in COLUMNS}
+            out.rows.append(row)
+
+
+def _measure(command: list[str], cores: set[int]) -> Cost:
+    start_s = perf_counter()
+    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            stdout=said,
+            stderr=subprocess.DEVNULL,
+            env=env,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s = perf_counter() - start_s
+        said.seek(0)
+        text = said.read().decode()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+    told: dict[str, Any] = json.loads(text.strip().splitlines()[-1])
+    return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, told)
+
+
+def _write_wav(path: Path, clip: AudioClip) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(clip.rate_hz)
+        file.writeframes((np.clip(clip.samples, -1, 1) * 32767).astype("<i2").tobytes())
