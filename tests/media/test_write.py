@@ -599,3 +599,51 @@ def test_the_same_frames_give_the_same_file(make_video: Any, make_sound: Any, cl
 
     assert one.read_bytes() == two.read_bytes()
     assert info_without_path(probe(one)) == info_without_path(probe(two))
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_tags_chapters_and_subtitles_are_taken_over(make_video: Any, tmp_path: Path, ending: str):
+    import av
+
+    plain, rich, out = make_video("plain.mkv", n=50), tmp_path / "rich.mkv", tmp_path / f"out.{ending}"
+    half = Fraction(1, 2)
+    with av.open(str(plain)) as source, av.open(str(rich), "w") as opened:
+        into: Any = opened
+        into.metadata.update({"title": "Two chairs", "artist": "Somebody"})
+        into.set_chapters(
+            [
+                {"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}},
+                {"id": 2, "start": 1000, "end": 1900, "time_base": Fraction(1, 1000), "metadata": {"title": "Two"}},
+            ]
+        )
+        picture = into.add_stream_from_template(source.streams.video[0])
+        text = into.add_mux_stream("subrip")
+        text.time_base = Fraction(1, 1000)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = picture
+                into.mux(packet)
+        for k, line in enumerate([b"good day", b"good night"]):
+            packet = av.Packet(line)
+            packet.pts = packet.dts = 250 + 1000 * k
+            packet.duration, packet.time_base, packet.stream = 500, Fraction(1, 1000), text
+            into.mux(packet)
+
+    footage = open_footage(rich)
+    written = write_video(out, footage.play(range(40)), footage.info, duration_s=Fraction(8, 5), audio=SILENT)
+
+    with av.open(str(out)) as container:
+        tags = {key.lower(): text for key, text in container.metadata.items()}
+        assert (tags["title"], tags["artist"]) == ("Two chairs", "Somebody")
+        chapters = [
+            (c["start"] * c["time_base"], c["end"] * c["time_base"]) for c in container.chapters() if c["time_base"]
+        ]
+        lines = [
+            (bytes(p), (p.pts or 0) * p.time_base) for p in container.demux() if p.size and p.stream.type == "subtitle"
+        ]
+    assert chapters == [(0, 1), (1, Fraction(8, 5))]
+    if ending == "mkv":
+        assert lines == [(b"good day", half / 2), (b"good night", half / 2 + 1)]
+        assert written.notes == ()
+    else:
+        assert "subtitles" in written.notes[0]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
 
 from lipwright.core.errors import MediaNotFound, UnreadableMedia
 
@@ -45,6 +48,16 @@ def opened(path: Path) -> Generator[InputContainer]:
             yield container
     except FFmpegError as exc:
         raise UnreadableMedia(path, reason_of(exc)) from exc
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """The packets of these streams that carry something, up to where a damaged file breaks off."""
+    try:
+        for packet in container.demux(streams):
+            if packet.size:
+                yield packet
+    except FFmpegError:
+        return
 
 
 def reason_of(error: FFmpegError) -> str:

@@ -20,7 +20,7 @@ from av.packet import Packet
 
 from lipwright.core.errors import NoAudio
 from lipwright.media.audio import PACKED, Samples, Sound, best_audio, first_sample_time, frame_of, samples_of
-from lipwright.media.opening import opened
+from lipwright.media.opening import opened, packets_of
 from lipwright.media.survey import presentation_start
 
 TAKES: dict[str, frozenset[str]] = {
@@ -138,8 +138,8 @@ class _Copied:
             assert time_base is not None
             shift = round(start / time_base)
             full = 0
-            for packet in opened_speech.demux(stream):
-                if packet.size == 0 or packet.pts is None:
+            for packet in packets_of(opened_speech, stream):
+                if packet.pts is None:
                     continue
                 if packet.pts * time_base - start >= duration_s:
                     break
@@ -199,9 +199,7 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
         stream = best_audio(container)
         if stream is None:
             raise NoAudio(path)
-        for packet in container.demux(stream):
-            if packet.size == 0:
-                continue
+        for packet in packets_of(container, stream):
             if packet.pts is None or not packet.duration:
                 return None
             start = packet.pts * packet.time_base - zero

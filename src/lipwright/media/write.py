@@ -29,6 +29,7 @@ from av.video.stream import VideoStream
 
 from lipwright.core.errors import DiskFull, OutputError, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import SourceInfo, VideoFrame, VideoInfo
+from lipwright.media.extras import Extras
 from lipwright.media.footage import n_cores
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, FramePool, Orientation, coded_frame
 from lipwright.media.soundtrack import AudioPlan, soundtrack
@@ -103,9 +104,9 @@ def write_video(
     """Encode `frames`, with the sound of `audio`, as `path`; the container follows from the name.
 
     Size, rate (or each frame's own time, where the source's rate varies), pixel format, colour tags, sample
-    aspect and rotation stay those of `source`. Streams; a frame that was handed over is not changed any more
-    by its maker. `duration_s` is when the last frame stops being shown; sound ends
-    with it. `threads` 0 means as many as this process has cores.
+    aspect and rotation stay those of `source`; so do its tags, chapters and written subtitles. Streams; a
+    frame that was handed over is not changed any more by its maker. `duration_s` is when the last frame stops
+    being shown; sound ends with it. `threads` 0 means as many as this process has cores.
 
     Raises UnsupportedOutput, OutputNotWritable, DiskFull, NoAudio, and what `frames` raises; in each case
     nothing is left behind.
@@ -133,11 +134,12 @@ def write_video(
                 raise ValueError("there is not one frame to write")
             writer.start(first)
             sound = soundtrack(out, container, audio, source.path, duration_s, 1 / video.fps, stack)
+            extras = Extras(out, container, source.path, duration_s, stack, notes)
             for frame in chain([first], ahead):
-                out.mux(list(sound.until(frame.time_s)))
+                out.mux([*sound.until(frame.time_s), *extras.until(frame.time_s)])
                 writer.write(frame)
             writer.finish()
-            out.mux(list(sound.until(duration_s + 1)))
+            out.mux([*sound.until(duration_s + 1), *extras.until(duration_s)])
             out.close()
         except (FFmpegError, OSError) as exc:
             raise _explained(path, exc) from exc
@@ -208,6 +210,7 @@ class _Writer:
         self._swscale = VideoReformatter()
         self._held: av.VideoFrame | None = None
         self._tick = -1
+        self._last_s = Fraction(-1)
         self._stream: VideoStream | None = None
         self.format_name = ""
         self.n_frames = 0
@@ -240,9 +243,11 @@ class _Writer:
     def write(self, frame: VideoFrame) -> None:
         """Encode a frame; where rates vary it is held back until the next one tells how long it is shown."""
         coded = coded_frame(frame, self._orientation, self._pool)
-        tick = round(frame.time_s / self._clock)
-        if tick <= self._tick:
-            raise ValueError(f"frame times must increase: {frame!r} comes after {self._tick * self._clock} s")
+        if frame.time_s <= self._last_s:
+            raise ValueError(f"frame times must increase: {frame!r} comes after {self._last_s} s")
+        self._last_s = frame.time_s
+        # frames of a damaged file can be closer than the clock is fine
+        tick = max(round(frame.time_s / self._clock), self._tick + 1)
         if self._held is not None:
             self._encode(self._held, self._tick, tick - self._tick)
         self._tick = tick

@@ -1,0 +1,94 @@
+# pyright: reportUnknownMemberType=false
+# PyAV leaves the keyword arguments of its streams untyped.
+"""What else a file carries: its title and tags, chapters, and written subtitles. They are taken over as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+
+from lipwright.media.opening import opened, packets_of
+from lipwright.media.survey import has_decoder, presentation_start
+
+SUBTITLES: dict[str, frozenset[str]] = {
+    "mp4": frozenset({"mov_text"}),
+    "mov": frozenset({"mov_text"}),
+    "matroska": frozenset({"subrip", "ass", "ssa", "webvtt", "text"}),
+    "webm": frozenset({"webvtt"}),
+}
+"""Kinds of text that each container holds; subtitles of another kind are left out."""
+
+OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "creation_time"}
+"""Tags that speak of the file, not of what it shows."""
+
+
+class Extras:
+    """Tags, chapters and subtitles of `source`, on their way into `out`, up to `duration_s`."""
+
+    def __init__(
+        self,
+        out: OutputContainer,
+        container: str,
+        source: Path,
+        duration_s: Fraction,
+        stack: ExitStack,
+        notes: list[str],
+    ) -> None:
+        self._origin_s = Fraction(0)
+        self._duration_s = duration_s
+        self._next: Packet[Any] | None = None
+        self._packets: Iterator[Packet[Any]] = iter(())
+        self._of: dict[int, Stream] = {}
+        given = stack.enter_context(opened(source))
+        if given.chapters() or any(stream.type == "subtitle" for stream in given.streams):
+            self._origin_s = presentation_start(source) or Fraction(0)
+        out.metadata.update({key: text for key, text in given.metadata.items() if key.lower() not in OWN_TAGS})
+        out.set_chapters(self._chapters(cast(list[dict[str, Any]], given.chapters())))  # type: ignore[arg-type]
+        kept: list[Stream] = []
+        for stream in given.streams:
+            name = stream.codec_context.codec.canonical_name if has_decoder(stream) else ""
+            if stream.type == "subtitle" and name in SUBTITLES[container]:
+                copy = out.add_stream_from_template(stream)
+                copy.metadata.update(stream.metadata)
+                self._of[stream.index] = copy
+                kept.append(stream)
+            else:
+                stream.discard = Discard.all
+                if stream.type == "subtitle":
+                    notes.append(
+                        f"{container} does not hold subtitles of kind {name or 'unknown'}; they were left out."
+                    )
+        if kept:
+            self._packets = packets_of(given, *kept)
+            self._next = next(self._packets, None)
+
+    def until(self, time_s: Fraction) -> Iterator[Packet[Any]]:
+        """The lines that begin before `time_s` and were not yet handed out."""
+        while self._next is not None:
+            packet = self._next
+            if packet.pts is not None:
+                start_s = packet.pts * packet.time_base - self._origin_s
+                if start_s >= time_s:
+                    return
+                if 0 <= start_s < self._duration_s:
+                    packet.pts = packet.dts = packet.pts - round(self._origin_s / packet.time_base)
+                    packet.stream = self._of[packet.stream_index]
+                    yield packet
+            self._next = next(self._packets, None)
+
+    def _chapters(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        kept: list[dict[str, Any]] = []
+        for chapter in given:
+            unit = cast(Fraction, chapter["time_base"])
+            shift, end = round(self._origin_s / unit), int(self._duration_s / unit)
+            start, stop = chapter["start"] - shift, min(chapter["end"] - shift, end)
+            if 0 <= start < stop:
+                kept.append({**chapter, "start": start, "end": stop})
+        return kept
