@@ -25,7 +25,7 @@ def some(posed: PosedShapes, n: int, yaw_deg: NDArray[Any] | None = None) -> Pos
 
 
 def test_faces_turned_towards_the_camera_are_driven_fully(posed: PosedShapes) -> None:
-    strength, reason = strengths(range(20), some(posed, 20, np.full(20, 30.0)), np.ones(20, bool))
+    strength, reason = strengths(range(20), some(posed, 20, np.full(20, 30.0)), np.zeros(20, bool))
 
     assert strength.min() == 1
     assert set(reason) == {""}
@@ -34,7 +34,7 @@ def test_faces_turned_towards_the_camera_are_driven_fully(posed: PosedShapes) ->
 def test_profiles_are_left_alone_and_the_way_there_is_smooth(posed: PosedShapes) -> None:
     yaw = np.concatenate([np.linspace(0, 70, 60), np.linspace(70, 0, 60)])
 
-    strength, reason = strengths(range(120), some(posed, 120, yaw), np.ones(120, bool))
+    strength, reason = strengths(range(120), some(posed, 120, yaw), np.zeros(120, bool))
 
     assert strength[np.abs(yaw) >= 50].max() == 0
     assert {why for s, why in zip(strength, reason, strict=True) if s == 0} <= {"profile", "lost_track"}
@@ -44,7 +44,7 @@ def test_profiles_are_left_alone_and_the_way_there_is_smooth(posed: PosedShapes)
 def test_the_drive_ramps_beside_frames_without_a_face(posed: PosedShapes) -> None:
     index = [*range(20), *range(40, 60)]
 
-    strength, _ = strengths(index, some(posed, 40), np.ones(40, bool))
+    strength, _ = strengths(index, some(posed, 40), np.zeros(40, bool))
 
     assert strength[0] == strength[-1] == 1  # the footage's own ends need no ramp
     assert 0 < strength[19] < 0.2
@@ -56,7 +56,7 @@ def test_hidden_mouths_are_left_alone(posed: PosedShapes) -> None:
     hidden = np.zeros(40, bool)
     hidden[15:20] = True
 
-    strength, reason = strengths(range(40), some(posed, 40), np.ones(40, bool), hidden)
+    strength, reason = strengths(range(40), some(posed, 40), hidden)
 
     assert strength[15:20].max() == 0
     assert reason[17] == "occluded"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -137,6 +137,35 @@ def test_frames_without_a_face_pass_through_and_are_reported(
     report = avatar.report
     assert report.untouched["no_face"] == 15
     assert report.n_frames == N == report.n_edited + sum(report.untouched.values())
+
+
+def test_a_hidden_mouth_is_left_alone_and_reported(portrait: MediaFootage, known_tracker: KnownTracker) -> None:
+    class Covered:
+        """The portrait with a dark bar before its mouth for a while."""
+
+        info = portrait.info
+
+        def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
+            assert not writable  # the study only looks
+            return self.play(range(150))
+
+        def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
+            for frame in portrait.play(order):
+                if 60 <= frame.index < 80:
+                    x, y = known_tracker.faces[frame.index][0].landmarks[13, :2].astype(int)
+                    frame.planes[0][y - 30 : y + 50, x - 25 : x + 120] = 30
+                yield frame
+
+    covered = Covered()
+    avatar = RewriteEngine().prepare(covered, tracker=known_tracker, face=FaceChoice())
+    whole = FramePlan(tuple(range(150)), tuple(Fraction(k, 25) for k in range(150)), Fraction(6))
+
+    frames = list(avatar.speak(saying(opening_and_closing(150)), whole))
+
+    for mine, source in zip(pixels(frames)[60:80], pixels(list(covered.play(range(60, 80)))), strict=True):
+        np.testing.assert_array_equal(mine, source)
+    assert avatar.report.untouched["occluded"] >= 20
+    assert avatar.report.n_edited > 100
 
 
 def test_footage_without_a_face_is_refused(portrait: MediaFootage, known_tracker: KnownTracker) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from lipwright.articulation import speaking_style
+from lipwright.articulation.plan import opening_direction, without_opening
 from lipwright.core.errors import NoFaceFound
 from lipwright.core.face import FaceChoice, Pose
 from lipwright.core.media import Footage, VideoFrame
@@ -98,7 +99,7 @@ class RewriteEngine:
         study = Study()
         video = source.info.video
         total = video.n_frames if video is not None else 0
-        for frame, faces in tracker.track(source.frames()):
+        for frame, faces in tracker.track(source.frames(writable=False)):
             study.observe(frame, faces, face)
             if progress is not None:
                 progress(study.n_frames, max(total, study.n_frames))
@@ -157,16 +158,17 @@ class RewriteAvatar:
         """(n_plan, N_SHAPE): the slow expression that each base frame has beside the person's average.
 
         The mouth must fit the cheeks and eyes of the frame that it is laid into: a smile stays a smile.
-        Opening (the first coefficient) is left to the speech.
+        The opening is left to the speech.
         """
         face = self.face
         out = np.zeros((len(plan), face.coefficients.shape[1]))
         mood = face.slow - (self._style.mean if self._style.is_talking else self._style.rest)
+        everything = np.ones(len(mood))
+        mood = without_opening(mood, everything, self._style.spread, opening_direction(self._basis))
         for k, index in enumerate(plan.order):
             row = face.row_of.get(index)
             if row is not None:
                 out[k] = _MOOD_SHARE * mood[row]
-        out[:, 0] = 0
         return gaussian_over_frames(out, 3)
 
     def render(
@@ -346,9 +348,12 @@ def _prepare_face(study: FaceStudy) -> _Face:
     landmarks = steady(index, filled)
     posed = pose_shapes(landmarks)
     sharpness = np.interp(index, study.frame_index, study.sharpness)
-    closed = closed_neutral(neutral_shape(posed.shapes[seen]))
+    hidden = np.zeros(len(index), bool)
+    hidden[seen] = study.meter.finish().is_hidden
+    strength, reason = strengths(index, posed, hidden)
+    usable = seen & (strength > 0)
+    closed = closed_neutral(neutral_shape(posed.shapes[usable if usable.any() else seen]))
     coefficients = shape_basis().encode(posed.shapes, closed)
-    strength, reason = strengths(index, posed, seen)
     return _Face(
         frame_index=np.array(index, np.intp),
         row_of={number: row for row, number in enumerate(index)},

@@ -23,12 +23,7 @@ def turned_away_deg(rotation: Floats) -> Floats:
     return np.abs(np.degrees(np.arctan2(forward[:, 0], forward[:, 2])))
 
 
-def strengths(
-    frame_index: Sequence[int],
-    posed: PosedShapes,
-    seen: NDArray[np.bool_],
-    occluded: NDArray[np.bool_] | None = None,
-) -> tuple[Floats, list[str]]:
+def strengths(frame_index: Sequence[int], posed: PosedShapes, occluded: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
     """How far each row may be driven, (n,) 0..1, and why not where it is 0.
 
     Beside frames that are left alone, the drive ramps over RAMP_FRAMES frames, so that nothing pops.
@@ -37,10 +32,8 @@ def strengths(
     turn = turned_away_deg(posed.rotation)
     strength = 1 - np.clip((turn - FULL_TURN_DEG) / (NO_TURN_DEG - FULL_TURN_DEG), 0, 1)
     reason = ["profile" if s <= 0 else "" for s in strength]
-    blocked = strength <= 0
-    if occluded is not None:
-        blocked |= occluded
-        reason = ["occluded" if hidden else why for hidden, why in zip(occluded, reason, strict=True)]
+    blocked = (strength <= 0) | occluded
+    reason = ["occluded" if hidden else why for hidden, why in zip(occluded, reason, strict=True)]
     index = np.asarray(frame_index)
     # distance, in frames, to the nearest frame that is left alone: blocked, or missing from the track
     bad = [*index[blocked].tolist()]

@@ -29,7 +29,7 @@ def runs(frame_index: Sequence[int], landmarks: Points, *, max_jump_io: float = 
     """Stretches of consecutive frames without a cut: rows (n,), landmarks (n, 478, 3)."""
     if not len(landmarks):
         return []
-    io_px = np.linalg.norm(landmarks[:, 33] - landmarks[:, 263], axis=1)
+    io_px = eye_distance(landmarks)
     centre = landmarks[:, list(mesh.STABLE), :2].mean(1)
     jump = np.linalg.norm(np.diff(centre, axis=0), axis=1) / np.maximum(io_px[:-1], 1)
     breaks = np.flatnonzero((np.diff(frame_index) != 1) | (jump > max_jump_io)) + 1
@@ -46,15 +46,21 @@ def steady(frame_index: Sequence[int], landmarks: NDArray[Any]) -> Points:
         if length < 7:
             continue
         window = min(_WINDOW, length - (1 - length % 2))
-        part = np.asarray(out[run], np.float64)
+        part: Points = out[run]
         smooth = _savgol(part, window)
-        io_px = float(np.median(np.linalg.norm(np.subtract(part[:, 33], part[:, 263]), axis=1)))
+        io_px = float(np.median(eye_distance(part)))
         head = _rest(smooth[:, list(mesh.STABLE), :2], io_px)
         mouth = np.minimum(head, _rest(smooth[:, list(mesh.LIPS), :2], io_px))
         share = np.repeat(head[:, None], part.shape[1], axis=1)
         share[:, lower] = mouth[:, None]
         out[run] = part + share[..., None] * (smooth - part)
     return out
+
+
+def eye_distance(landmarks: Points) -> Floats:
+    """Outer eye corner to outer eye corner, in the landmarks' unit: (n, 478, 3) -> (n,)."""
+    left, right = mesh.EYE_CORNERS
+    return np.linalg.norm(landmarks[:, left] - landmarks[:, right], axis=1)
 
 
 def gaussian_over_frames(values: Floats, sigma_frames: float) -> Floats:

@@ -15,6 +15,7 @@ from lipwright.core.media import VideoFrame
 from lipwright.engines.rewrite.patch import mouth_region
 from lipwright.engines.rewrite.picture import Float32, Picture, plane_steps
 from lipwright.vision import mesh
+from lipwright.vision.occlusion import OcclusionMeter
 
 LIBRARY_BYTES = 192 << 20
 """Memory for pictures of mouths, all faces together."""
@@ -41,6 +42,8 @@ class FaceStudy:
     skin: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
     """(3,) code values each, 8-bit scale."""
     lip: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
+    meter: OcclusionMeter = field(default_factory=OcclusionMeter)
+    """Sees the same rows."""
     area_px2: float = 0.0
     """Summed over frames: how present the face is."""
     n_bytes: int = 0
@@ -55,6 +58,7 @@ class FaceStudy:
         self.landmarks.append(points)
         self.sharpness.append(_sharpness(frame, points, io_px))
         self.area_px2 += face.box.area_px2
+        self.meter.observe(frame, face)
         if row % _COLOUR_EVERY == 0:
             self.skin.append(_mean_colour(frame, points, _SKIN))
             self.lip.append(_mean_colour(frame, points, _LIP))
