@@ -115,6 +115,21 @@ def test_any_order_gives_the_same_pictures_as_streaming(
         assert k == len(order)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_open_groups_of_pictures_are_entered_rightly(make_video: Any, codec: str):
+    """Pictures shown before a key frame but decoded after it lean on the group before."""
+    params = "open-gop=1:keyint=10:min-keyint=10:bframes=4:scenecut=0" + (
+        ":log-level=none" if codec == "libx265" else ""
+    )
+    options = {"preset": "veryfast", f"{codec[3:]}-params": params}
+    footage = open_footage(make_video("open.mkv", n=45, codec=codec, options=options))
+    straight = [frame.planes[0].copy() for frame in footage.frames()]
+
+    for index in (18, 19, 20, 9, 10, 31, 29, 44, 0):
+        [frame] = footage.play([index])
+        assert np.array_equal(frame.planes[0], straight[index])
+
+
 def test_editing_every_frame_heavily_harms_no_later_one(make_video: Any):
     options = {"g": "250", "bf": "3", "refs": "4", "preset": "veryfast", "b-pyramid": "normal"}
     footage = open_footage(make_video(n=50, options=options))

@@ -418,6 +418,20 @@ def test_encoders_that_look_ahead_never_see_memory_used_again(
     assert numbers(out, read_number) == list(range(70))
 
 
+def test_the_sources_kind_of_frames_is_not_forced_on_the_encoder(make_video: Any, tmp_path: Path):
+    """Each frame of this source is a key frame; as many in the output would waste ten times the space."""
+    import av
+
+    footage = open_footage(make_video("x.mkv", n=40, codec="ffv1"))
+    out = tmp_path / "out.mp4"
+    write_video(
+        out, footage.frames(writable=False), footage.info, duration_s=Fraction(8, 5), audio=SILENT, preset="veryfast"
+    )
+
+    with av.open(str(out)) as container:
+        assert sum(packet.is_keyframe for packet in container.demux(video=0) if packet.size) == 1
+
+
 def test_a_finished_file_can_be_played_while_it_loads(make_video: Any, tmp_path: Path):
     out = tmp_path / "out.mp4"
     rewrite(open_footage(make_video(n=5)), out)
