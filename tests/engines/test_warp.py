@@ -24,7 +24,7 @@ def test_a_field_of_zero_gives_back_the_very_same_pixels(
 
     same = warp(source, np.zeros((*grid.shape, 2), np.float32), grid)
 
-    for before, after in zip(source.planes, same.planes, strict=True):
+    for before, after in zip(source.parts, same.parts, strict=True):
         assert after.dtype == before.dtype
         np.testing.assert_array_equal(after, before)
 
@@ -40,7 +40,7 @@ def test_a_constant_field_moves_every_plane_by_the_same_distance(
 
     moved = warp(source, field, grid)
 
-    for plane, (before, after) in enumerate(zip(source.planes, moved.planes, strict=True)):
+    for plane, (before, after) in enumerate(zip(source.parts, moved.parts, strict=True)):
         sx, sy = (1, 1) if plane == 0 else step
         inner = after[4 : -4 - 2 // sy, 4 : -4 - 4 // sx]
         np.testing.assert_array_equal(inner, before[4 + 2 // sy : -4, 4 + 4 // sx : -4])
@@ -53,8 +53,8 @@ def test_rows_of_a_warp_are_the_rows_of_the_whole_warp(noise_frame: Callable[...
 
     whole, part = warp(source, field, grid), warp(source, field, grid, rows=(22, 40))
 
-    np.testing.assert_array_equal(part.planes[0], whole.planes[0][22:40])
-    np.testing.assert_array_equal(part.planes[2], whole.planes[2][11:20])
+    np.testing.assert_array_equal(part.parts[0], whole.parts[0][22:40])
+    np.testing.assert_array_equal(part.parts[1], whole.parts[1][11:20])
 
 
 def test_the_spline_passes_through_its_controls() -> None:

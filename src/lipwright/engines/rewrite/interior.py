@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.face import Pose
 from lipwright.engines.rewrite.patch import polygon_mask
-from lipwright.engines.rewrite.picture import Float32, Picture, Region, plane_mask, smoothstep, to_codes
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, smoothstep, to_codes, weights_for, window
 from lipwright.vision import mesh
 from lipwright.vision.shape import Floats, Points
 
@@ -264,16 +264,16 @@ def _arch(
 def _lay(face: Picture, region: Region, rgb: Float32, cover: Float32, shade: Float32, from_rgb: Floats) -> None:
     """Blend an R'G'B' picture (h, w, 3) of `region` onto the planes; `shade` darkens what is under it."""
     scale = 1 << (face.bits - 8)
-    codes = rgb @ from_rgb[:, :3].T.astype(np.float32) + from_rgb[:, 3].astype(np.float32)
-    black = from_rgb[:, 3] * scale
-    for number, plane in enumerate(face.planes):
-        sx, sy = (1, 1) if number == 0 else face.step
-        top, left = (region.top - face.region.top) // sy, (region.left - face.region.left) // sx
-        view = plane[top : top + -(-region.height // sy), left : left + -(-region.width // sx)]
+    codes = (rgb @ from_rgb[:, :3].T.astype(np.float32) + from_rgb[:, 3].astype(np.float32)) * np.float32(scale)
+    black = (from_rgb[:, 3] * scale).astype(np.float32)
+    for number, (part, step) in enumerate(zip(face.parts, face.steps, strict=True)):
+        mine = slice(0, 1) if number == 0 else slice(1, 3)
+        view = window(part, face.region, region, step)
         under = view.astype(np.float32)
-        under -= (under - black[number]) * plane_mask(shade, view)
-        over = plane_mask(np.ascontiguousarray(codes[..., number]) * scale, view)
-        under += (over - under) * plane_mask(cover, view)
+        under -= (under - (black[0] if number == 0 else black[mine])) * weights_for(shade, view)
+        height, width = view.shape[:2]
+        over = cv2.resize(np.ascontiguousarray(codes[..., mine]), (width, height), interpolation=cv2.INTER_AREA)
+        under += (np.asarray(over, np.float32).reshape(view.shape) - under) * weights_for(cover, view)
         view[...] = to_codes(under, view, face.peak)
 
 
@@ -291,9 +291,8 @@ def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float)
     points = np.round((middle - (region.left, region.top)) * 16).astype(np.int32)
     cv2.polylines(line, [points], False, (255.0,), max(1, round(0.012 * io_px)), cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.9, 0.010 * io_px))
-    luma = face.planes[0]
-    top, left = region.top - face.region.top, region.left - face.region.left
-    view = luma[top : top + region.height, left : left + region.width]
+    luma = face.parts[0]
+    view = window(luma, face.region, region, (1, 1))
     view[...] = to_codes(view * (1 - 0.32 * strength * np.asarray(soft, np.float32)), luma, face.peak)
 
 
@@ -347,12 +346,11 @@ def _sample_rgb(picture: Picture, x: Floats, y: Floats, to_rgb: Floats) -> Float
     """(h, w, 3) R'G'B' 0..255 of a picture at frame pixels."""
     scale = 1.0 / (1 << (picture.bits - 8))
     samples: list[Floats] = []
-    for number, plane in enumerate(picture.planes):
-        sx, sy = (1, 1) if number == 0 else picture.step
+    for part, (sx, sy) in zip(picture.parts, picture.steps, strict=True):
         map_x = ((x - picture.region.left - (sx - 1) / 2) / sx).astype(np.float32)
         map_y = ((y - picture.region.top - (sy - 1) / 2) / sy).astype(np.float32)
-        read = cv2.remap(plane, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        samples.append(np.asarray(read, np.float64) * scale)
+        read = cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        samples.append(np.atleast_3d(np.asarray(read, np.float64)) * scale)
     if len(samples) == 1:
-        samples += [np.full_like(samples[0], 128.0)] * 2
-    return np.stack(samples, -1) @ to_rgb[:, :3].T + to_rgb[:, 3]
+        samples.append(np.full((*x.shape, 2), 128.0))
+    return np.concatenate(samples, axis=-1) @ to_rgb[:, :3].T + to_rgb[:, 3]

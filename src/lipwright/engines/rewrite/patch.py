@@ -17,11 +17,11 @@ from lipwright.engines.rewrite.picture import (
     Float32,
     Picture,
     Region,
-    plane_mask,
-    plane_steps,
     region_around,
     smoothstep,
     to_codes,
+    weights_for,
+    window,
 )
 from lipwright.engines.rewrite.warp import Grid, tps_fields, warp
 from lipwright.vision import mesh
@@ -205,28 +205,24 @@ def _rows(y_px: NDArray[Any], region: Region, step: int) -> tuple[int, int]:
 
 def _join(upper: Picture, lower: Picture, below: NDArray[np.uint8], region: Region, first: int) -> Picture:
     """Stack two sheets that overlap from row `first`: the lower one where `below` says so."""
-    planes: list[Plane] = []
-    for above, under, (_, sy) in zip(upper.planes, lower.planes, plane_steps(upper.step), strict=False):
-        plane = cast("Plane", np.empty((-(-region.height // sy), above.shape[1]), above.dtype))
-        plane[: len(above)] = above
-        plane[len(above) :] = under[len(above) - first // sy :]
-        planes.append(plane)
-    out = Picture(planes, region, upper.step, upper.bits)
-    _mix_rows(out, Picture(lower.planes, lower.region, lower.step, lower.bits), below, first, last=upper.region.height)
+    parts: list[Plane] = []
+    for above, under, (_, sy) in zip(upper.parts, lower.parts, upper.steps, strict=True):
+        height = -(-region.height // sy)
+        parts.append(cast("Plane", np.concatenate([above, under[len(above) - first // sy :][: height - len(above)]])))
+    out = Picture(parts, region, upper.step, upper.bits)
+    _mix_rows(out, lower, below, first, last=upper.region.height)
     return out
 
 
-def _mix_rows(onto: Picture, part: Picture, cover: NDArray[np.uint8], first: int, *, last: int | None = None) -> None:
-    """Blend `part`, which starts at luma row `first` of `onto`, in place, up to luma row `last`, by cover 0..255."""
+def _mix_rows(onto: Picture, laid: Picture, cover: NDArray[np.uint8], first: int, *, last: int | None = None) -> None:
+    """Blend `laid`, which starts at luma row `first` of `onto`, in place, up to luma row `last`, by cover 0..255."""
     alpha = cover.astype(np.float32) / 255
-    for number, (plane, other) in enumerate(zip(onto.planes, part.planes, strict=True)):
-        step = 1 if number == 0 else onto.step[1]
-        a = first // step
-        b = a + len(other) if last is None else min(a + len(other), -(-last // step))
-        weight = plane_mask(alpha, plane)[a:b]
-        under = plane[a:b].astype(np.float32)
-        under += (other[: b - a] - under) * weight
-        plane[a:b] = to_codes(under, plane, onto.peak)
+    for part, other, (_, sy) in zip(onto.parts, laid.parts, onto.steps, strict=True):
+        start = first // sy
+        stop = start + len(other) if last is None else min(start + len(other), -(-last // sy))
+        under = part[start:stop].astype(np.float32)
+        under += (other[: stop - start] - under) * weights_for(alpha, part)[start:stop]
+        part[start:stop] = to_codes(under, part, onto.peak)
 
 
 def patch_alpha(region: Region, to: Floats, io_px: float) -> Float32:
@@ -251,20 +247,19 @@ def blend(face: Picture, mouth: Picture, alpha: Float32, io_px: float, *, match:
     a membrane: the difference on the patch's edge, spread inwards (after Farbman et al. 2009, by three
     normalised Gaussians in place of mean-value coordinates).
     """
-    left, top = mouth.region.left - face.region.left, mouth.region.top - face.region.top
     ring = ((alpha > 0.02) & (alpha < 0.98)).astype(np.float32)
-    for number, (plane, patch) in enumerate(zip(face.planes, mouth.planes, strict=True)):
-        sx, sy = (1, 1) if number == 0 else face.step
-        under_view = plane[top // sy : top // sy + patch.shape[0], left // sx : left // sx + patch.shape[1]]
-        under = under_view.astype(np.float32)
+    for part, patch, step in zip(face.parts, mouth.parts, face.steps, strict=True):
+        view = window(part, face.region, mouth.region, step)
+        under = view.astype(np.float32)
         over = patch.astype(np.float32)
-        weight = plane_mask(alpha, patch)
         if match:
-            if number == 0:
+            if over.ndim == 2:  # sharpness is in the luma
                 over = _match_sharpness(over, under, ring > 0)
-            over += _membrane(under - over, plane_mask(ring, patch), cell_px=max(1, int(io_px / 24 / sx)))
-        under += (over - under) * weight
-        under_view[...] = to_codes(under, plane, face.peak)
+            over += _membrane(under - over, weights_for(ring, over), cell_px=max(1, int(io_px / 24 / step[0])))
+        over -= under
+        over *= weights_for(alpha, over)
+        under += over
+        view[...] = to_codes(under, part, face.peak)
 
 
 def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.bool_]) -> Float32:
@@ -279,13 +274,15 @@ def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.bool_]) -> 
 
 
 def _membrane(difference: Float32, ring: Float32, *, cell_px: int) -> Float32:
-    height, width = difference.shape
+    """The difference on the ring, spread over the whole patch, of the shape of `difference`."""
+    height, width = difference.shape[:2]
     size = (max(4, width // cell_px), max(4, height // cell_px))
-    weight = cv2.resize(ring, size, interpolation=cv2.INTER_AREA)
-    value = cv2.resize(difference * ring, size, interpolation=cv2.INTER_AREA)
-    total = np.zeros_like(value)
-    norm = np.full_like(weight, 1e-6)
-    for sigma, share in ((2, 1.0), (5, 0.08), (12, 0.004)):
-        total += share * cv2.GaussianBlur(value, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-        norm += share * cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.resize(total / norm, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    # value and weight in one array: every blur is done once
+    stacked = np.dstack([difference * ring, ring.reshape(height, width)])
+    small = cv2.resize(stacked, size, interpolation=cv2.INTER_AREA)
+    spread = 1.0 * cv2.GaussianBlur(small, (0, 0), 2, borderType=cv2.BORDER_CONSTANT)
+    for sigma, share in ((5, 0.08), (12, 0.004)):
+        spread += share * cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    value = spread[..., :-1] / (spread[..., -1:] + 1e-6)
+    out = np.asarray(cv2.resize(value, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return out.reshape(difference.shape)

@@ -6,7 +6,6 @@ smaller size, so a 4:2:0 picture costs half of an RGB one and pixels that do not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -73,9 +72,10 @@ def region_around(
 
 @dataclass(slots=True, eq=False)
 class Picture:
-    """A copy of one region of a frame: contiguous planes, luma first, at most three."""
+    """A copy of one region of a frame: contiguous, luma apart from chroma."""
 
-    planes: list[Plane]
+    parts: list[Plane]
+    """Luma (h, w), and, unless the video is grey, Cb and Cr together (h/sy, w/sx, 2): they always move alike."""
     region: Region
     step: tuple[int, int]
     bits: int
@@ -83,24 +83,25 @@ class Picture:
     @classmethod
     def cut(cls, frame: VideoFrame, region: Region) -> Picture:
         step = frame.chroma_step
-        planes: list[Plane] = []
-        for plane, (sx, sy) in zip(frame.planes[:3], plane_steps(step), strict=False):
-            part = plane[
-                region.top // sy : -(-region.bottom // sy),
-                region.left // sx : -(-region.right // sx),
-            ]
-            planes.append(cast("Plane", np.ascontiguousarray(part)))
-        return cls(planes, region, step, frame.bits)
+        parts = [np.ascontiguousarray(_view(frame.planes[0], region, (1, 1)))]
+        if len(frame.planes) >= 3:
+            parts.append(np.stack([_view(plane, region, step) for plane in frame.planes[1:3]], axis=-1))
+        return cls(cast("list[Plane]", parts), region, step, frame.bits)
 
     def paste(self, frame: VideoFrame) -> None:
-        """Write the planes back into the frame, in place."""
-        for mine, plane, (sx, sy) in zip(self.planes, frame.planes[:3], plane_steps(self.step), strict=False):
-            top, left = self.region.top // sy, self.region.left // sx
-            plane[top : top + mine.shape[0], left : left + mine.shape[1]] = mine
+        """Write the pixels back into the frame, in place."""
+        _view(frame.planes[0], self.region, (1, 1))[...] = self.parts[0]
+        for number, plane in enumerate(frame.planes[1:3] if len(self.parts) > 1 else ()):
+            _view(plane, self.region, self.step)[...] = self.parts[1][..., number]
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        """Luma pixels for each sample of each part."""
+        return [(1, 1), self.step][: len(self.parts)]
 
     @property
     def n_bytes(self) -> int:
-        return sum(plane.nbytes for plane in self.planes)
+        return sum(part.nbytes for part in self.parts)
 
     @property
     def peak(self) -> int:
@@ -108,24 +109,32 @@ class Picture:
         return (1 << self.bits) - 1
 
 
-def plane_steps(step: tuple[int, int]) -> Sequence[tuple[int, int]]:
-    """Luma pixels for each sample of luma, Cb and Cr."""
-    return (1, 1), step, step
+def _view(plane: Plane, region: Region, step: tuple[int, int]) -> Plane:
+    sx, sy = step
+    return plane[region.top // sy : -(-region.bottom // sy), region.left // sx : -(-region.right // sx)]
+
+
+def window(part: Plane, outer: Region, inner: Region, step: tuple[int, int]) -> Plane:
+    """The view of `inner` in a part of a picture of `outer`."""
+    sx, sy = step
+    top, left = (inner.top - outer.top) // sy, (inner.left - outer.left) // sx
+    return part[top : top + -(-inner.height // sy), left : left + -(-inner.width // sx)]
 
 
 def to_codes(values: Float32, like: Plane, peak: int) -> Plane:
     """Round and clip to the code values of `like`."""
-    np.clip(values, 0, peak, out=values)
     values += 0.5
+    np.clip(values, 0, peak, out=values)
     return cast("Plane", values.astype(like.dtype))
 
 
-def plane_mask(alpha: Float32, plane: Plane) -> Float32:
-    """A mask of luma size (h, w) at the size of one of the picture's planes."""
-    height, width = plane.shape
-    if alpha.shape == (height, width):
-        return alpha
-    return np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+def weights_for(alpha: Float32, part: Plane | Float32) -> Float32:
+    """A mask of luma size (h, w) at the size of a picture's part, ready to be multiplied with it."""
+    height, width = part.shape[:2]
+    sized = alpha
+    if alpha.shape != (height, width):
+        sized = np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    return sized if part.ndim == 2 else sized[..., None]
 
 
 def smoothstep(x: NDArray[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from lipwright.core.errors import FaceNotFound, NoFaceFound
 from lipwright.core.face import FaceChoice, TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.engines.rewrite.patch import mouth_region
-from lipwright.engines.rewrite.picture import Float32, Picture, plane_steps
+from lipwright.engines.rewrite.picture import Float32, Picture
 from lipwright.vision import mesh
 from lipwright.vision.occlusion import OcclusionMeter
 
@@ -134,7 +134,8 @@ def _sharpness(frame: VideoFrame, points: NDArray[np.float32], io_px: float) -> 
 def _mean_colour(frame: VideoFrame, points: NDArray[np.float32], which: tuple[int, ...]) -> NDArray[np.float64]:
     """(3,) mean code values, 8-bit scale, of 5 x 5 luma patches on mesh points; grey has neutral chroma."""
     out = np.full(3, 128.0)
-    for number, (plane, (sx, sy)) in enumerate(zip(frame.planes[:3], plane_steps(frame.chroma_step), strict=False)):
+    steps = [(1, 1), frame.chroma_step, frame.chroma_step]
+    for number, (plane, (sx, sy)) in enumerate(zip(frame.planes[:3], steps, strict=False)):
         values: list[float] = []
         for x, y in points[list(which), :2]:
             column, line = int(x / sx), int(y / sy)
@@ -158,7 +159,7 @@ def mouth_look(picture: Picture, points: NDArray[np.float32], io_px: float) -> F
     bottom = float(((points[list(mesh.INNER_LOWER), :2] - centre) @ y_axis).max()) + 0.03 * io_px
     tall = max(bottom - top, 0.05 * io_px)
     out: list[Float32] = []
-    for number, (plane, (sx, sy)) in enumerate(zip(picture.planes, plane_steps(picture.step), strict=False)):
+    for number, (part, (sx, sy)) in enumerate(zip(picture.parts, picture.steps, strict=True)):
         width, height = (28, 20) if number == 0 else (14, 10)
         # from the small picture to the plane
         to_x, to_y = x_axis * 1.05 * length / width, y_axis * tall / height
@@ -170,7 +171,7 @@ def mouth_look(picture: Picture, points: NDArray[np.float32], io_px: float) -> F
             ]
         )
         small = cv2.warpAffine(
-            plane, turn, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+            part, turn, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
         )
         soft = cv2.GaussianBlur(small.astype(np.float32), (3, 3), 0)
         out.append(np.asarray(soft, np.float32).ravel() / picture.peak)

@@ -118,17 +118,12 @@ def warp(source: Picture, field: Float32, grid: Grid, *, rows: tuple[int, int] |
     """
     region = grid.region
     top, bottom = rows if rows is not None else (0, region.height)
-    out = Picture(
-        [], Region(region.left, region.top + top, region.right, region.top + bottom), source.step, source.bits
-    )
-    out.planes.append(_remap(source.planes[0], _sources(source, field, grid, (1, 1), (top, bottom))))
-    if len(source.planes) == 3:
-        # both chroma planes move alike: one map, one pass
-        both = _remap(
-            cast("Plane", cv2.merge(source.planes[1:])), _sources(source, field, grid, source.step, (top, bottom))
-        )
-        out.planes += cast("list[Plane]", list(cv2.split(both)))
-    return out
+    where = Region(region.left, region.top + top, region.right, region.top + bottom)
+    parts = [
+        _remap(part, _sources(source, field, grid, step, (top, bottom)))
+        for part, step in zip(source.parts, source.steps, strict=True)
+    ]
+    return Picture(parts, where, source.step, source.bits)
 
 
 def _remap(image: Plane, sources: Float32) -> Plane:
