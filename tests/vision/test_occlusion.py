@@ -1,0 +1,103 @@
+"""Something before the mouth is seen; talking, turning light and moving are not taken for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lipwright.core.face import TrackedFace
+from lipwright.core.media import Colour, VideoFrame
+from lipwright.media import open_footage
+from lipwright.vision.occlusion import Occlusion, OcclusionMeter
+from lipwright.vision.track import MeshTracker
+
+N = 60
+Cover = Callable[[VideoFrame, NDArray[np.float32], int], None]
+
+
+@pytest.fixture(scope="module")
+def talker(clips: Path, tracker: MeshTracker) -> list[tuple[VideoFrame, TrackedFace]]:
+    """Sixty frames of lively talk with the head in motion."""
+    frames = islice(open_footage(clips / "video" / "vr_4.mp4").frames(), N)
+    return [(frame, faces[0]) for frame, faces in tracker.track(frames)]
+
+
+def observe(talker: list[tuple[VideoFrame, TrackedFace]], cover: Cover | None, hidden: range = range(0)) -> Occlusion:
+    meter = OcclusionMeter()
+    for k, (frame, face) in enumerate(talker):
+        if cover is not None and k in hidden:
+            frame = VideoFrame(tuple(p.copy() for p in frame.planes), k, frame.time_s, frame.bits, frame.colour)
+            cover(frame, face.landmarks, k)
+        meter.observe(frame, face)
+    return meter.finish()
+
+
+def blob(frame: VideoFrame, points: NDArray[np.float32], code: tuple[float, float, float], texture: float) -> None:
+    x0, y0 = (points[13, :2] + points[14, :2]) / 2
+    io_px = float(np.linalg.norm(points[33] - points[263]))
+    y, x = np.mgrid[: frame.height_px, : frame.width_px]
+    inside = np.hypot((x - x0) / (0.5 * io_px), (y - y0) / (0.3 * io_px)) < 1
+    frame.planes[0][inside] = np.clip(code[0] + texture * np.sin(x[inside] / (0.055 * io_px)), 0, 255)
+    for plane, value in zip(frame.planes[1:], code[1:], strict=True):
+        plane[inside[::2, ::2]] = round(value)
+
+
+def microphone(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+    blob(frame, points, (40, 128, 128), 0)
+
+
+def hand(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+    """Of the person's own skin colour, with fingers."""
+    x, y = (round(float(v)) for v in points[205, :2])
+    y_code = float(frame.planes[0][y - 4 : y + 5, x - 4 : x + 5].mean())
+    cb, cr = (float(p[y // 2 - 2 : y // 2 + 3, x // 2 - 2 : x // 2 + 3].mean()) for p in frame.planes[1:3])
+    blob(frame, points, (y_code, cb, cr), 8)
+
+
+def test_plain_talk_hides_nothing(talker: list[tuple[VideoFrame, TrackedFace]]):
+    found = observe(talker, None)
+
+    assert not found.is_hidden.any()
+    assert (found.strength == 1).all()
+
+
+@pytest.mark.parametrize("cover", [microphone, hand])
+def test_what_covers_the_mouth_is_seen_and_nothing_else(talker: list[tuple[VideoFrame, TrackedFace]], cover: Cover):
+    hidden = range(25, 40)
+
+    found = observe(talker, cover, hidden)
+
+    assert np.flatnonzero(found.is_hidden).tolist() == list(hidden)
+
+
+def test_strength_ramps_over_four_frames_on_either_side(talker: list[tuple[VideoFrame, TrackedFace]]):
+    strength = observe(talker, microphone, range(25, 40)).strength
+
+    assert (strength[25:40] == 0).all()
+    assert (np.diff(strength[20:26]) < 0).all()
+    assert strength[20] == strength[44] == 1
+
+
+def test_light_that_changes_is_no_occlusion(talker: list[tuple[VideoFrame, TrackedFace]]):
+    def dim(frame: VideoFrame, _points: NDArray[np.float32], _k: int) -> None:
+        frame.planes[0][:] = 16 + (frame.planes[0].astype(np.float64) - 16) * 0.75
+
+    assert not observe(talker, dim, range(25, 60)).is_hidden.any()
+
+
+def test_grey_footage_and_a_handful_of_frames_are_judged_without_fuss():
+    face = np.zeros((478, 3), np.float32)
+    face[:, :2] = np.random.default_rng(1).uniform(40, 200, (478, 2))
+    frame = VideoFrame((np.full((240, 240), 90, np.uint8),), 0, Fraction(0), 8, Colour())
+    meter = OcclusionMeter()
+
+    for n in (0, 3, 20):
+        for _ in range(n):
+            meter.observe(frame, TrackedFace(1, face, 1.0))
+        assert not meter.finish().is_hidden.any()
