@@ -85,11 +85,11 @@ class OcclusionMeter:
         darkest, brightest = _GAIN_RANGE
         gain: NDArray[np.float64] = (float(np.median(light)) / np.maximum(light, 8.0)).clip(darkest, brightest)
         colours[:, :, 0] *= gain[:, None]
-        usual = np.median(colours, axis=0)
-        spread = 1.4826 * np.median(np.abs(colours - usual), axis=0)
-        unlike = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
+        usual = np.asarray(np.median(colours, axis=0), np.float64)
+        spread = np.asarray(1.4826 * np.median(np.abs(colours - usual), axis=0), np.float64)
+        unlike: NDArray[np.float64] = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
         # most of the lips must be foreign: one corner in a shadow is none
-        score = np.sort(unlike[:, :_N_LIP_GROUPS], axis=1)[:, 2:].mean(1)
+        score: NDArray[np.float64] = np.sort(unlike[:, :_N_LIP_GROUPS], axis=1)[:, 2:].mean(axis=1)
         middle = float(np.median(score))
         around = 1.4826 * float(np.median(np.abs(score - middle)))
         threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
