@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 OUT ?= out
+CLIPS ?= ../shared/clips
 # Training has an environment of its own: it alone needs torch, and programs that synthesise speech.
 TRAIN := .venv-train
 TRAIN_PROGRAMS := flite espeak-ng libespeak-ng1 fortunes fortunes-min fortunes-de fortunes-es fortunes-it \
@@ -24,7 +25,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: $(STAMPS)/run ## make a sample video speak, into out/demo
-	$(BIN)/lipwright demo --output $(OUT)/demo --clips ../shared/clips
+	$(BIN)/lipwright demo --output $(OUT)/demo --clips $(CLIPS)
 
 test: $(STAMPS)/dev ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -40,6 +41,9 @@ check: $(STAMPS)/dev ## lint, format, types, arrows between rooms, locks
 format: $(STAMPS)/dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: $(STAMPS)/run ## measure over a folder of clips (CLIPS=FOLDER), into out/bench
+	$(BIN)/python -m bench --clips $(CLIPS) --out $(OUT)/bench $(ARGS)
 
 train: $(TRAIN)/.stamp ## train what the package ships, from ../shared/data; about an hour
 	dpkg -s $(TRAIN_PROGRAMS) >/dev/null 2>&1 || { apt-get update -q && apt-get install -y -q $(TRAIN_PROGRAMS); }

@@ -10,19 +10,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from lipwright import media, pipeline, plugins
+from lipwright import media, plugins
 from lipwright.core.errors import BrokenEngine
 from lipwright.core.media import SourceInfo
 from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.engines.base import Engine, Progress
 from lipwright.media import abilities
 from lipwright.media.footage import n_cores
-from lipwright.pipeline import SyncResult, Watch
 
 if TYPE_CHECKING:
+    from lipwright.pipeline import SyncResult, Watch
     from lipwright.vision.survey import FaceSummary
 
-# The rooms that load MediaPipe or OpenCV are imported by the function that uses them: `probe` needs neither.
+# Rooms that load networks or OpenCV are imported by the functions that use them: `probe` needs neither.
 
 
 def sync(
@@ -75,6 +75,8 @@ def sync_with(
     may_replace: bool = True,
 ) -> SyncResult:
     """`sync` with its choices in one value."""
+    from lipwright import pipeline
+
     # mistakes in paths are told before a second goes into loading the networks
     pipeline.check_inputs(video, audio)
     pipeline.check_output(output, (video, audio), may_replace=may_replace)

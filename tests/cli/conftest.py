@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from typer.testing import CliRunner
-
-from lipwright import media
-from lipwright.demo import speech_path, video_path
 
 PROGRAM = Path(sys.executable).with_name("lipwright")
 
@@ -26,19 +22,6 @@ class Program(Protocol):
 
 class Lipwright(Protocol):
     def __call__(self, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]: ...
-
-
-@pytest.fixture(scope="session")
-def still_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that, on the import path, is an installed package which brings the engine `still`."""
-    folder = tmp_path_factory.mktemp("site")
-    about = folder / "lipwright_still-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lipwright-still\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(
-        "[lipwright.engines]\nstill = lipwright.testing.still:StillEngine\nbroken = lipwright.nowhere:Engine\n"
-    )
-    return folder
 
 
 @pytest.fixture
@@ -86,42 +69,3 @@ def program(environment: dict[str, str]) -> Program:
         )
 
     return run
-
-
-@pytest.fixture(scope="session")
-def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One second of the bundled portrait."""
-    path = tmp_path_factory.mktemp("portrait") / "portrait.mp4"
-    source = media.open_footage(video_path())
-    media.write_video(
-        path,
-        source.play(range(25)),
-        source.info,
-        duration_s=Fraction(1),
-        audio=media.AudioPlan(None),
-        preset="ultrafast",
-    )
-    return path
-
-
-@pytest.fixture(scope="session")
-def speech() -> Path:
-    """The bundled sentence, seven seconds."""
-    return speech_path()
-
-
-@pytest.fixture(scope="session")
-def short_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 1.2 s of the bundled sentence."""
-    import wave
-
-    import numpy as np
-
-    path = tmp_path_factory.mktemp("speech") / "short.wav"
-    clip = media.read_speech(speech_path())
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(clip.rate_hz)
-        out.writeframes((clip.samples[: round(1.2 * clip.rate_hz)] * 32767).astype(np.int16).tobytes())
-    return path

@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,9 @@ Codec = Literal["auto", "h264", "h265", "av1", "vp9", "prores"]
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 VFR_CLOCK = Fraction(1, 90_000)
 """Time base of video whose rate varies; a constant rate has a clock of its own, exact."""
+STEADY_X264 = "asm=avx2,fma3,bmi2,bmi1,lzcnt"
+"""x264's AVX-512 code for the macroblock tree reads memory that nobody has written, so that the same frames give
+files that differ a little. Its AVX2 code gives what its plain C code gives, at the same speed (measured)."""
 FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -292,7 +296,8 @@ class _Writer:
     def _options(self) -> dict[str, str]:
         crf, preset = f"{self._crf:g}", self._preset
         if self._codec == "h264":
-            return {"crf": crf, "preset": preset}
+            steady = {"x264-params": STEADY_X264} if has_avx512() else {}
+            return {"crf": crf, "preset": preset, **steady}
         if self._codec == "h265":
             return {"crf": crf, "preset": preset, "x265-params": "log-level=error"}
         if self._codec == "av1":
@@ -300,6 +305,15 @@ class _Writer:
         if self._codec == "vp9":
             return {"crf": crf, "b": "0", "cpu-used": "6", "deadline": "realtime", "row-mt": "1"}
         return {"profile": "4444" if "444" in self.format_name else "hq"}
+
+
+@cache
+def has_avx512() -> bool:
+    """Whether x264 would choose its AVX-512 code here."""
+    try:
+        return "avx512f" in Path("/proc/cpuinfo").read_text()
+    except OSError:  # not Linux
+        return False
 
 
 def have_step(fmt: VideoFormat) -> tuple[int, int]:

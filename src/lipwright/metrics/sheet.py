@@ -10,9 +10,9 @@ import numpy as np
 
 from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import Footage, VideoFrame
-from lipwright.engines.base import Tracker
 from lipwright.vision import mesh
 from lipwright.vision.colour import Rgb, roi_rgb
+from lipwright.vision.survey import FaceTracker
 
 MOUTH_SIDE_IO = 1.5
 """Side of a cell, in inter-ocular distances."""
@@ -34,7 +34,7 @@ def contact_sheet(
     source: Footage,
     output: Footage,
     order: Sequence[int],
-    tracker: Tracker,
+    tracker: FaceTracker,
     *,
     n_moments: int = 24,
     n_columns: int = 12,
