@@ -1,22 +1,22 @@
 """Everything that Lipwright raises on purpose.
 
-    LipwrightError
-    ├── InputError                    the caller can mend it
-    │   ├── MediaNotFound             media_not_found
-    │   ├── UnreadableMedia           unreadable_media
-    │   ├── NoVideo                   no_video
-    │   ├── NoAudio                   no_audio
-    │   ├── NoFaceFound               no_face
-    │   ├── FaceNotFound              face_not_found
-    │   ├── UnknownEngine             unknown_engine
-    │   ├── InvalidOption             invalid_option
-    │   ├── OutputExists              output_exists
-    │   └── UnsupportedOutput         unsupported_output
-    ├── OutputError                   the machine's owner can mend it
-    │   ├── OutputNotWritable         output_not_writable
-    │   └── DiskFull                  disk_full
-    ├── BrokenEngine                  broken_engine     its maker can mend it
-    └── Cancelled                     cancelled
+LipwrightError
+├── InputError                    the caller can mend it
+│   ├── MediaNotFound             media_not_found
+│   ├── UnreadableMedia           unreadable_media
+│   ├── NoVideo                   no_video
+│   ├── NoAudio                   no_audio
+│   ├── NoFaceFound               no_face
+│   ├── FaceNotFound              face_not_found
+│   ├── UnknownEngine             unknown_engine
+│   ├── InvalidOption             invalid_option
+│   ├── OutputExists              output_exists
+│   └── UnsupportedOutput         unsupported_output
+├── OutputError                   the machine's owner can mend it
+│   ├── OutputNotWritable         output_not_writable
+│   └── DiskFull                  disk_full
+├── BrokenEngine                  broken_engine     its maker can mend it
+└── Cancelled                     cancelled
 """
 
 from __future__ import annotations

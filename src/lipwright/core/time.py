@@ -1,8 +1,8 @@
 """Exact time: rates are `Fraction`, spans are half-open, and audio is indexed by time, never by frame count.
 
-    time   0/fps     1/fps     2/fps     3/fps
-    frame  [   0    )[   1    )[   2    )[ ...
-    sample [ 0 .. a )[ a .. b )[ b .. c )[ ...      a, b, c = round(k / fps * rate_hz)
+time   0/fps     1/fps     2/fps     3/fps
+frame  [   0    )[   1    )[   2    )[ ...
+sample [ 0 .. a )[ a .. b )[ b .. c )[ ...      a, b, c = round(k / fps * rate_hz)
 """
 
 from __future__ import annotations
