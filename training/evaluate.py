@@ -8,22 +8,25 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.articulation.curves import highest, runs
+from lipwright.articulation.curves import highest, runs, smooth
 from lipwright.articulation.network import Heard, Population
-from lipwright.articulation.plan import opening_direction, plan
+from lipwright.articulation.plan import SMOOTHING_S, opening_direction, plan
 from lipwright.articulation.style import population_style, speaking_style
-from lipwright.core.timeline import N_SHAPE, SpeakingStyle
-from lipwright.vision.shape import ShapeBasis, mouth_scale, opening, shape_basis, width
+from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
+from lipwright.vision.shape import ShapeBasis, mouth_scale, opening, width
 from training.recordings import CHANNELS, OPENING, RATE_HZ, WIDTH, Recording, advanced, read_recordings, without_drift
+from training.shape_basis import make_basis
 from training.train import CLOSED_IO
 
 Floats = NDArray[np.float64]
+Shrinkage = tuple[Floats, float]
+"""Of each coefficient, and of the opening that they draw."""
 Bilabials = dict[str, list[tuple[float, float]]]
 """Clip -> start and stop of each p, b and m, in seconds."""
 
@@ -56,11 +59,11 @@ def correlation(a: Floats, b: Floats) -> float:
 
 def load_fold(path: Path, recordings: Sequence[Recording]) -> list[Judged]:
     with np.load(path) as table:
-        shipped = shape_basis()
-        basis = ShapeBasis(table["components"], shipped.points, shipped.weights, shipped.spread)
         mean, spread = table["mean"].astype(np.float32), table["spread"].astype(np.float32)
-        people = Population(path.stem, "", mean, spread, np.ones(N_SHAPE, np.float32))
+        people = Population(path.stem, "", mean, spread, np.ones(N_SHAPE, np.float32), 1.0)
         names = {key.split("/")[0] for key in table.files if "/" in key}
+        speakers = {r.speaker for r in recordings if r.name in names}
+        basis, _ = make_basis([r for r in recordings if r.speaker not in speakers])
         judged: list[Judged] = []
         for recording in (r for r in recordings if r.name in names):
             heard: dict[str, Heard] = {}
@@ -116,10 +119,16 @@ def style_of(judged: Judged, *, own: bool) -> SpeakingStyle:
     return style if own else population_style(style.rest, people=judged.people)
 
 
-def planned_measures(judged: Judged, shrinkage: Floats, *, own: bool, condition: str = "clean") -> Floats:
+def plan_of(judged: Judged, shrinkage: Shrinkage, *, own: bool) -> MouthTrack:
+    """The final plan of a clip, made with constants that do not know its speaker."""
+    people = replace(judged.people, shrinkage=shrinkage[0].astype(np.float32), opening_shrinkage=shrinkage[1])
+    style = style_of(judged, own=own)
+    return plan(judged.heard["clean"], style, people=people, direction=opening_direction(judged.basis))
+
+
+def planned_measures(judged: Judged, shrinkage: Shrinkage, *, own: bool) -> Floats:
     """(n, 3) opening and width of the shapes that the final plan draws, IO, and its closure."""
-    direction = opening_direction(judged.basis)
-    track = plan(judged.heard[condition], style_of(judged, own=own), shrinkage=shrinkage, direction=direction)
+    track = plan_of(judged, shrinkage, own=own)
     shapes = judged.recording.closed + judged.basis.decode(
         track.coefficients.astype(np.float64), judged.recording.closed
     )
@@ -172,10 +181,19 @@ def absolute_recall(
     return hits / max(1, total), false / max(1, wide), total
 
 
-def shrinkage_of(judged: Sequence[Judged]) -> Floats:
-    """(N_SHAPE,) standard deviation of the z-scores on people not seen, over the speech clips."""
-    variance = [weighted(judged, lambda j, k=k: float(j.extra["clean"][:, k].var())) for k in range(N_SHAPE)]
-    return np.sqrt(variance)
+def shrinkage_of(judged: Sequence[Judged]) -> Shrinkage:
+    """Standard deviations on people not seen, after the plan's smoothing: of the z-scores, and of the opening drawn."""
+
+    def smoothed(j: Judged) -> Floats:
+        return smooth(j.extra["clean"][:, :N_SHAPE], SMOOTHING_S * RATE_HZ)
+
+    def opening_ratio(j: Judged) -> float:
+        drawn = smoothed(j) * style_of(j, own=True).spread @ opening_direction(j.basis)
+        real = without_drift(j.truth)[:, OPENING]
+        return float(drawn.std() * mouth_scale(j.recording.closed) / real.std())
+
+    variance = [weighted(judged, lambda j, k=k: float(smoothed(j)[:, k].var())) for k in range(N_SHAPE)]
+    return np.sqrt(variance), weighted(judged, opening_ratio)
 
 
 def rmse_rows(judged: Sequence[Judged]) -> dict[str, float]:
@@ -214,12 +232,12 @@ def closure_head_rows(judged: Sequence[Judged]) -> list[tuple[float, float, floa
     return rows
 
 
-def held_pause_sd(judged: Sequence[Judged], shrinkage: Floats) -> float:
+def held_pause_sd(judged: Sequence[Judged], shrinkage: Shrinkage) -> float:
     """Largest standard deviation of the planned opening inside held stretches (weight over 0.99), % IO."""
     worst = 0.0
     for j in judged:
         direction = opening_direction(j.basis)
-        track = plan(j.heard["clean"], style_of(j, own=True), shrinkage=shrinkage, direction=direction)
+        track = plan_of(j, shrinkage, own=True)
         gap = track.coefficients @ direction * mouth_scale(j.recording.closed)
         for start, stop in runs(track.rest > 0.99):
             if stop - start >= 5:
@@ -355,7 +373,9 @@ class Report:
             "",
             f"RMSE of opening, % IO: {rmse}.",
             "",
-            "Shrinkage, K1 to K8: " + " ".join(f"{v:.2f}" for v in self.shrinkage) + ".",
+            "Shrinkage, K1 to K8: "
+            + " ".join(f"{v:.2f}" for v in self.shrinkage[0])
+            + f"; opening {self.shrinkage[1]:.2f}.",
             "",
             f"Largest sd of opening inside held pauses: {held_pause_sd(self.judged, self.shrinkage):.3f} % IO.",
             "",

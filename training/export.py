@@ -41,6 +41,8 @@ class Constants:
     """(N_SHAPE,) standard deviation around the slow drift."""
     shrinkage: list[float]
     """(N_SHAPE,) standard deviation of the network's z-scores on people that it has not seen."""
+    opening_shrinkage: float
+    """The same of the opening that they draw."""
 
 
 def export_onnx(net: Articulator, path: Path) -> str:

@@ -50,7 +50,7 @@ def run_fold(data: Path, work: Path, fold: int, n_steps: int, *, tag: str = "fol
     net = train.fit(start, lessons, corpus, noises, n_steps=n_steps, seed=fold, log=f"{tag} {fold}", **options)  # type: ignore[arg-type]
     torch.save(net.state_dict(), work / f"{tag}_{fold}.pt")
     mean, spread = speaking_constants(inside, basis)
-    table: dict[str, np.ndarray] = {"components": basis.components, "mean": mean, "spread": spread}
+    table: dict[str, np.ndarray] = {"mean": mean, "spread": spread}
     babblers = [r.speech.samples for r in inside if not r.is_acting][:5]
     for recording in outside:
         for name, change in conditions(babblers).items():

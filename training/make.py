@@ -38,7 +38,7 @@ class Schedule:
 
     hours: float = 6.0
     phone_steps: int = 1000
-    lip_steps: int = 800
+    lip_steps: int = 450
 
 
 FULL = Schedule()
@@ -95,7 +95,10 @@ def export(data: Path, work: Path, report: Report) -> None:
     sha256 = export_onnx(net, room / "articulator.onnx")
     recordings = read_recordings(data)
     mean, spread = speaking_constants(recordings, shape_basis.make_basis(recordings)[0])
-    constants = Constants(VERSION, sha256, rounded(mean), rounded(spread), rounded(report.shrinkage))
+    shrinkage, opening_shrinkage = report.shrinkage
+    constants = Constants(
+        VERSION, sha256, rounded(mean), rounded(spread), rounded(shrinkage), round(opening_shrinkage, 4)
+    )
     write_constants(constants, room / "articulator.json")
 
 

@@ -230,14 +230,14 @@ def pretrain(corpus: Corpus, noises: Noises, *, n_steps: int, seed: int = 0) -> 
 def fit(
     start: dict[str, Tensor], lessons: Sequence[Lesson], corpus: Corpus, noises: Noises, *, n_steps: int,
     seed: int = 0, log: str = "lips", peak_rate: float = 1.2e-3, n_video: int = 24, n_speech: int = 8,
+    has_lips: bool = False,
 ) -> Articulator:  # fmt: skip
-    """Stage 2: all heads, from the weights of stage 1."""
+    """Stage 2: all heads, from the weights of stage 1; or a further cycle, from those of stage 2 (`has_lips`)."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     net = Articulator()
-    net.load_state_dict(
-        {name: value for name, value in start.items() if not name.startswith("shape_head")}, strict=False
-    )
+    kept = {name: value for name, value in start.items() if has_lips or not name.startswith("shape_head")}
+    net.load_state_dict(kept, strict=has_lips)
     seconds = np.array([len(lesson.targets) / 50 for lesson in lessons])
     odds = np.minimum(seconds, 25) ** 0.7
     odds /= odds.sum()

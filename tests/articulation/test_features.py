@@ -8,7 +8,7 @@ import pytest
 from lipwright.articulation import features
 from lipwright.core.media import AudioClip
 
-from .conftest import RATE_HZ, buzz, clip
+from .conftest import RATE_HZ, buzz, clip  # noqa: TID252  pytest gives tests no absolute name
 
 
 def test_a_tone_lights_the_band_of_its_pitch():

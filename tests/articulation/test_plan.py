@@ -13,7 +13,7 @@ from lipwright.articulation.plan import closure_strength, find_pauses, opening_d
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision import shape
 
-from .conftest import RATE_HZ, TrackedClip, buzz, clip
+from .conftest import RATE_HZ, TrackedClip, buzz, clip  # noqa: TID252  pytest gives tests no absolute name
 
 OPENING = opening_direction(shape.shape_basis())
 
@@ -68,7 +68,7 @@ def test_the_plan_covers_what_was_heard_at_fifty_hertz():
 def test_every_coefficient_moves_at_the_persons_own_amplitude():
     track = plan(said(np.zeros(2000)), talking_style())
 
-    np.testing.assert_allclose(track.coefficients.std(0)[1:], population().spread[1:], rtol=0.35)
+    np.testing.assert_allclose(track.coefficients.std(0)[1:], population().spread[1:], rtol=0.5)
 
 
 def test_intensity_scales_the_movement_and_zero_stops_it():

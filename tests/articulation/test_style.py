@@ -8,7 +8,7 @@ from lipwright.articulation import population_style, speaking_style
 from lipwright.articulation.network import population
 from lipwright.core.timeline import N_SHAPE
 
-from .conftest import TrackedClip
+from .conftest import TrackedClip  # noqa: TID252  pytest gives tests no absolute name
 
 
 def footage(seconds: float, *, talks: bool, fps: float = 25.0, scale: float = 1.0) -> tuple[NDArray[np.float64], ...]:

@@ -123,8 +123,8 @@ class Hearing:
     @classmethod
     def of(cls, power: Mel) -> Hearing:
         """Measure band powers (n, N_BANDS)."""
-        level = power.mean(1)
-        loud = level >= float(np.quantile(level, 1.0 - LOUD_SHARE))
+        level = cast(NDArray[np.float32], power.mean(1))
+        loud: NDArray[np.bool_] = level >= float(np.quantile(level, 1.0 - LOUD_SHARE))
         loudness = float(level[loud].mean())
         floor = FLOOR_SHARE * loudness + 1e-30
         log = np.log(power[loud] + floor)

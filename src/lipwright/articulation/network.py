@@ -37,7 +37,7 @@ class Heard:
     shape: Floats
     """(n, N_SHAPE) coefficients of the shape basis as z-scores: zero is the speaker's mean while speaking.
 
-    Each has less than unit spread: what sound does not tell is missing (`Voice.shrinkage`)."""
+    Each has less than unit spread: what sound does not tell is missing (`Population.shrinkage`)."""
     opening: Floats
     """(n,) z-score."""
     width: Floats
@@ -72,7 +72,9 @@ class Population:
     spread: Floats
     """(N_SHAPE,) standard deviation around the slow drift."""
     shrinkage: Floats
-    """(N_SHAPE,) standard deviation of `Heard.shape` on people that the network has not seen."""
+    """(N_SHAPE,) standard deviation of `Heard.shape` on people that the network has not seen, once smoothed."""
+    opening_shrinkage: float
+    """The same of the opening that those coefficients draw, relative to the real one's."""
 
 
 @cache
@@ -82,7 +84,7 @@ def population() -> Population:
     table = json.loads(text)
     mean, spread, shrinkage = (np.array(table[name], np.float32) for name in ("mean", "spread", "shrinkage"))
     assert mean.shape == spread.shape == shrinkage.shape == (N_SHAPE,), "articulator.json belongs to another basis"
-    return Population(table["version"], table["model_sha256"], mean, spread, shrinkage)
+    return Population(table["version"], table["model_sha256"], mean, spread, shrinkage, table["opening_shrinkage"])
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import Final, Literal
 import numpy as np
 
 from lipwright.articulation.curves import Array, Floats, highest, runs, smooth, smoothstep
-from lipwright.articulation.network import TICK_RATE_HZ, Heard, population
+from lipwright.articulation.network import TICK_RATE_HZ, Heard, Population, population
 from lipwright.articulation.phones import PHONES
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, shape_basis
@@ -111,15 +111,25 @@ def closure_strength(heard: Heard) -> Floats:
     return np.clip(smooth(np.maximum(sure, 0.7 * highest(sure, 3)), 0.6), 0.0, 1.0)
 
 
-def without_opening(coefficients: Array, share: Array, spread: Array, direction: Array) -> Floats:
-    """Coefficients (n, N_SHAPE) less `share` (n,) of their opening, by the likeliest change.
+def with_opening(coefficients: Array, opening: Array, spread: Array, direction: Array) -> Floats:
+    """Coefficients (n, N_SHAPE) with another opening (n,), IO, by the likeliest change.
 
-    Opening is linear in the coefficients, `coefficients @ direction`; among all changes that take it
-    out, this one is the shortest in units of the person's spread (N_SHAPE,).
+    Opening is linear in the coefficients, `coefficients @ direction`; among all changes that bring it
+    about, this one is the shortest in units of the person's spread (N_SHAPE,).
     """
     towards = np.asarray(spread, np.float64) ** 2 * direction
-    opening = coefficients @ direction
-    return coefficients - (share * opening / (direction @ towards))[:, None] * towards
+    return coefficients + ((opening - coefficients @ direction) / (direction @ towards))[:, None] * towards
+
+
+def at_full_amplitude(heard: Heard, spread: Array, people: Population, direction: Array) -> Floats:
+    """(n, N_SHAPE) movement around the mean, as large as this person's (spread (N_SHAPE,)) in every coefficient.
+
+    The opening is that of the network's own, cautious amplitudes, enlarged as one: coefficients that
+    sound hardly tells would bring noise into it when each is enlarged by itself (0.03 of r).
+    """
+    cautious = heard.shape * spread
+    opening = cautious @ direction / people.opening_shrinkage
+    return with_opening(cautious / people.shrinkage, opening, spread, direction)
 
 
 def plan(
@@ -127,23 +137,23 @@ def plan(
     style: SpeakingStyle,
     *,
     intensity: float = 1.0,
-    shrinkage: Array | None = None,
+    people: Population | None = None,
     direction: Array | None = None,
 ) -> MouthTrack:
     """What the mouth of this person does to say what was heard, at 50 Hz from time zero.
 
     `intensity` scales the movement around the mean: 1 is the person's own, 0 a still mouth. Full
     amplitude on every coefficient; the lips touch where `closure` says so; pauses stand still.
-    `shrinkage` and `direction` (N_SHAPE,) are those of the shipped network and basis unless another
-    network is being judged. Raises ValueError for a negative intensity.
+    `people` and `direction` (N_SHAPE,) are those of the shipped network and basis unless another network
+    is being judged. Raises ValueError for a negative intensity.
     """
     if intensity < 0:
         raise ValueError(f"intensity cannot be negative, got {intensity}")
     n = len(heard)
-    spread = style.spread.astype(np.float64)
-    shrinkage = population().shrinkage if shrinkage is None else shrinkage
+    people = population() if people is None else people
     direction = _own_direction() if direction is None else direction
-    spoken = heard.shape / shrinkage * spread * intensity + style.mean
+    spread = style.spread.astype(np.float64)
+    spoken = intensity * at_full_amplitude(heard, spread, people, direction) + style.mean
     spoken = smooth(spoken, SMOOTHING_S * TICK_RATE_HZ)
 
     pauses = find_pauses(heard, is_talker=style.is_talking)
@@ -154,9 +164,8 @@ def plan(
     parted = spoken[held].mean(0) if held.any() else style.rest.astype(np.float64)
 
     closure = closure_strength(heard)
-    spoken = without_opening(spoken, closure, spread, direction)
-    is_crossed = spoken @ direction < 0  # lips never pass through each other
-    spoken = without_opening(spoken, is_crossed.astype(np.float64), spread, direction)
+    opening = np.maximum(0.0, spoken @ direction)  # lips never pass through each other
+    spoken = with_opening(spoken, (1 - closure) * opening, spread, direction)
 
     still = np.zeros(n)
     for pause in pauses:
