@@ -35,7 +35,7 @@ check: $(STAMPS)/dev ## lint, format, types, arrows between rooms, locks
 	$(BIN)/ruff format --check
 	$(BIN)/python scripts/locks.py check
 	$(BIN)/python scripts/tables.py check
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(STAMPS)/dev ## let ruff mend what it can
