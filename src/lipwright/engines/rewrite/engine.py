@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from lipwright.articulation import speaking_style
-from lipwright.articulation.plan import opening_direction, without_opening
+from lipwright.articulation.plan import opening_direction, with_opening
 from lipwright.core.errors import NoFaceFound
 from lipwright.core.face import FaceChoice, Pose
 from lipwright.core.media import Footage, VideoFrame
@@ -163,8 +163,7 @@ class RewriteAvatar:
         face = self.face
         out = np.zeros((len(plan), face.coefficients.shape[1]))
         mood = face.slow - (self._style.mean if self._style.is_talking else self._style.rest)
-        everything = np.ones(len(mood))
-        mood = without_opening(mood, everything, self._style.spread, opening_direction(self._basis))
+        mood = with_opening(mood, np.zeros(len(mood)), self._style.spread, opening_direction(self._basis))
         for k, index in enumerate(plan.order):
             row = face.row_of.get(index)
             if row is not None:

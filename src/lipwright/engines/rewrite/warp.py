@@ -2,7 +2,7 @@
 
 Fields map output pixels to input pixels (inverse warps) as displacements in luma pixels. TPS after
 Bookstein (1989), U(r) = r^2 log r^2, smoothing as in Wahba (1990); measured against moving least squares
-and piecewise affine warps: the same quality at a fifth of the cost (docs/decisions/0006).
+and piecewise affine warps: the same quality at a fifth of the cost (docs/decisions/0009).
 """
 
 from __future__ import annotations
