@@ -45,6 +45,10 @@ FLOOR_SHARE: Final = 1e-7
 """The floor under each band's power, relative to the mean band power of loud speech (-70 dB)."""
 _QUIETEST = 1e-14
 """Band power below which a recording is digital silence."""
+_LEAST_SPREAD = 0.7
+"""Steady sounds (white noise has this much, speech three times as much) are not blown up beyond it."""
+_LOUDEST = 8.0
+"""Spreads from the mean beyond which a click is as loud as any other."""
 _BLOCK = 6000
 """Columns worked on at a time: memory stays the same however long the recording."""
 _BENCH = 256
@@ -82,16 +86,16 @@ def _hann() -> NDArray[np.float32]:
 def mel_power(samples: NDArray[np.float32], start: int = 0, stop: int | None = None) -> Mel:
     """Band powers of columns `start` up to `stop` (default: all) of a recording at 16 kHz.
 
-    (n_samples,) -> (stop - start, N_BANDS). Outside of the recording there is silence; any block of
-    columns is the same as the same rows of the whole.
+    (n_samples,) -> (stop - start, N_BANDS). Past its ends the recording is mirrored, because silence there
+    would make a click of any sound that is cut off. Any block of columns is the same as those rows of the whole.
     """
     stop = n_columns(len(samples)) if stop is None else stop
     first = start * HOP - WINDOW // 2
     last = (stop - 1) * HOP + WINDOW // 2
-    inside = samples[max(0, first) : max(0, last)]
-    padded = np.zeros(last - first, np.float32)
-    at = max(0, -first)
-    padded[at : at + len(inside)] = inside
+    low, high = max(0, min(first, len(samples) - 2 * WINDOW)), min(len(samples), max(last, 2 * WINDOW))
+    around = max(0, -first), max(0, last - len(samples))
+    inside = samples[low:high] if len(samples) else np.zeros(1, np.float32)
+    padded = np.pad(inside, around, "reflect")[first - low + around[0] :][: last - first]
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]  # (n, 400)
     power = np.empty((stop - start, N_BANDS), np.float32)
     bench = np.zeros((_BENCH, N_FFT), np.float32)
@@ -129,13 +133,14 @@ class Hearing:
         floor = FLOOR_SHARE * loudness + 1e-30
         log = np.log(power[loud] + floor)
         mean = log.mean(0, keepdims=True)
-        return cls(loudness, floor, mean.astype(np.float32), float((log - mean).std()) + 1e-3, loudness < _QUIETEST)
+        return cls(loudness, floor, mean.astype(np.float32), max(_LEAST_SPREAD, float((log - mean).std())), loudness < _QUIETEST)
 
     def normalise(self, power: Mel) -> Mel:
         """Band powers (n, N_BANDS) as the network wants them; all zero for digital silence."""
         if self.is_silent:
             return np.zeros_like(power)
-        return (np.log(power + np.float32(self.floor)) - self.mean) / np.float32(self.spread)
+        heard = (np.log(power + np.float32(self.floor)) - self.mean) / np.float32(self.spread)
+        return np.clip(heard, -_LOUDEST, _LOUDEST)
 
 
 def measure(clip: AudioClip) -> Hearing:
