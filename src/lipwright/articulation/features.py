@@ -133,7 +133,8 @@ class Hearing:
         floor = FLOOR_SHARE * loudness + 1e-30
         log = np.log(power[loud] + floor)
         mean = log.mean(0, keepdims=True)
-        return cls(loudness, floor, mean.astype(np.float32), max(_LEAST_SPREAD, float((log - mean).std())), loudness < _QUIETEST)
+        spread = max(_LEAST_SPREAD, float((log - mean).std()))
+        return cls(loudness, floor, mean.astype(np.float32), spread, loudness < _QUIETEST)
 
     def normalise(self, power: Mel) -> Mel:
         """Band powers (n, N_BANDS) as the network wants them; all zero for digital silence."""
