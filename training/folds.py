@@ -36,32 +36,44 @@ def speaking_constants(recordings: list[Recording], basis: ShapeBasis) -> tuple[
     return np.mean(means, axis=0), np.exp(np.mean(spreads, axis=0))
 
 
-def run_fold(data: Path, work: Path, fold: int, n_steps: int, *, tag: str = "fold", **options: float) -> None:
-    """Write `work/{tag}_{fold}.npz` (predictions) and `.pt` (weights)."""
-    recordings = read_recordings(data)
+def split(recordings: list[Recording], fold: int) -> tuple[list[Recording], list[Recording]]:
+    """(inside, outside): trained on, and held out."""
     held_out = split_speakers(recordings)[fold]
-    inside = [r for r in recordings if r.speaker not in held_out]
     outside = [r for r in recordings if r.speaker in held_out]
+    return [r for r in recordings if r.speaker not in held_out], outside
+
+
+def train_fold(data: Path, work: Path, fold: int, n_steps: int) -> None:
+    """Write `work/fold_{fold}.pt`."""
+    inside, _ = split(read_recordings(data), fold)
     basis, _ = make_basis(inside)
     lessons = [train.lesson_of(r, basis) for r in inside]
     noises = Noises(make_noises(), make_babble([np.exp(lesson.log_power) for lesson in lessons]))
     corpus = load_corpus(work / "tts.npz")
     start = torch.load(work / "phones.pt", weights_only=True)
-    net = train.fit(start, lessons, corpus, noises, n_steps=n_steps, seed=fold, log=f"{tag} {fold}", **options)  # type: ignore[arg-type]
-    torch.save(net.state_dict(), work / f"{tag}_{fold}.pt")
+    net = train.fit_twice(start, lessons, corpus, noises, n_steps=n_steps, seed=fold, log=f"fold {fold}")
+    torch.save(net.state_dict(), work / f"fold_{fold}.pt")
+
+
+def predict_fold(data: Path, work: Path, fold: int) -> None:
+    """Write `work/fold_{fold}.npz`: what its network makes of the people held out, in quiet and in noise."""
+    inside, outside = split(read_recordings(data), fold)
+    basis, _ = make_basis(inside)
+    net = train.Articulator()
+    net.load_state_dict(torch.load(work / f"fold_{fold}.pt", weights_only=True))
+    net.eval()
     mean, spread = speaking_constants(inside, basis)
     table: dict[str, np.ndarray] = {"mean": mean, "spread": spread}
     babblers = [r.speech.samples for r in inside if not r.is_acting][:5]
     for recording in outside:
+        n = recording.n_ticks
         for name, change in conditions(babblers).items():
-            power = features.mel_power(change(recording.speech.samples))
-            shapes, gates, phones = train.predict(net, power)
-            n = recording.n_ticks
+            shapes, gates, phones = train.predict(net, features.mel_power(change(recording.speech.samples)))
             table[f"{recording.name}/{name}/shape"] = shapes[:n].astype(np.float16)
             table[f"{recording.name}/{name}/gates"] = gates[:n].astype(np.float16)
             if name == "clean":
                 table[f"{recording.name}/phones"] = phones[:n].astype(np.float16)
-    np.savez(work / f"{tag}_{fold}.npz", **table)
+    np.savez(work / f"fold_{fold}.npz", **table)
 
 
 if __name__ == "__main__":
@@ -70,10 +82,8 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--fold", type=int, required=True)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--tag", default="fold")
-    parser.add_argument("--rate", type=float, default=1.2e-3)
+    parser.add_argument("--steps", type=int, default=450)
     arguments = parser.parse_args()
-    run_fold(
-        arguments.data, arguments.work, arguments.fold, arguments.steps, tag=arguments.tag, peak_rate=arguments.rate
-    )
+    if not (arguments.work / f"fold_{arguments.fold}.pt").exists():
+        train_fold(arguments.data, arguments.work, arguments.fold, arguments.steps)
+    predict_fold(arguments.data, arguments.work, arguments.fold)

@@ -83,7 +83,8 @@ def make_network(data: Path, work: Path, schedule: Schedule) -> None:
     noises = Noises(make_noises(), make_babble([np.exp(lesson.log_power) for lesson in lessons]))
     corpus = synthesis.load_corpus(work / "tts.npz")
     start = torch.load(work / "phones.pt", weights_only=True)
-    net = train.fit(start, lessons, corpus, noises, n_steps=schedule.lip_steps * 5 // 4, seed=99, log="everybody")
+    n_steps = schedule.lip_steps * 5 // 4
+    net = train.fit_twice(start, lessons, corpus, noises, n_steps=n_steps, seed=99, log="everybody")
     torch.save(net.state_dict(), work / "everybody.pt")
 
 

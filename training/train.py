@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lipwright.articulation import features
 from lipwright.articulation.curves import runs
-from lipwright.articulation.features import N_BANDS, Hearing, Mel
+from lipwright.articulation.features import N_BANDS, Mel
 from lipwright.articulation.phones import PHONES
 from lipwright.core.timeline import N_SHAPE
 from lipwright.vision.shape import ShapeBasis
@@ -261,11 +261,45 @@ def fit(
     return net
 
 
+def average(nets: Sequence[Articulator]) -> Articulator:
+    """One network with the mean weights of several that lie close to each other."""
+    states = [net.state_dict() for net in nets]
+    mean = {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.dtype.is_floating_point else value
+        for name, value in states[0].items()
+    }
+    net = Articulator()
+    net.load_state_dict(mean)
+    net.eval()
+    return net
+
+
+def fit_twice(
+    start: dict[str, Tensor], lessons: Sequence[Lesson], corpus: Corpus, noises: Noises, *, n_steps: int, seed: int,
+    log: str,
+) -> Articulator:  # fmt: skip
+    """Two cycles of stage 2, the second two thirds as long, and the mean of both ends (Izmailov et al. 2018)."""
+    first = fit(start, lessons, corpus, noises, n_steps=n_steps, seed=seed, log=f"{log}, first")
+    second = fit(
+        first.state_dict(), lessons, corpus, noises, n_steps=2 * n_steps // 3, seed=seed + 100, peak_rate=1e-3,
+        has_lips=True, log=f"{log}, second",
+    )  # fmt: skip
+    return average([first, second])
+
+
 @torch.no_grad()
 def predict(net: Articulator, power: Mel) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Mel power (2 n, 64) -> shape z-scores (n, 14), closure and rest probabilities (n, 2), phones (n, 20)."""
-    shapes, gates, phones = net(torch.from_numpy(Hearing.of(power).normalise(power))[None])
-    return shapes[0].numpy(), torch.sigmoid(gates[0]).numpy(), torch.softmax(phones[0], -1).numpy()
+    """Mel power (2 n, 64) -> shape z-scores (n, 14), closure and rest probabilities (n, 2), phones (n, 20).
+
+    As at run time: the mean of what is said of every voice.
+    """
+    said: list[tuple[Tensor, ...]] = []
+    hearings = features.hearings(power)
+    for hearing, voice in zip(hearings, features.as_other_voices(power, hearings[0].loudness), strict=True):
+        shapes, gates, phones = net(torch.from_numpy(hearing.normalise(voice))[None])
+        said.append((shapes[0], torch.sigmoid(gates[0]), torch.softmax(phones[0], -1)))
+    shapes, gates, phones = (torch.stack(column).mean(0).numpy() for column in zip(*said, strict=True))
+    return shapes, gates, phones
 
 
 def phone_accuracy(net: Articulator, corpus: Corpus) -> dict[str, float]:

@@ -97,6 +97,11 @@ def _session() -> Any:
     return cast(Any, onnxruntime).InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
+def _say(mel: Floats) -> list[Floats]:
+    """Shape z-scores (1, t, N_SHAPE + 3), closure and rest (1, t, 2) and phones (1, t, 20) of a picture (2 t, 64)."""
+    return cast(list[Floats], _session().run(None, {"mel": mel[None]}))
+
+
 def _blocks(n_ticks: int, block: int) -> Iterator[tuple[int, int]]:
     for start in range(0, n_ticks, block):
         yield start, min(n_ticks, start + block)
@@ -108,23 +113,26 @@ def listen(speech: AudioClip, *, block_ticks: int = _BLOCK) -> Heard:
     Works through the recording in blocks of `block_ticks` with margins, so that hours take no more
     memory than minutes (beside the result). Raises ValueError where it is not at 16 kHz.
     """
-    hearing = features.measure(speech)
+    hearings = features.measure(speech)
+    usual = hearings[0]
     n_ticks = features.n_columns(len(speech.samples)) // 2
     rows: list[tuple[Floats, ...]] = []
     for start, stop in _blocks(n_ticks, block_ticks):
         first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
         power = features.mel_power(speech.samples, 2 * first, 2 * last)
-        said = cast(list[Floats], _session().run(None, {"mel": hearing.normalise(power)[None]}))
+        voices = features.as_other_voices(power, usual.loudness)
+        said = [_say(hearing.normalise(voice)) for hearing, voice in zip(hearings, voices, strict=True)]
         kept = slice(start - first, stop - first)
+        means = (np.mean(column, axis=0)[0, kept] for column in zip(*said, strict=True))
         energy = power.mean(1).reshape(-1, 2).mean(1)[kept]
-        rows.append((*(output[0, kept] for output in said), energy))
+        rows.append((*means, energy))
     shapes, gates, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
     rest = gates[:, 1]
-    if hearing.is_silent:
+    if usual.is_silent:
         rest = np.ones_like(rest)
         phones = np.zeros_like(phones)
         phones[:, PHONES.index("sil")] = 1.0
-    energy_db = 10 * np.log10(np.maximum(energy / max(hearing.loudness, 1e-30), 10 ** (_SILENCE_DB / 10)))
+    energy_db = 10 * np.log10(np.maximum(energy / max(usual.loudness, 1e-30), 10 ** (_SILENCE_DB / 10)))
     return Heard(
         shape=shapes[:, :N_SHAPE], opening=shapes[:, N_SHAPE], width=shapes[:, N_SHAPE + 1],
         jaw=shapes[:, N_SHAPE + 2], closure=gates[:, 0], rest=rest, phones=phones,
