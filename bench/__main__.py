@@ -9,15 +9,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
-from rich.console import Console
-
-from bench import oracle, page, speed, spoken
-from bench.clip import SOUND, VIDEO, Clip, find
 from lipwright.core.errors import LipwrightError
 
+if TYPE_CHECKING:
+    from bench import page, spoken
+    from bench.clip import Clip
+
+VIDEO = frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".gif"))
+SOUND = frozenset((".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac"))
 KINDS = ("oracle", "halves", "cross", "speed")
 
 
@@ -34,12 +35,25 @@ def main() -> int:
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         parser.error(f"unknown kind {', '.join(unknown)}; known are {', '.join(KINDS)}")
-    cv2.setNumThreads(1)
-    console = Console(width=int(os.environ.get("COLUMNS", "200")))
+    if not args.clips.is_dir():
+        parser.error(f"{args.clips} is no folder")
     videos = [path for path in find(args.clips, VIDEO) if not args.only or path.stem in args.only]
-    speeches = find(args.clips, SOUND)
     if not videos:
         parser.error(f"no video in {args.clips}")
+    return measure(args, kinds, videos)
+
+
+def measure(args: argparse.Namespace, kinds: list[str], videos: list[Path]) -> int:
+    """All kinds over all videos; what is done so far is on the page at any time."""
+    # mistakes on the command line are told before seconds go into loading the networks
+    import cv2
+    from rich.console import Console
+
+    from bench import oracle, page, speed, spoken
+
+    cv2.setNumThreads(1)
+    console = Console(width=int(os.environ.get("COLUMNS", "200")))
+    speeches = find(args.clips, SOUND)
     started_s = perf_counter()
     clips = [_clip(path, args.seconds) for path in videos]
     sections: list[page.Section] = []
@@ -101,7 +115,14 @@ def main() -> int:
     return 0
 
 
+def find(folder: Path, endings: frozenset[str]) -> list[Path]:
+    """Media files of a folder and the folders in it, by name."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings)
+
+
 def _clip(path: Path, seconds: float) -> Clip:
+    from bench.clip import Clip
+
     probe = Clip(path, 1)
     return Clip(path, max(2, int(seconds * probe.fps)))
 

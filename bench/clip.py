@@ -20,14 +20,7 @@ from lipwright.core.media import AudioClip, SourceInfo, VideoFrame
 from lipwright.vision.shape import PosedShapes, pose_shapes
 from lipwright.vision.track import MeshTracker
 
-VIDEO = frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".gif"))
-SOUND = frozenset((".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac"))
 SILENT_DB = -50.0
-
-
-def find(folder: Path, endings: frozenset[str]) -> list[Path]:
-    """Media files of a folder and the folders in it, by name."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings)
 
 
 class Part:
