@@ -17,7 +17,8 @@ from lipwright.metrics.measure import Floats, Measure, nothing, same_length
 
 _RATE_HZ = 100
 _BAND_HZ = (2.0, 7.0)
-_LEAST_S = 2.0
+_LEAST_S = 4.5
+"""Shorter speech has too few syllables to tell one shift from another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class SyncOffset:
     """Correlation as it is."""
 
 
-def sync_offset(opening: Floats, times_s: Floats, speech: AudioClip, *, max_lag_s: float = 0.4) -> SyncOffset:
+def sync_offset(opening: Floats, times_s: Floats, speech: AudioClip, *, max_lag_s: float = 0.25) -> SyncOffset:
     """Lag between the opening (n,) at `times_s` and the loudness of `speech`, whose time zero is the same."""
     same_length(opening, times_s)
     end_s = min(float(times_s[-1]) if len(times_s) else 0.0, float(speech.duration_s))
