@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lipwright.articulation.curves import highest, runs, smooth
 from lipwright.articulation.network import Heard, Population
-from lipwright.articulation.plan import SMOOTHING_S, opening_direction, plan
+from lipwright.articulation.plan import SMOOTHING_S, at_full_amplitude, opening_direction, plan
 from lipwright.articulation.style import population_style, speaking_style
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, mouth_scale, opening, width
@@ -124,6 +124,16 @@ def plan_of(judged: Judged, shrinkage: Shrinkage, *, own: bool) -> MouthTrack:
     people = replace(judged.people, shrinkage=shrinkage[0].astype(np.float32), opening_shrinkage=shrinkage[1])
     style = style_of(judged, own=own)
     return plan(judged.heard["clean"], style, people=people, direction=opening_direction(judged.basis))
+
+
+def drawn_measures(judged: Judged, shrinkage: Shrinkage) -> Floats:
+    """(n, 2) opening and width of the shapes that the coefficients draw, before pauses and closures are put in."""
+    people = replace(judged.people, shrinkage=shrinkage[0].astype(np.float32), opening_shrinkage=shrinkage[1])
+    style = style_of(judged, own=True)
+    moved = at_full_amplitude(judged.heard["clean"], style.spread, people, opening_direction(judged.basis))
+    coefficients = smooth(moved, SMOOTHING_S * RATE_HZ) + style.mean
+    shapes = judged.recording.closed + judged.basis.decode(coefficients, judged.recording.closed)
+    return np.stack([opening(shapes), width(shapes)], axis=1)
 
 
 def planned_measures(judged: Judged, shrinkage: Shrinkage, *, own: bool) -> Floats:
@@ -303,7 +313,13 @@ class Report:
             [label, *(f"{weighted(some, self.r_of_plan(column, own=own)):.3f}" for column in (0, 1))]
             for label, some, own in ways
         ]
-        return table(["r of the shapes that the plan draws", "opening", "width"], rows)
+        drawn = {j.recording.name: drawn_measures(j, self.shrinkage) for j in self.speech}
+        bare = [
+            weighted(self.speech, lambda j, c=c, k=k: correlation(drawn[j.recording.name][:, c], j.truth[:, k]))
+            for c, k in ((0, OPENING), (1, WIDTH))
+        ]
+        rows.insert(0, ["speech, own style, before pauses and closures", *(f"{r:.3f}" for r in bare)])
+        return table(["r of the shapes that are drawn", "opening", "width"], rows)
 
     def lag(self) -> str:
         lags_ms = np.array([best_lag(j)[0] * 1000 / RATE_HZ for j in self.speech])

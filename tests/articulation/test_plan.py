@@ -166,7 +166,7 @@ def test_the_lips_leave_a_pause_ahead_of_the_sound():
 
     assert track.rest[100] < 0.05
     assert 0.2 < track.rest[95] < 0.8
-    assert track.rest[90] > 0.95
+    assert track.rest[86] > 0.95
 
 
 def test_closures_survive_smoothing():

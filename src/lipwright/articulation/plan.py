@@ -24,19 +24,19 @@ from lipwright.articulation.phones import PHONES
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, shape_basis
 
-SMOOTHING_S: Final = 0.035
+SMOOTHING_S: Final = 0.03
 """Gaussian over the coefficients; jitter goes down by a tenth, correlation stays."""
 SHORTEST_PAUSE_S: Final = 0.24
 """Shorter gaps belong to speech: stops and breaths between words."""
 LONGEST_HOLD_S: Final = 1.5
 """In longer pauses also a talker goes to rest."""
-EASE_IN_S: Final = 0.26
+EASE_IN_S: Final = 0.30
 """Time to come to a pause."""
-EASE_OUT_S: Final = 0.20
+EASE_OUT_S: Final = 0.25
 """Time to leave it; the lips open ahead of the sound."""
 _SHORTEST_SPEECH_S = 0.08
 """Shorter stretches are clicks."""
-_CLOSURE_FROM, _CLOSURE_RANGE = 0.35, 0.3
+_CLOSURE_FROM, _CLOSURE_RANGE = 0.4, 0.3
 _SIL = PHONES.index("sil")
 
 Kind = Literal["hold", "rest"]
@@ -84,7 +84,7 @@ def find_pauses(heard: Heard, *, is_talker: bool) -> list[Pause]:
     for start, stop in runs(~is_speech):
         length_s = (stop - start) / TICK_RATE_HZ
         is_inside = start > 0 and stop < n
-        if is_inside and length_s < SHORTEST_PAUSE_S:
+        if length_s < SHORTEST_PAUSE_S and (start > 0 or stop < n):
             continue
         holds = is_talker and is_inside and length_s <= LONGEST_HOLD_S
         pauses.append(Pause(start, stop, "hold" if holds else "rest"))
