@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipwright.core.media import VideoFrame
-from lipwright.engines.rewrite.picture import Picture, Region
+from lipwright.engines.rewrite.picture import Picture, Region, window
 from lipwright.engines.rewrite.warp import Grid, tps_fields, warp
 
 FORMATS = [((2, 2), 8), ((2, 1), 8), ((1, 1), 8), ((2, 2), 10), ((1, 1), 12)]
@@ -61,7 +61,7 @@ def test_the_spline_passes_through_its_controls() -> None:
     rng = np.random.default_rng(2)
     region = Region(0, 0, 200, 160)
     grid = Grid.over(region, 2)
-    nodes = grid.points().reshape(*grid.shape, 2)
+    nodes = np.stack(np.meshgrid(grid.across, grid.down), axis=-1)
     places = [(20, 30), (50, 70), (30, 90), (70, 20), (60, 60), (10, 80)]
     controls = np.array([nodes[row, column] for row, column in places], np.float64)
     wanted = rng.normal(0, 5, controls.shape)
@@ -80,3 +80,27 @@ def test_a_cut_that_is_pasted_back_changes_nothing(noise_frame: Callable[..., Vi
 
     for plane, old in zip(frame.planes, before, strict=True):
         np.testing.assert_array_equal(plane, old)
+
+
+@pytest.mark.parametrize(
+    "marked", [(slice(4, 6), slice(5, 9)), (slice(0, 2), slice(0, 3)), (slice(-2, None), slice(-1, None))]
+)
+def test_a_part_of_a_grid_warps_as_the_whole(
+    noise_frame: Callable[..., VideoFrame], marked: tuple[slice, slice]
+) -> None:
+    source = Picture.cut(noise_frame(), REGION)
+    grid = Grid.over(REGION, 6.0)
+    field = np.zeros((*grid.shape, 2), np.float32)
+    field[marked] = 2.3
+
+    whole = warp(source, field, grid)
+    found = grid.where(field.any(axis=-1))
+
+    assert found is not None
+    part_grid, rows, columns = found
+    part = warp(source, np.ascontiguousarray(field[rows, columns]), part_grid)
+    for got, all_of_it, unmoved, step in zip(part.parts, whole.parts, source.parts, source.steps, strict=True):
+        here = window(all_of_it, REGION, part_grid.region, step)
+        np.testing.assert_array_equal(got, here)
+        here[...] = window(unmoved, REGION, part_grid.region, step)
+        np.testing.assert_array_equal(all_of_it, unmoved)  # nothing moved outside the part

@@ -67,6 +67,7 @@ _LIPS = np.array(mesh.LIPS)
 _INNER_UPPER = np.array(mesh.INNER_UPPER)
 _INNER_LOWER = np.array(mesh.INNER_LOWER)
 _WHITE = (255.0,)
+_UNSEEN_PX = 0.02
 _SHIFT = 4  # fractional bits of cv2 polygons
 
 DILATION_IO = 0.13
@@ -111,14 +112,21 @@ def follow_jaw(face: Picture, points: NDArray[Any], to: Floats, io_px: float, *,
         controls, displacements, grid, unit_px=io_px, smoothing=smoothing, subsets=[np.arange(len(controls))]
     )
     field *= _stillness(grid, points, to, io_px)[..., None]
-    return warp(face, field, grid)
+    out = Picture([part.copy() for part in face.parts], region, face.step, face.bits)
+    moving = grid.where(np.abs(field).max(axis=-1) > _UNSEEN_PX)
+    if moving is not None:
+        part_grid, rows, columns = moving
+        bent = warp(face, np.ascontiguousarray(field[rows, columns]), part_grid)
+        for part, new, step in zip(out.parts, bent.parts, face.steps, strict=True):
+            window(part, region, part_grid.region, step)[...] = new
+    return out
 
 
 def _stillness(grid: Grid, points: NDArray[Any], to: Floats, io_px: float) -> Float32:
     """1 on the face, 0 at the region's border and off the jaw: (rows, columns)."""
     region = grid.region
     rows, columns = grid.shape
-    x, y = grid.axes()
+    x, y = grid.across, grid.down
     sides = np.minimum(x - region.left, region.right - 1 - x) / (0.12 * io_px)
     top = (y - region.top) / (0.05 * io_px + 1)
     bottom = (region.bottom - 1 - y) / (0.15 * io_px)

@@ -21,7 +21,7 @@ from lipwright.engines.rewrite.picture import Float32, Picture, Region
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grid:
     """Nodes in the middle of square cells that tile a region, and one more cell all around.
 
@@ -31,36 +31,46 @@ class Grid:
     region: Region
     spacing_px: int
     """Even, so that cells hold whole chroma samples."""
+    across: Float32
+    """(columns,) luma x of the nodes."""
+    down: Float32
+    """(rows,) luma y of the nodes."""
 
     @classmethod
     def over(cls, region: Region, spacing_px: float) -> Grid:
-        return cls(region, max(2, 2 * round(spacing_px / 2)))
+        spacing = max(2, 2 * round(spacing_px / 2))
+        columns, rows = -(-region.width // spacing) + 2, -(-region.height // spacing) + 2
+        first = -(spacing + 1) / 2
+        across = np.arange(columns, dtype=np.float32) * spacing + np.float32(region.left + first)
+        down = np.arange(rows, dtype=np.float32) * spacing + np.float32(region.top + first)
+        return cls(region, spacing, across, down)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(rows, columns) of nodes."""
-        return -(-self.region.height // self.spacing_px) + 2, -(-self.region.width // self.spacing_px) + 2
+        return len(self.down), len(self.across)
 
-    def axes(self) -> tuple[Float32, Float32]:
-        """(columns,) and (rows,): luma pixels of the nodes across and down."""
-        rows, columns = self.shape
-        first = -(self.spacing_px + 1) / 2
-        across = self.region.left + first + np.arange(columns, dtype=np.float32) * self.spacing_px
-        down = self.region.top + first + np.arange(rows, dtype=np.float32) * self.spacing_px
-        return across.astype(np.float32), down.astype(np.float32)
+    def where(self, nodes: NDArray[np.bool_]) -> tuple[Grid, slice, slice] | None:
+        """The smallest grid of whole cells around the marked nodes (rows, columns), and its slices of a field.
 
-    def points(self) -> Float32:
-        """(rows * columns, 2) luma pixels."""
-        x, y = np.meshgrid(*self.axes())
-        return np.stack([x, y], -1).reshape(-1, 2)
-
-
-def _squared_distances(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """(n, m) of points (n, 2) and (m, 2), in one product."""
-    left = np.column_stack([a, (a * a).sum(1), np.ones(len(a), a.dtype)])
-    right = np.column_stack([-2 * b, np.ones(len(b), b.dtype), (b * b).sum(1)])
-    squared = left @ right.T
-    return np.maximum(squared, 0, out=squared)
+        None where no node is marked.
+        """
+        if not nodes.any():
+            return None
+        spacing, region = self.spacing_px, self.region
+        (first_row, last_row), (first, last) = (
+            (int(marked[0]), int(marked[-1])) for marked in (np.flatnonzero(nodes.any(axis=k)) for k in (1, 0))
+        )
+        # a marked node acts on its neighbours' cells; a grid has one cell more all around
+        rows = slice(max(0, first_row - 2), min(len(self.down), last_row + 3))
+        columns = slice(max(0, first - 2), min(len(self.across), last + 3))
+        inner = Region(
+            region.left + columns.start * spacing,
+            region.top + rows.start * spacing,
+            min(region.right, region.left + (columns.stop - 2) * spacing),
+            min(region.bottom, region.top + (rows.stop - 2) * spacing),
+        )
+        return Grid(inner, spacing, self.across[columns], self.down[rows]), rows, columns
 
 
 def _bend(squared: NDArray[Any]) -> Float32:
@@ -87,10 +97,14 @@ def tps_fields(
     """
     centre = controls.mean(0)
     at = (controls - centre) / unit_px
-    to = ((grid.points() - centre) / unit_px).astype(np.float32)
-    kernel = _bend(_squared_distances(at, at))
+    kernel = _bend((at[:, None, 0] - at[None, :, 0]) ** 2 + (at[:, None, 1] - at[None, :, 1]) ** 2)
+    # squared distances to the nodes of a grid fall apart into columns and rows
+    x = ((grid.across - centre[0]) / unit_px).astype(np.float32)
+    y = ((grid.down - centre[1]) / unit_px).astype(np.float32)
     at32 = at.astype(np.float32)
-    reach = _bend(_squared_distances(to, at32))
+    squared = ((y[:, None] - at32[:, 1]) ** 2)[:, None] + ((x[:, None] - at32[:, 0]) ** 2)[None]
+    reach = _bend(squared.reshape(-1, len(at)))
+    to = np.stack(np.broadcast_arrays(x[None], y[:, None]), axis=-1).reshape(-1, 2)
     weights = np.zeros((len(at) + 3, len(subsets), 2))
     for number, subset in enumerate(subsets):
         n = len(subset)
@@ -134,11 +148,10 @@ def _sources(source: Picture, field: Float32, grid: Grid, step: tuple[int, int],
     """Where each sample of a plane of the grid's region is read from the source's plane: (height, width, 2)."""
     sx, sy = step
     region, spacing = grid.region, grid.spacing_px
-    across, down = grid.axes()
     first, last = rows[0] // spacing, -(-rows[1] // spacing) + 2
     coarse = field[first:last].copy()
-    coarse[..., 0] += across - source.region.left
-    coarse[..., 1] += (down[first:last] - source.region.top)[:, None]
+    coarse[..., 0] += grid.across - source.region.left
+    coarse[..., 1] += (grid.down[first:last] - source.region.top)[:, None]
     if step != (1, 1):
         # a chroma sample sits in the middle of the luma samples that it stands for
         coarse -= ((sx - 1) / 2, (sy - 1) / 2)
