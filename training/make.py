@@ -22,8 +22,8 @@ import torch
 from training import shape_basis, synthesis, train
 from training.augment import Noises
 from training.evaluate import Report, load_folds
-from training.export import Constants, export_onnx, rounded, write_constants
-from training.folds import speaking_constants
+from training.export import Constants, export_onnx, rounded, turn_between, write_constants
+from training.folds import speaking_constants, split
 from training.noises import make_babble, make_noises
 from training.recordings import read_recordings
 
@@ -73,6 +73,21 @@ def make_folds(data: Path, work: Path, schedule: Schedule, n_jobs: int) -> None:
 
     with ThreadPoolExecutor(n_jobs) as pool:
         list(pool.map(fold, range(N_FOLDS)))
+
+
+def export_folds(data: Path, work: Path) -> None:
+    """Each fold's network as `work/fold_K.onnx`, in the shipped basis: to try the whole product on people not met."""
+    recordings = read_recordings(data)
+    everybody, _ = shape_basis.make_basis(recordings)
+    _, spread = speaking_constants(recordings, everybody)
+    for fold in range(N_FOLDS):
+        inside, outside = split(recordings, fold)
+        basis, _ = shape_basis.make_basis(inside)
+        net = train.Articulator()
+        net.load_state_dict(torch.load(work / f"fold_{fold}.pt", weights_only=True))
+        turn = turn_between(basis, speaking_constants(inside, basis)[1], everybody, spread)
+        export_onnx(net, work / f"fold_{fold}.onnx", turn)
+        print(f"fold_{fold}.onnx has not met", *sorted(r.name for r in outside))
 
 
 def make_network(data: Path, work: Path, schedule: Schedule) -> None:
@@ -125,6 +140,7 @@ def main() -> None:
     if not (work / "phones.pt").exists():
         make_phones(work, schedule)
     make_folds(data, work, schedule, arguments.jobs)
+    export_folds(data, work)
     if not (work / "everybody.pt").exists():
         make_network(data, work, schedule)
     report = Report(load_folds(data, work), json.loads((work / "bilabials.json").read_text()))

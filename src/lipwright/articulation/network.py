@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
@@ -88,18 +89,19 @@ def population() -> Population:
 
 
 @cache
-def _session() -> Any:
+def _session(model: Path | None) -> Any:
     """onnxruntime has no type stubs. One thread: the network runs at thousands of times real time on it."""
     options = cast(Any, onnxruntime).SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    model = resources.files("lipwright.articulation").joinpath("articulator.onnx").read_bytes()
-    return cast(Any, onnxruntime).InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    shipped = resources.files("lipwright.articulation").joinpath("articulator.onnx")
+    content = shipped.read_bytes() if model is None else model.read_bytes()
+    return cast(Any, onnxruntime).InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def _say(mel: Floats) -> list[Floats]:
+def _say(mel: Floats, model: Path | None) -> list[Floats]:
     """Shape z-scores (1, t, N_SHAPE + 3), closure and rest (1, t, 2) and phones (1, t, 20) of a picture (2 t, 64)."""
-    return cast(list[Floats], _session().run(None, {"mel": mel[None]}))
+    return cast(list[Floats], _session(model).run(None, {"mel": mel[None]}))
 
 
 def _blocks(n_ticks: int, block: int) -> Iterator[tuple[int, int]]:
@@ -107,11 +109,12 @@ def _blocks(n_ticks: int, block: int) -> Iterator[tuple[int, int]]:
         yield start, min(n_ticks, start + block)
 
 
-def listen(speech: AudioClip, *, block_ticks: int = _BLOCK) -> Heard:
+def listen(speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None = None) -> Heard:
     """Hear a recording at 16 kHz, of any length: ceil(duration * 50) ticks, at least one.
 
     Works through the recording in blocks of `block_ticks` with margins, so that hours take no more
-    memory than minutes (beside the result). Raises ValueError where it is not at 16 kHz.
+    memory than minutes (beside the result). `model` is another network than the shipped one, such as that
+    of a fold (training/README.md), to judge the product on people it has not met. Raises ValueError where it is not at 16 kHz.
     """
     hearings = features.measure(speech)
     usual = hearings[0]
@@ -121,7 +124,7 @@ def listen(speech: AudioClip, *, block_ticks: int = _BLOCK) -> Heard:
         first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
         power = features.mel_power(speech.samples, 2 * first, 2 * last)
         voices = features.as_other_voices(power, usual.loudness)
-        said = [_say(hearing.normalise(voice)) for hearing, voice in zip(hearings, voices, strict=True)]
+        said = [_say(hearing.normalise(voice), model) for hearing, voice in zip(hearings, voices, strict=True)]
         kept = slice(start - first, stop - first)
         means = (np.mean(column, axis=0)[0, kept] for column in zip(*said, strict=True))
         energy = power.mean(1).reshape(-1, 2).mean(1)[kept]
