@@ -114,7 +114,8 @@ def listen(speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None =
 
     Works through the recording in blocks of `block_ticks` with margins, so that hours take no more
     memory than minutes (beside the result). `model` is another network than the shipped one, such as that
-    of a fold (training/README.md), to judge the product on people it has not met. Raises ValueError where it is not at 16 kHz.
+    of a fold (training/README.md), to judge the product on people it has not met. Raises ValueError where
+    the recording is not at 16 kHz.
     """
     hearings = features.measure(speech)
     usual = hearings[0]
