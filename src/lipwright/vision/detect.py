@@ -12,12 +12,33 @@ import numpy as np
 from lipwright.core.face import Box
 from lipwright.core.media import VideoFrame
 from lipwright.vision.colour import roi_rgb
-from lipwright.vision.facemesh import Window, quiet_stderr
+from lipwright.vision.facemesh import Window
+from lipwright.vision.graphs import Graph, quiet_stderr
 
 _LOOK_PX: Final = 192
 """Side of the picture that is searched: what the full-range network works on."""
 _WINDOW_MARGIN: Final = 1.5
 _SAME_FACE_OVERLAP: Final = 0.3
+_OPTIONS: Final = (
+    "calculators.tensor.inference_calculator",
+    "framework.formats.detection",
+    "modules.face_detection.face_detection",
+)
+_GRAPH: Final = """
+executor { name: "" type: "ApplicationThreadExecutor" }
+input_stream: "image"
+output_stream: "detections"
+node {
+  calculator: "FaceDetectionRANGE"
+  input_stream: "IMAGE:image"
+  output_stream: "DETECTIONS:detections"
+  node_options: {
+    [type.googleapis.com/mediapipe.FaceDetectionOptions] {
+      min_score_thresh: 0.6 delegate { xnnpack { num_threads: 1 } }
+    }
+  }
+}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +59,14 @@ class Detection:
 class FaceDetector:
     """Finds faces from a twentieth of the searched area's side up to ones that fill it."""
 
-    def __init__(self, min_score: float = 0.5) -> None:
-        with quiet_stderr():
-            face_detection: Any = import_module("mediapipe.python.solutions.face_detection")
-            self._near: Any = face_detection.FaceDetection(min_score, model_selection=0)
-            self._far: Any = face_detection.FaceDetection(min_score, model_selection=1)
+    def __init__(self) -> None:
+        self._near = Graph(_GRAPH.replace("RANGE", "ShortRange"), ("detections",), _OPTIONS)
+        self._far = Graph(_GRAPH.replace("RANGE", "FullRange"), ("detections",), _OPTIONS)
+        with quiet_stderr():  # the first look speaks of delegates
             blank = np.zeros((_LOOK_PX, _LOOK_PX, 3), np.uint8)
-            self._near.process(blank)
-            self._far.process(blank)
+            for network in (self._near, self._far):
+                network.run(blank)
+        self._detection: Any = import_module("mediapipe.framework.formats.detection_pb2").Detection
 
     def search(self, frame: VideoFrame, area: Box, *, also_near: bool = False) -> list[Detection]:
         """Faces in the square around `area`, best first. `also_near` asks the network for large faces too."""
@@ -55,7 +76,8 @@ class FaceDetector:
         picture = roi_rgb(frame, area, _LOOK_PX)
         found: list[Detection] = []
         for network in (self._far, self._near) if also_near else (self._far,):
-            for seen in network.process(picture).detections or ():
+            for wire in network.wires(network.run(picture)["detections"]):
+                seen = self._detection.FromString(wire)
                 place = seen.location_data
                 box = place.relative_bounding_box
                 eyes = place.relative_keypoints

@@ -7,14 +7,7 @@ same picture always gives the same landmarks.
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +16,7 @@ from numpy.typing import NDArray
 from lipwright.core.face import N_LANDMARKS
 from lipwright.core.media import VideoFrame
 from lipwright.vision.colour import Rgb, warp_rgb
+from lipwright.vision.graphs import Graph, quiet_stderr
 
 WINDOW_PX: Final = 192
 """Side of the picture that the network sees."""
@@ -85,11 +79,11 @@ node {
 
 
 _OPTIONS: Final = (
-    "core.constant_side_packet_calculator",
-    "core.split_vector_calculator",
-    "tensor.image_to_tensor_calculator",
-    "tensor.inference_calculator",
-    "tensor.tensors_to_floats_calculator",
+    "calculators.core.constant_side_packet_calculator",
+    "calculators.core.split_vector_calculator",
+    "calculators.tensor.image_to_tensor_calculator",
+    "calculators.tensor.inference_calculator",
+    "calculators.tensor.tensors_to_floats_calculator",
 )
 
 _MARGIN: Final = 1.5
@@ -142,32 +136,9 @@ class FaceMesh:
     """The network, ready to run. Not for use from two threads at once."""
 
     def __init__(self) -> None:
-        with quiet_stderr():
-            self._open()
+        self._graph = Graph(_GRAPH, ("landmarks", "score"), _OPTIONS)
+        with quiet_stderr():  # the first look speaks of delegates
             self.look(np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8))
-
-    def _open(self) -> None:
-        # mediapipe has no stubs, and importing it takes most of a second
-        text_format: Any = import_module("google.protobuf.text_format")
-        messages: Any = import_module("mediapipe.framework.calculator_pb2")
-        for options in _OPTIONS:
-            import_module(f"mediapipe.calculators.{options}_pb2")  # or the graph's text is not understood
-        native: Any = import_module("mediapipe.python._framework_bindings")
-        create: Any = import_module("mediapipe.python.packet_creator")
-        get: Any = import_module("mediapipe.python.packet_getter")
-        home = Path(str(import_module("mediapipe").__file__)).parents[1]
-        native.resource_util.set_resource_dir(str(home))  # where the wheel keeps its models
-        self._create_image: Any = create.create_image_frame
-        self._get_bytes: Any = native._packet_getter._get_serialized_proto
-        self._get_float: Any = get.get_float
-        self._srgb: Any = native.image_frame.ImageFormat.SRGB
-        config: Any = text_format.Parse(_GRAPH, messages.CalculatorGraphConfig())
-        self._graph: Any = native.calculator_graph.CalculatorGraph(graph_config=config)
-        self._packets: dict[str, Any] = {}
-        for name in ("landmarks", "score"):
-            self._graph.observe_output_stream(name, self._packets.__setitem__)
-        self._graph.start_run()
-        self._n_looks = 0
 
     def find(self, frame: VideoFrame, window: Window) -> tuple[NDArray[np.float64], float, Rgb]:
         """Landmarks (478, 3) in source pixels, the presence score, and the (192, 192, 3) picture looked at."""
@@ -181,12 +152,9 @@ class FaceMesh:
 
     def look(self, window: Rgb) -> tuple[NDArray[np.float64], float]:
         """Landmarks (478, 3) in window pixels (z too), and the presence score 0..1, of a (192, 192, 3) picture."""
-        packet = self._create_image(image_format=self._srgb, data=window)
-        self._graph.add_packet_to_input_stream("image", packet.at(self._n_looks))
-        self._n_looks += 1
-        self._graph.wait_until_idle()
-        points = _read_landmarks(self._get_bytes(self._packets["landmarks"]))
-        return points * WINDOW_PX, float(self._get_float(self._packets["score"]))
+        packets = self._graph.run(window)
+        points = _read_landmarks(self._graph.wire(packets["landmarks"]))
+        return points * WINDOW_PX, self._graph.number(packets["score"])
 
 
 _WIRE: Final = np.dtype(
@@ -202,21 +170,3 @@ def _read_landmarks(wire: bytes) -> NDArray[np.float64]:
     assert is_plain, "mediapipe writes landmarks in another way than it did"
     assert len(table) == N_LANDMARKS, f"the mesh has {len(table)} points"
     return np.stack([table["x"], table["y"], table["z"]], axis=1).astype(np.float64)
-
-
-@contextmanager
-def quiet_stderr() -> Generator[None]:
-    """Hold back what native code writes to stderr; it is shown after all if the block fails."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

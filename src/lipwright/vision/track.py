@@ -202,7 +202,10 @@ class _Scene:
             if seen is None:
                 continue
             in_sight = [face for face in self._faces if face.is_in_sight]
-            if any(_is_same_place(face.landmarks, seen.landmarks) for face in in_sight):
+            if any(
+                _is_same_place(face.landmarks, seen.landmarks) or _is_within(seen.landmarks, face.landmarks)
+                for face in in_sight
+            ):
                 continue
             if len(in_sight) >= self._max_faces:
                 return
@@ -302,6 +305,11 @@ def _is_same_place(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool
     apart = np.linalg.norm(one[:, :2].mean(0) - other[:, :2].mean(0))
     sizes = sorted((_size_px(one), _size_px(other)))
     return bool(apart < _TWIN_DISTANCE * sizes[0] and sizes[1] < 1.8 * sizes[0])
+
+
+def _is_within(small: NDArray[np.float64], large: NDArray[np.float64]) -> bool:
+    """Whether one is a part of the other's face taken for a face: an eye, a nose."""
+    return _box(large).contains(*_box(small).centre_px) and _size_px(small) < 0.6 * _size_px(large)
 
 
 def _is_face(frame: VideoFrame, landmarks: NDArray[np.float64]) -> bool:

@@ -1,0 +1,112 @@
+"""Runs the networks in MediaPipe's wheel, in graphs of our own, without importing the rest of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from typing import Any
+
+from lipwright.vision.colour import Rgb
+
+
+class Graph:
+    """One graph of MediaPipe: a picture in, packets out. Not for use from two threads at once."""
+
+    def __init__(self, text: str, outputs: Sequence[str], messages: Sequence[str]) -> None:
+        """`text` is the graph in protobuf's text form; `messages` are the modules of the options it names.
+
+        Nothing but the picture goes in as stream "image", so a graph knows nothing of the pictures before.
+        """
+        folder = open_package()
+        with quiet_stderr():
+            text_format: Any = import_module("google.protobuf.text_format")
+            config_type: Any = import_module("mediapipe.framework.calculator_pb2").CalculatorGraphConfig
+            for name in messages:
+                import_module(f"mediapipe.{name}_pb2")  # or the text is not understood
+            native: Any = import_module("mediapipe.python._framework_bindings")
+            self._create_image: Any = import_module("mediapipe.python.packet_creator").create_image_frame
+            self._get: Any = native._packet_getter
+            self._srgb: Any = native.image_frame.ImageFormat.SRGB
+            native.resource_util.set_resource_dir(str(folder.parent))  # where the wheel keeps its models
+            config: Any = text_format.Parse(text, config_type())
+            self._graph: Any = native.calculator_graph.CalculatorGraph(graph_config=config)
+            self._packets: dict[str, Any] = {}
+            for name in outputs:
+                self._graph.observe_output_stream(name, self._packets.__setitem__, True)
+            self._graph.start_run()
+            self._n_runs = 0
+
+    def run(self, picture: Rgb) -> dict[str, Any]:
+        """The packets that (h, w, 3) gives, by output."""
+        self._packets.clear()
+        packet = self._create_image(image_format=self._srgb, data=picture)
+        self._graph.add_packet_to_input_stream("image", packet.at(self._n_runs))
+        self._n_runs += 1
+        self._graph.wait_until_idle()
+        return self._packets
+
+    def wire(self, packet: Any) -> bytes:
+        """A message, serialised."""
+        return self._get._get_serialized_proto(packet)
+
+    def wires(self, packet: Any) -> list[bytes]:
+        """A list of messages, serialised; empty where there are none."""
+        return [] if packet.is_empty() else list(self._get._get_serialized_proto_list(packet))
+
+    def number(self, packet: Any) -> float:
+        return float(self._get.get_float(packet))
+
+
+_LATER = {"solutions": "mediapipe.python.solutions", "tasks": "mediapipe.tasks.python"}
+
+
+def open_package() -> Path:
+    """Make parts of mediapipe importable without what its own `__init__` brings along; returns its folder.
+
+    That imports every solution and with them matplotlib: 1.5 s of CPU time and 60 MB for drawing functions that
+    nobody here calls. The package that stands in for it fetches them when somebody else asks for them.
+    """
+    known = sys.modules.get("mediapipe")
+    if known is not None:
+        return Path(str(known.__file__)).parent
+    spec = find_spec("mediapipe")
+    assert spec is not None
+    assert spec.origin is not None
+    package = module_from_spec(spec)
+    package.__dict__["__getattr__"] = _later
+    sys.modules["mediapipe"] = package
+    return Path(spec.origin).parent
+
+
+def _later(name: str) -> Any:
+    """An attribute that mediapipe's own `__init__` would have set."""
+    if name == "__version__":
+        return version("mediapipe")
+    if name in _LATER:
+        return import_module(_LATER[name])
+    return getattr(import_module("mediapipe.python"), name)
+
+
+@contextmanager
+def quiet_stderr() -> Generator[None]:
+    """Hold back what native code writes to stderr; it is shown after all if the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
