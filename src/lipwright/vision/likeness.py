@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.vision.colour import Rgb
-from lipwright.vision.facemesh import WINDOW_PX, Window
+from lipwright.vision.facemesh import WINDOW_PX
 from lipwright.vision.shape import canonical_axes
 
 _GRID: Final = 12
-_LEARNING: Final = 0.05
+_LEARNING: Final = 0.2
 _TONE_UNIT: Final = 8.6
 _BONE_UNIT: Final = 0.125
 _UPPER: Final = np.array((33, 133, 362, 263, 168, 6, 5, 2, 0, 127, 356, 234, 454, 10, 152, 172, 397, 105, 334))
@@ -36,8 +36,8 @@ class Likeness:
     """(n, 3) canonical points that speech hardly moves, IO."""
 
     @classmethod
-    def of(cls, picture: Rgb, window: Window, landmarks: NDArray[np.float64]) -> Likeness:
-        """From the (192, 192, 3) picture in `window` on which the landmarks (478, 3) were found."""
+    def of(cls, picture: Rgb, landmarks: NDArray[np.float64]) -> Likeness:
+        """From the (192, 192, 3) picture on which the landmarks (478, 3) were found."""
         inner = picture[WINDOW_PX // 8 : -WINDOW_PX // 8, WINDOW_PX // 8 : -WINDOW_PX // 8]
         small = cv2.resize(inner, (_GRID, _GRID), interpolation=cv2.INTER_AREA)
         lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)

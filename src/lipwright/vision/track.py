@@ -25,10 +25,11 @@ from lipwright.vision.likeness import Likeness
 
 _MIN_SCORE: Final = 0.5
 _MIN_NEW_SCORE: Final = 0.6
-_SEARCH_EVERY: Final = 15
+_SEARCH_EVERY: Final = 20
 """Frames between looks at the whole picture while every known face is in sight."""
-_TILE_EVERY: Final = 10
+_TILE_EVERY: Final = 20
 """Frames between looks at one tile, where small faces may appear."""
+_LEARN_EVERY: Final = 5
 _MISSED_FRAMES: Final = 75
 """For so many frames a lost face is looked for more often."""
 _COASTING_FRAMES: Final = 25
@@ -74,7 +75,8 @@ class _Seen:
 
     landmarks: NDArray[np.float64]
     score: float
-    likeness: Likeness
+    likeness: Likeness | None
+    """None on most frames of a face that is followed: looking closely costs more than a warp."""
 
 
 class MeshTracker:
@@ -141,12 +143,14 @@ class _Scene:
         if score < _MIN_SCORE or not _is_face(frame, landmarks):
             face.is_in_sight = False
             return
-        seen = _Seen(landmarks, score, Likeness.of(picture, window, landmarks))
-        leap = np.linalg.norm(landmarks[:, :2].mean(0) - face.centre) / face.size_px
-        if leap > _LEAP and face.likeness.distance(seen.likeness) > Likeness.DIFFERENT:
-            face.is_in_sight = False
-            return
-        self._place(frame, face, seen)
+        leaps = np.linalg.norm(landmarks[:, :2].mean(0) - face.centre) / face.size_px > _LEAP
+        likeness = None
+        if leaps or self._n_looks % _LEARN_EVERY == 0:
+            likeness = Likeness.of(picture, landmarks)
+            if leaps and face.likeness.distance(likeness) > Likeness.DIFFERENT:
+                face.is_in_sight = False
+                return
+        self._place(frame, face, _Seen(landmarks, score, likeness))
 
     def _place(self, frame: VideoFrame, face: _Face, seen: _Seen) -> None:
         was_here = face.is_in_sight and face.is_place_known
@@ -156,6 +160,8 @@ class _Scene:
         face.score = seen.score
         face.last_index = frame.index
         face.is_in_sight = face.is_place_known = True
+        if seen.likeness is None:
+            return
         if not any(o is not face and o.is_in_sight and _are_close(o.landmarks, seen.landmarks) for o in self._faces):
             face.likeness = face.likeness.blend(seen.likeness)  # never learn while somebody else is in the way
 
@@ -168,7 +174,7 @@ class _Scene:
                     continue
                 window = Window.around((one.landmarks + other.landmarks) / 2)
                 landmarks, _, picture = self._mesh.find(frame, window)
-                here = Likeness.of(picture, window, landmarks)
+                here = Likeness.of(picture, landmarks)
                 loser = other if one.likeness.distance(here) <= other.likeness.distance(here) else one
                 loser.is_in_sight = False
 
@@ -188,7 +194,7 @@ class _Scene:
         if is_thorough:
             for area in _small_areas(frame):
                 self._welcome(frame, self._detector.search(frame, area))
-        elif n_in_sight == 0 or self._n_looks % _TILE_EVERY == 0:
+        elif n_in_sight == 0 or self._n_looks % _TILE_EVERY == _TILE_EVERY // 2:
             areas = _small_areas(frame)
             self._welcome(frame, self._detector.search(frame, areas[self._next_tile % len(areas)]))
             self._next_tile += 1
@@ -211,6 +217,7 @@ class _Scene:
                 return
             known = self._recognise(frame, seen)
             if known is None:
+                assert seen.likeness is not None
                 if self._is_half_hidden(seen) and any(not face.is_in_sight for face in self._faces):
                     continue  # perhaps somebody whom we know: wait until they stand clear
                 known = _Face(len(self._faces) + 1, seen.landmarks, seen.score, seen.likeness)
@@ -229,7 +236,7 @@ class _Scene:
             eyes_px = _eyes_px(landmarks)
             moved = float(np.linalg.norm(landmarks[:, :2] - before[:, :2], axis=1).mean())
             if score >= _MIN_NEW_SCORE and moved < _STEADY * eyes_px and _is_face(frame, landmarks):
-                return _Seen(landmarks, score, Likeness.of(picture, window, landmarks))
+                return _Seen(landmarks, score, Likeness.of(picture, landmarks))
         return None
 
     def _is_half_hidden(self, seen: _Seen) -> bool:
@@ -239,6 +246,7 @@ class _Scene:
     def _recognise(self, frame: VideoFrame, seen: _Seen) -> _Face | None:
         """Who of those out of sight is this? Nobody, if none is alike and none was just here."""
         best, best_cost = None, 1.0
+        assert seen.likeness is not None
         for face in self._faces:
             if face.is_in_sight:
                 continue
