@@ -51,7 +51,7 @@ def train_fold(data: Path, work: Path, fold: int, n_steps: int) -> None:
     noises = Noises(make_noises(), make_babble([np.exp(lesson.log_power) for lesson in lessons]))
     corpus = load_corpus(work / "tts.npz")
     start = torch.load(work / "phones.pt", weights_only=True)
-    net = train.fit_twice(start, lessons, corpus, noises, n_steps=n_steps, seed=fold, log=f"fold {fold}")
+    net = train.fit_averaged(start, lessons, corpus, noises, n_steps=n_steps, seed=fold, log=f"fold {fold}")
     torch.save(net.state_dict(), work / f"fold_{fold}.pt")
 
 

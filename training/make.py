@@ -99,7 +99,7 @@ def make_network(data: Path, work: Path, schedule: Schedule) -> None:
     corpus = synthesis.load_corpus(work / "tts.npz")
     start = torch.load(work / "phones.pt", weights_only=True)
     n_steps = schedule.lip_steps * 5 // 4
-    net = train.fit_twice(start, lessons, corpus, noises, n_steps=n_steps, seed=99, log="everybody")
+    net = train.fit_averaged(start, lessons, corpus, noises, n_steps=n_steps, seed=99, log="everybody")
     torch.save(net.state_dict(), work / "everybody.pt")
 
 

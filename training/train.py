@@ -229,11 +229,14 @@ def pretrain(corpus: Corpus, noises: Noises, *, n_steps: int, seed: int = 0) -> 
 
 def fit(
     start: dict[str, Tensor], lessons: Sequence[Lesson], corpus: Corpus, noises: Noises, *, n_steps: int,
-    seed: int = 0, log: str = "lips", peak_rate: float = 1.2e-3, n_video: int = 24, n_speech: int = 8,
-    has_lips: bool = False,
+    seed: int = 0, draw: int | None = None, log: str = "lips", peak_rate: float = 1.2e-3, n_video: int = 24,
+    n_speech: int = 8, has_lips: bool = False,
 ) -> Articulator:  # fmt: skip
-    """Stage 2: all heads, from the weights of stage 1; or a further cycle, from those of stage 2 (`has_lips`)."""
-    rng = np.random.default_rng(seed)
+    """Stage 2: all heads, from the weights of stage 1; or a further cycle, from those of stage 2 (`has_lips`).
+
+    `seed` decides where new weights start, `draw` (the same unless given) which crops are seen.
+    """
+    rng = np.random.default_rng(seed if draw is None else draw)
     torch.manual_seed(seed)
     net = Articulator()
     kept = {name: value for name, value in start.items() if has_lips or not name.startswith("shape_head")}
@@ -274,17 +277,24 @@ def average(nets: Sequence[Articulator]) -> Articulator:
     return net
 
 
-def fit_twice(
+def fit_averaged(
     start: dict[str, Tensor], lessons: Sequence[Lesson], corpus: Corpus, noises: Noises, *, n_steps: int, seed: int,
     log: str,
 ) -> Articulator:  # fmt: skip
-    """Two cycles of stage 2, the second two thirds as long, and the mean of both ends (Izmailov et al. 2018)."""
+    """The mean of networks that started alike (Izmailov et al. 2018; Wortsman et al. 2022).
+
+    Two cycles of stage 2, the second two thirds as long, whose ends are averaged; and a third run from the same
+    start that sees other crops, averaged with these.
+    """
     first = fit(start, lessons, corpus, noises, n_steps=n_steps, seed=seed, log=f"{log}, first")
     second = fit(
         first.state_dict(), lessons, corpus, noises, n_steps=2 * n_steps // 3, seed=seed + 100, peak_rate=1e-3,
         has_lips=True, log=f"{log}, second",
     )  # fmt: skip
-    return average([first, second])
+    other = fit(
+        start, lessons, corpus, noises, n_steps=n_steps, seed=seed, draw=seed + 1000, log=f"{log}, other crops"
+    )
+    return average([average([first, second]), other])
 
 
 @torch.no_grad()
