@@ -30,6 +30,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="clips by name, without ending")
     parser.add_argument("--seconds", type=float, default=20.0, help="at most so much of each clip (default 20)")
     parser.add_argument("--speech-seconds", type=float, default=8.0, help="of another person's speech (default 8)")
+    parser.add_argument(
+        "--network", type=Path, help="halves: another articulation network, such as a fold's that never met the person"
+    )
     args = parser.parse_args()
     kinds = args.kinds or list(KINDS)
     unknown = sorted(set(kinds) - set(KINDS))
@@ -81,7 +84,7 @@ def measure(args: argparse.Namespace, kinds: list[str], videos: list[Path]) -> i
         done: dict[str, spoken.Spoken] = {}
 
         def half(clip: Clip) -> None:
-            result = spoken.run_half(clip, halves, args.out / "sheets")
+            result = spoken.run_half(clip, halves, args.out / "sheets", args.network)
             if result is not None:
                 done[clip.name] = result
 

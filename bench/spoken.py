@@ -82,8 +82,11 @@ class Spoken:
     shapes_index: list[int]
 
 
-def speak(clip: Clip, start: int, stop: int, speech: AudioClip) -> Spoken | None:
-    """Drive frames `start` to `stop` with a recording, as `pipeline.sync` does, and watch the result."""
+def speak(clip: Clip, start: int, stop: int, speech: AudioClip, *, network: Path | None = None) -> Spoken | None:
+    """Drive frames `start` to `stop` with a recording, as `pipeline.sync` does, and watch the result.
+
+    `network` hears in place of the shipped one: to judge people whom the shipped one was trained on.
+    """
     part = clip.part(start, stop)
     assert part.info.video is not None
     main = {k - start: face for k, face in clip.main.items() if start <= k < stop}
@@ -93,7 +96,7 @@ def speak(clip: Clip, start: int, stop: int, speech: AudioClip) -> Spoken | None
     face_id = next(iter(main.values())).face_id
     avatar = RewriteEngine().prepare(part, tracker=Recorded(clip.faces, start), face=FaceChoice(face_id=face_id))
     study_s = perf_counter() - began_s
-    mouth = articulation.plan(articulation.listen(speech), avatar.style)
+    mouth = articulation.plan(articulation.listen(speech, model=network), avatar.style)
     plan = plan_frames(part.info.video, speech.duration_s, when_short="bounce")
     frames = avatar.speak(mouth, plan)
     seen = watch(frames, _shown(clip, start, stop, plan), main, n_expected=len(plan))
@@ -109,13 +112,13 @@ def _shown(clip: Clip, start: int, stop: int, plan: FramePlan) -> Iterator[Video
     return clip.part(start, stop).play(plan.order)
 
 
-def run_half(clip: Clip, out: Section, folder: Path) -> Spoken | None:
+def run_half(clip: Clip, out: Section, folder: Path, network: Path | None = None) -> Spoken | None:
     """First half driven by the second half's sound."""
     assert clip.speech is not None
     half = clip.n_frames // 2
     start_s, stop_s = half / float(clip.fps), clip.n_frames / float(clip.fps)
     speech = between(clip.speech, start_s, stop_s)
-    done = speak(clip, 0, half, speech)
+    done = speak(clip, 0, half, speech, network=network)
     if done is None:
         return None
     times_s = np.array([float(t) for t in done.plan.times_s])
