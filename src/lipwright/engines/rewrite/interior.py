@@ -293,7 +293,7 @@ def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float)
     soft = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), max(0.9, 0.010 * io_px))
     luma = face.parts[0]
     view = window(luma, face.region, region, (1, 1))
-    view[...] = to_codes(view * (1 - 0.32 * strength * np.asarray(soft, np.float32)), luma, face.peak)
+    view[...] = to_codes(view * (1 - 0.42 * strength * np.asarray(soft, np.float32)), luma, face.peak)
 
 
 def harvest_teeth(
