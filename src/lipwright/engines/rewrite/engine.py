@@ -321,7 +321,7 @@ class RewriteAvatar:
         if donor is not None:
             mouth = patch.lay_mouth(
                 self._mouths[donor], face.landmarks[donor], to, mouth_area, io_px,
-                inset_io=0.010, smoothing=smoothing, with_interior=True,
+                inset_io=0.007, smoothing=smoothing, with_interior=True,
             )  # fmt: skip
             patch.blend(result, mouth, alpha, io_px, match=True)
         else:
