@@ -291,9 +291,7 @@ def fit_averaged(
         first.state_dict(), lessons, corpus, noises, n_steps=2 * n_steps // 3, seed=seed + 100, peak_rate=1e-3,
         has_lips=True, log=f"{log}, second",
     )  # fmt: skip
-    other = fit(
-        start, lessons, corpus, noises, n_steps=n_steps, seed=seed, draw=seed + 1000, log=f"{log}, other crops"
-    )
+    other = fit(start, lessons, corpus, noises, n_steps=n_steps, seed=seed, draw=seed + 1000, log=f"{log}, other crops")
     return average([average([first, second]), other])
 
 
