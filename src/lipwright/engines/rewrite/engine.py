@@ -11,7 +11,6 @@ from scipy.spatial.transform import Rotation
 
 from lipwright.articulation import speaking_style
 from lipwright.articulation.plan import opening_direction, with_opening
-from lipwright.core.errors import NoFaceFound
 from lipwright.core.face import FaceChoice, Pose
 from lipwright.core.media import Footage, VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
@@ -104,28 +103,24 @@ class RewriteEngine:
             if progress is not None:
                 progress(study.n_frames, max(total, study.n_frames))
         chosen = study.choose(face)
-        return RewriteAvatar(source, chosen, options or {}, n_source_frames=study.n_frames)
+        return RewriteAvatar(source, chosen, options or {})
 
 
 class RewriteAvatar:
     """One person of one piece of footage."""
 
-    def __init__(self, source: Footage, study: FaceStudy, options: Mapping[str, str], *, n_source_frames: int) -> None:
+    def __init__(self, source: Footage, study: FaceStudy, options: Mapping[str, str]) -> None:
         self._source = source
         self._skin, self._lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
         self._seed = int(options.get("seed", "0"))
         self._basis = shape_basis()
-        if len(study.frame_index) < 1:
-            raise NoFaceFound(frames_searched=n_source_frames)
         self.face = _prepare_face(study)
         self._mouths = {self.face.row_of[study.frame_index[row]]: mouth for row, mouth in study.mouths.items()}
         self._drawing: Drawing = "cartoon" if looks_drawn(self.face.posed.template) else "photo"
         gap = opening(self.face.posed.shapes)
         self.is_talking = float(np.percentile(gap, 97) - np.percentile(gap, 3)) > TALKING_RANGE_IO
         self._destination = Destination.for_template(self.face.posed.template, self._basis)
-        self._style = speaking_style(
-            self.face.coefficients, gap, np.array([float(t) for t in _row_times(study, self.face)])
-        )
+        self._style = speaking_style(self.face.coefficients, gap, _row_times(study, self.face))
         self._face_id = study.face_id
         self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=study.face_id)
 
@@ -335,10 +330,9 @@ class RewriteAvatar:
         result.paste(frame)
 
 
-def _row_times(study: FaceStudy, face: _Face) -> list[float]:
-    """Seconds of each row; filled rows lie between their neighbours."""
-    known = dict(zip(study.frame_index, (float(t) for t in study.time_s), strict=True))
-    return np.interp(face.frame_index, sorted(known), [known[i] for i in sorted(known)]).tolist()
+def _row_times(study: FaceStudy, face: _Face) -> Floats:
+    """(n,) seconds of each row; filled rows lie between their neighbours."""
+    return np.interp(face.frame_index, study.frame_index, [float(t) for t in study.time_s])
 
 
 def _prepare_face(study: FaceStudy) -> _Face:
