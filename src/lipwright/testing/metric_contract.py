@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from lipwright.metrics.measure import Measure
 
 
-class MetricContract:
+class MetricContract(ABC):
     """Inherit from it and say how to make a perfect input and one with so much damage."""
 
     amounts: ClassVar[tuple[float, ...]] = (0.0, 0.5, 1.0, 2.0)
@@ -18,9 +19,9 @@ class MetricContract:
     tolerance: ClassVar[float] = 1e-6
     """How far from its best a perfect input may score."""
 
+    @abstractmethod
     def measure(self, damage: float) -> Measure:
         """The metric on an input with this much damage; 0 is a perfect one."""
-        raise NotImplementedError
 
     def test_a_perfect_input_scores_best(self) -> None:
         perfect = self.measure(0.0)
