@@ -255,6 +255,30 @@ def held_pause_sd(judged: Sequence[Judged], shrinkage: Shrinkage) -> float:
     return worst
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the bars are held against: people never heard or seen, the manifest's lags, weighed by seconds."""
+
+    opening: float
+    width: float
+    """r of the network's own opening and width."""
+    drawn_opening: float
+    drawn_width: float
+    """r of the shapes that the coefficients draw, before pauses and closures."""
+    planned_opening: float
+    planned_width: float
+    """r of the shapes of the final plan."""
+    recall: float
+    planned_recall: float
+    planned_false: float
+    """Shares of bilabials closed, by the network's opening and by the plan; of wide frames that the plan closes."""
+    lag_ms: float
+    lag_90_ms: float
+    """Of the lags left over the manifest's, by clip: median, and what nine in ten stay within."""
+    held_sd: float
+    """Largest standard deviation of the planned opening in held pauses, % IO."""
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A markdown table."""
     lines = [header, ["---"] * len(header), *rows]
@@ -313,36 +337,67 @@ class Report:
             [label, *(f"{weighted(some, self.r_of_plan(column, own=own)):.3f}" for column in (0, 1))]
             for label, some, own in ways
         ]
-        drawn = {j.recording.name: drawn_measures(j, self.shrinkage) for j in self.speech}
-        bare = [
-            weighted(self.speech, lambda j, c=c, k=k: correlation(drawn[j.recording.name][:, c], j.truth[:, k]))
-            for c, k in ((0, OPENING), (1, WIDTH))
-        ]
+        bare = self.r_drawn()
         rows.insert(0, ["speech, own style, before pauses and closures", *(f"{r:.3f}" for r in bare)])
         return table(["r of the shapes that are drawn", "opening", "width"], rows)
 
+    def r_drawn(self) -> tuple[float, float]:
+        """r of opening and width of the shapes that the coefficients draw, before pauses and closures."""
+        drawn = {j.recording.name: drawn_measures(j, self.shrinkage) for j in self.speech}
+
+        def r(column: int, channel: int) -> float:
+            return weighted(self.speech, lambda j: correlation(drawn[j.recording.name][:, column], j.truth[:, channel]))
+
+        return r(0, OPENING), r(1, WIDTH)
+
+    def lags_ms(self) -> Floats:
+        """Of each clip of speech, what is left over the manifest's lag."""
+        return np.array([best_lag(j)[0] * 1000 / RATE_HZ for j in self.speech])
+
     def lag(self) -> str:
-        lags_ms = np.array([best_lag(j)[0] * 1000 / RATE_HZ for j in self.speech])
+        lags_ms = self.lags_ms()
         return (
             f"Lag left over the manifest's, by clip: median {np.median(lags_ms):+.0f} ms, "
             f"mean {lags_ms.mean():+.0f} ms, 90 % within {np.percentile(np.abs(lags_ms), 90):.0f} ms."
         )
 
+    @staticmethod
+    def opening_head(j: Judged) -> Floats:
+        """The network's own opening."""
+        return j.extra["clean"][:, OPENING]
+
+    def planned_opening(self, j: Judged) -> Floats:
+        return self.planned(j)[:, 0]
+
+    def figures(self) -> Figures:
+        """What the bars are held against."""
+        lags_ms = self.lags_ms()
+        some = (self.speech, self.bilabials)
+        recall, _, _ = bilabial_recall(*some, self.opening_head)
+        planned_recall, planned_false, _ = bilabial_recall(*some, self.planned_opening)
+        return Figures(
+            weighted(self.speech, self.r_of(OPENING)),
+            weighted(self.speech, self.r_of(WIDTH)),
+            *self.r_drawn(),
+            weighted(self.speech, self.r_of_plan(0, own=True)),
+            weighted(self.speech, self.r_of_plan(1, own=True)),
+            recall,
+            planned_recall,
+            planned_false,
+            float(np.median(lags_ms)),
+            float(np.percentile(np.abs(lags_ms), 90)),
+            held_pause_sd(self.judged, self.shrinkage),
+        )
+
     def closures(self) -> list[str]:
-        def opening_head(j: Judged) -> Floats:
-            return j.extra["clean"][:, OPENING]
-
-        def planned_opening(j: Judged) -> Floats:
-            return self.planned(j)[:, 0]
-
         some = (self.speech, self.bilabials)
         rows = [
-            ("opening head, own 12th percentile", bilabial_recall(*some, opening_head)),
-            ("plan, own 12th percentile", bilabial_recall(*some, planned_opening)),
-            ("plan, own 30th percentile, 40 ms around", bilabial_recall(*some, planned_opening, 30, 2)),
+            ("opening head, own 12th percentile", bilabial_recall(*some, self.opening_head)),
+            ("plan, own 12th percentile", bilabial_recall(*some, self.planned_opening)),
+            ("plan, own 30th percentile, 40 ms around", bilabial_recall(*some, self.planned_opening, 30, 2)),
             ("closure head > 0.5", absolute_recall(*some, lambda j: j.heard["clean"].closure > 0.5)),
             ("closure strength of the plan > 0.5", absolute_recall(*some, lambda j: self.planned(j)[:, 2] > 0.5)),
-            ("plan's opening < 3 % IO", absolute_recall(*some, lambda j: planned_opening(j) < CLOSED_IO)),
+            ("plan's opening < 3 % IO", absolute_recall(*some, lambda j: self.planned_opening(j) < CLOSED_IO)),
         ]
         shown = [[label, f"{100 * recall:.0f} %", f"{100 * false:.1f} %", str(n)] for label, (recall, false, n) in rows]
         return table(["closures at bilabials", "recall", "false", "n"], shown)

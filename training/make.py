@@ -8,6 +8,7 @@ Every step that finds its result in the work folder leaves it alone.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training import shape_basis, synthesis, train
+from training import card, shape_basis, synthesis, train
 from training.augment import Noises
 from training.evaluate import Report, load_folds
 from training.export import Constants, export_onnx, rounded, turn_between, write_constants
@@ -30,6 +31,7 @@ from training.recordings import read_recordings
 VERSION = "1"
 N_FOLDS = 5
 PACKAGE = Path("src/lipwright")
+CARDS = Path("docs/models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,11 @@ def export_folds(data: Path, work: Path) -> None:
         print(f"fold_{fold}.onnx has not met", *sorted(r.name for r in outside))
 
 
+def lips_longer(n_steps: int) -> int:
+    """Steps for everybody, where the folds with a quarter fewer people take `n_steps`."""
+    return n_steps * 5 // 4
+
+
 def make_network(data: Path, work: Path, schedule: Schedule) -> None:
     """Stage 2 on everybody, a quarter longer for a quarter more people."""
     recordings = read_recordings(data)
@@ -98,12 +105,12 @@ def make_network(data: Path, work: Path, schedule: Schedule) -> None:
     noises = Noises(make_noises(), make_babble([np.exp(lesson.log_power) for lesson in lessons]))
     corpus = synthesis.load_corpus(work / "tts.npz")
     start = torch.load(work / "phones.pt", weights_only=True)
-    n_steps = schedule.lip_steps * 5 // 4
+    n_steps = lips_longer(schedule.lip_steps)
     net = train.fit_averaged(start, lessons, corpus, noises, n_steps=n_steps, seed=99, log="everybody")
     torch.save(net.state_dict(), work / "everybody.pt")
 
 
-def export(data: Path, work: Path, report: Report) -> None:
+def export(data: Path, work: Path, report: Report) -> card.Shipped:
     """The network and its constants, into the package."""
     net = train.Articulator()
     net.load_state_dict(torch.load(work / "everybody.pt", weights_only=True))
@@ -116,6 +123,31 @@ def export(data: Path, work: Path, report: Report) -> None:
         VERSION, sha256, rounded(mean), rounded(spread), rounded(shrinkage), round(opening_shrinkage, 4)
     )
     write_constants(constants, room / "articulator.json")
+    n_parameters = sum(weights.numel() for weights in net.parameters())
+    return card.Shipped(VERSION, sha256, (room / "articulator.onnx").stat().st_size, n_parameters)
+
+
+def write_cards(work: Path, schedule: Schedule, shipped: card.Shipped, report: Report) -> None:
+    """What was measured, into the model cards."""
+    n_steps = schedule.lip_steps
+    longer = lips_longer(n_steps)
+    steps = card.Steps(
+        synthesis.load_corpus(work / "tts.npz").seconds / 3600,
+        schedule.phone_steps,
+        (n_steps, train.second_cycle(n_steps)),
+        (longer, train.second_cycle(longer)),
+    )
+    accuracy: dict[str, float] = json.loads((work / "phones.json").read_text())
+    parts = {
+        "identity": card.identity(shipped),
+        "schedule": card.schedule(steps, accuracy),
+        "bars": card.bars(report),
+        "figures": str(report),
+    }
+    card.fill(CARDS / "articulation.md", parts)
+    basis = hashlib.sha256((PACKAGE / "vision/shape_basis.npz").read_bytes()).hexdigest()
+    of_basis = {"identity": card.of_basis(basis), "figures": (work / "shape_basis.md").read_text()}
+    card.fill(CARDS / "shape-basis.md", of_basis)
 
 
 def main() -> None:
@@ -145,7 +177,8 @@ def main() -> None:
         make_network(data, work, schedule)
     report = Report(load_folds(data, work), json.loads((work / "bilabials.json").read_text()))
     (work / "report.md").write_text(f"{report}\n")
-    export(data, work, report)
+    shipped = export(data, work, report)
+    write_cards(work, schedule, shipped, report)
     print(report)
 
 

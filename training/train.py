@@ -277,6 +277,11 @@ def average(nets: Sequence[Articulator]) -> Articulator:
     return net
 
 
+def second_cycle(n_steps: int) -> int:
+    """Steps of the second cycle of the learning rate, after a first of `n_steps`."""
+    return 2 * n_steps // 3
+
+
 def fit_averaged(
     start: dict[str, Tensor], lessons: Sequence[Lesson], corpus: Corpus, noises: Noises, *, n_steps: int, seed: int,
     log: str,
@@ -288,7 +293,7 @@ def fit_averaged(
     """
     first = fit(start, lessons, corpus, noises, n_steps=n_steps, seed=seed, log=f"{log}, first")
     second = fit(
-        first.state_dict(), lessons, corpus, noises, n_steps=2 * n_steps // 3, seed=seed + 100, peak_rate=1e-3,
+        first.state_dict(), lessons, corpus, noises, n_steps=second_cycle(n_steps), seed=seed + 100, peak_rate=1e-3,
         has_lips=True, log=f"{log}, second",
     )  # fmt: skip
     other = fit(start, lessons, corpus, noises, n_steps=n_steps, seed=seed, draw=seed + 1000, log=f"{log}, other crops")
