@@ -1,0 +1,111 @@
+"""Values of the hosted service: who asks, what is asked, and what became of it.
+
+Money is whole micro-dollars; nothing here knows a vendor's wire form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+FaceName = Literal["wavespeed", "pixverse", "native"]
+"""The API that a job came in by."""
+MediaKind = Literal["video", "audio", "image"]
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who is behind an API key."""
+
+    id: str
+    name: str
+    level: str
+    is_admin: bool = False
+    has_credit_limit: bool = True
+    """False: jobs are counted in the ledger and never refused for lack of credit."""
+    max_running: int = 2
+    """Jobs at a time."""
+    max_requests_per_min: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Bytes that the service keeps: an upload, or a result."""
+
+    id: str
+    """Unguessable: whoever knows it may read it."""
+    number: int
+    """The same as a whole number, 1 to 2**53 - 1, for interfaces whose ids are numbers."""
+    account_id: str
+    kind: MediaKind
+    filename: str
+    content_type: str
+    n_bytes: int
+    sha256: str
+    created_at: datetime
+    duration_s: float | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What is asked for. A source is a media id (`media:ID`), an http(s) URL, or a data URI already stored."""
+
+    face: FaceName
+    model: str
+    """As the client wrote it, such as "pixverse/lipsync"."""
+    video: str
+    audio: str | None = None
+    text: str | None = None
+    voice: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Fields of core.options.SyncOptions."""
+    webhook_url: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The client's own request, to be shown back in its history; long data URIs shortened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request, and what became of it."""
+
+    id: str
+    number: int
+    """1 to 2**53 - 1."""
+    account_id: str
+    request: JobRequest
+    state: JobState
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    phase: str = "queued"
+    """"queued", "fetch", "speak", "study", "listen", "render", "store", then as the state."""
+    progress: float = 0.0
+    """0 to 1, of the whole."""
+    outputs: tuple[Media, ...] = ()
+    error_code: str | None = None
+    """A code of core.errors."""
+    error_message: str | None = None
+    has_nsfw: tuple[bool, ...] = ()
+    """One for each output, where a moderator looked; empty where none did."""
+    price_microusd: int = 0
+    """Charged, once final; held, before."""
+    report: Mapping[str, Any] = field(default_factory=dict[str, Any])
