@@ -10,12 +10,29 @@ LipwrightError
 │   ├── FaceNotFound              face_not_found
 │   ├── UnknownEngine             unknown_engine
 │   ├── InvalidOption             invalid_option
+│   ├── UrlRefused                url_refused
+│   ├── FetchFailed               fetch_failed
+│   ├── WrongContent              wrong_content
+│   ├── MediaTooLarge             media_too_large
+│   ├── ContentRefused            content_refused
+│   ├── EmptyText                 empty_text
+│   ├── NothingToSay              nothing_to_say
+│   ├── TextTooLong               text_too_long
+│   ├── UnknownVoice              unknown_voice
+│   ├── UnknownLanguage           unknown_language
+│   ├── BrokenSsml                broken_ssml
+│   ├── WeightsMissing            weights_missing
 │   ├── OutputExists              output_exists
 │   └── UnsupportedOutput         unsupported_output
 ├── OutputError                   the machine's owner can mend it
 │   ├── OutputNotWritable         output_not_writable
 │   └── DiskFull                  disk_full
 ├── BrokenEngine                  broken_engine     its maker can mend it
+├── WorkerCrashed                 worker_crashed    a process of ours broke
+├── LimitReached                  limit_reached     the work took more than it may
+├── ModerationFailed              moderation_failed nobody can say whether a picture may be shown
+├── BrokenVoice                   broken_voice      a voice is installed and does not speak
+├── WeightsRefused                weights_refused   a model file is not what it should be
 └── Cancelled                     cancelled
 """
 
@@ -130,6 +147,137 @@ class InvalidOption(InputError):
         self.reason = reason
 
 
+class UrlRefused(InputError):
+    """The address is not one that this service goes to."""
+
+    code = "url_refused"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} is refused: {reason}. Give a public http or https address, or upload the file.")
+        self.url = url
+        self.reason = reason
+
+
+class FetchFailed(InputError):
+    """The address did not give the file."""
+
+    code = "fetch_failed"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} could not be fetched: {reason}. Check that it opens without signing in.")
+        self.url = url
+        self.reason = reason
+
+
+class WrongContent(InputError):
+    """What came is another kind of file than the one that was asked for, judged by its bytes."""
+
+    code = "wrong_content"
+
+    def __init__(self, name: str, *, found: str, expected: tuple[str, ...]) -> None:
+        super().__init__(f"{name} is {found}, and not {' or '.join(expected)}.")
+        self.name = name
+        self.found = found
+        self.expected = expected
+
+
+class MediaTooLarge(InputError):
+    """The media are beyond what is accepted."""
+
+    code = "media_too_large"
+
+    def __init__(self, name: str, *, what: str, found: float, limit: float) -> None:
+        super().__init__(f"{name} is too large: {what} {found:g}, and at most {limit:g} is accepted.")
+        self.name = name
+        self.what = what
+        """"bytes", "seconds", "pixels", "side_px", "streams" or "fps"."""
+        self.found = found
+        self.limit = limit
+
+
+class ContentRefused(InputError):
+    """A moderator saw what this service does not show."""
+
+    code = "content_refused"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The {what} was refused by moderation.")
+        self.what = what
+        """"input" or "output"."""
+
+
+class EmptyText(InputError):
+    """There is no text."""
+
+    code = "empty_text"
+
+    def __init__(self) -> None:
+        super().__init__("The text is empty. Give at least one word.")
+
+
+class NothingToSay(InputError):
+    """The text has no word in it: only emoji, addresses or punctuation."""
+
+    code = "nothing_to_say"
+
+    def __init__(self) -> None:
+        super().__init__("There is no word to say in the text, only signs or emoji. Give at least one word.")
+
+
+class TextTooLong(InputError):
+    """The text is longer than what is accepted."""
+
+    code = "text_too_long"
+
+    def __init__(self, *, n_chars: int, limit: int) -> None:
+        super().__init__(f"The text has {n_chars} characters, and at most {limit} are accepted. Split it.")
+        self.n_chars = n_chars
+        self.limit = limit
+
+
+class UnknownVoice(InputError):
+    """There is no voice of this name."""
+
+    code = "unknown_voice"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no voice {name!r}. See `lipwright voices list`, or leave the choice to `auto`.")
+        self.name = name
+
+
+class UnknownLanguage(InputError):
+    """The voice does not speak this language, or no voice does."""
+
+    code = "unknown_language"
+
+    def __init__(self, language: str, *, voice: str | None = None) -> None:
+        who = "No voice speaks" if voice is None else f"The voice {voice} does not speak"
+        super().__init__(f"{who} the language {language!r}. Give a code such as `en` or `pt-BR`.")
+        self.language = language
+        self.voice = voice
+
+
+class BrokenSsml(InputError):
+    """The text was said to be SSML, and is not."""
+
+    code = "broken_ssml"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The SSML cannot be read: {reason}. Mend it, or send plain text.")
+        self.reason = reason
+
+
+class WeightsMissing(InputError):
+    """A voice needs files that are not here yet."""
+
+    code = "weights_missing"
+
+    def __init__(self, name: str, *, command: str) -> None:
+        super().__init__(f"The files of {name} are not here yet. Fetch them with `{command}`.")
+        self.name = name
+        self.command = command
+
+
 class OutputExists(InputError):
     """There is a file already where the output should go, and it shall not be replaced."""
 
@@ -185,6 +333,61 @@ class BrokenEngine(LipwrightError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"The engine {name!r} cannot be loaded: {reason}. Mend or remove the package that brings it.")
+        self.name = name
+        self.reason = reason
+
+
+class WorkerCrashed(LipwrightError):
+    """A child process of ours broke; `how` names the signal or the exception."""
+
+    code = "worker_crashed"
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"The process that did the work broke ({how}). If it happens again, report it.")
+        self.how = how
+
+
+class LimitReached(LipwrightError):
+    """The work needed more time, memory or disk than it may take."""
+
+    code = "limit_reached"
+
+    def __init__(self, what: str, limit: str) -> None:
+        super().__init__(f"The work was stopped: it needed more {what} than {limit}.")
+        self.what = what
+        """"time", "processor time", "memory", "disk" or "messages"."""
+        self.limit = limit
+
+
+class ModerationFailed(LipwrightError):
+    """The moderator gave no answer, so nothing is shown."""
+
+    code = "moderation_failed"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The moderator {name!r} gave no answer: {reason}.")
+        self.name = name
+        self.reason = reason
+
+
+class BrokenVoice(LipwrightError):
+    """A voice is installed, but it cannot be loaded or does not speak."""
+
+    code = "broken_voice"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The voice {name!r} does not speak: {reason}.")
+        self.name = name
+        self.reason = reason
+
+
+class WeightsRefused(LipwrightError):
+    """A model file is not the one that is known, or nobody has said which one it should be."""
+
+    code = "weights_refused"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} is refused: {reason}.")
         self.name = name
         self.reason = reason
 
