@@ -4,6 +4,7 @@ LipwrightError
 ├── InputError                    the caller can mend it
 │   ├── MediaNotFound             media_not_found
 │   ├── UnreadableMedia           unreadable_media
+│   ├── PictureTooLarge           picture_too_large
 │   ├── NoVideo                   no_video
 │   ├── NoAudio                   no_audio
 │   ├── NoFaceFound               no_face
@@ -22,6 +23,16 @@ LipwrightError
 │   ├── UnknownLanguage           unknown_language
 │   ├── BrokenSsml                broken_ssml
 │   ├── WeightsMissing            weights_missing
+│   ├── InvalidKey                invalid_key
+│   ├── KeyRevoked                key_revoked
+│   ├── InsufficientCredits       insufficient_credits
+│   ├── JobNotFound               job_not_found
+│   ├── MediaNotKnown             media_not_known
+│   ├── WrongMediaKind            wrong_media_kind
+│   ├── TicketExpired             ticket_expired
+│   ├── UploadIncomplete          upload_incomplete
+│   ├── IdempotencyMismatch       idempotency_mismatch
+│   ├── SubmitInFlight            submit_in_flight
 │   ├── OutputExists              output_exists
 │   └── UnsupportedOutput         unsupported_output
 ├── OutputError                   the machine's owner can mend it
@@ -33,6 +44,10 @@ LipwrightError
 ├── ModerationFailed              moderation_failed nobody can say whether a picture may be shown
 ├── BrokenVoice                   broken_voice      a voice is installed and does not speak
 ├── WeightsRefused                weights_refused   a model file is not what it should be
+├── DeadlineExceeded              deadline_exceeded a job took longer than the operator allows
+├── GaveUp                        gave_up           a job was begun too often without coming to an end
+├── StoreMismatch                 store_mismatch    the database is not one that this version can use
+├── InternalError                 internal_error    ours to mend
 └── Cancelled                     cancelled
 """
 
@@ -75,6 +90,22 @@ class UnreadableMedia(InputError):
         )
         self.path = path
         self.reason = reason
+
+
+class PictureTooLarge(InputError):
+    """The still picture has more pixels than a video of it may have."""
+
+    code = "picture_too_large"
+
+    def __init__(self, path: Path, *, width_px: int, height_px: int, max_side_px: int) -> None:
+        super().__init__(
+            f"{path} is {width_px}x{height_px} pixels; a picture that shall speak may have {max_side_px} on its "
+            "longer side. Make it smaller first."
+        )
+        self.path = path
+        self.width_px = width_px
+        self.height_px = height_px
+        self.max_side_px = max_side_px
 
 
 class NoVideo(InputError):
@@ -278,6 +309,112 @@ class WeightsMissing(InputError):
         self.command = command
 
 
+class InvalidKey(InputError):
+    """The API key is missing or unknown."""
+
+    code = "invalid_key"
+
+    def __init__(self) -> None:
+        super().__init__("The API key is missing or unknown. Make one with `lipwright keys create`.")
+
+
+class KeyRevoked(InputError):
+    """The API key was revoked by the operator."""
+
+    code = "key_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This API key was revoked. Ask the operator for another one.")
+
+
+class InsufficientCredits(InputError):
+    """The account holds less than this job costs."""
+
+    code = "insufficient_credits"
+
+    def __init__(self, *, needed_microusd: int, balance_microusd: int) -> None:
+        super().__init__(
+            f"Insufficient credits: this costs {needed_microusd / 1e6:.2f} USD and the balance is "
+            f"{balance_microusd / 1e6:.2f} USD."
+        )
+        self.needed_microusd = needed_microusd
+        self.balance_microusd = balance_microusd
+
+
+class JobNotFound(InputError):
+    """This account has no job of this id."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: str | int) -> None:
+        super().__init__(f"There is no job {job_id}.")
+        self.job_id = job_id
+
+
+class MediaNotKnown(InputError):
+    """Nothing is stored under this id, or no longer."""
+
+    code = "media_not_known"
+
+    def __init__(self, media_id: str | int, *, role: str = "media") -> None:
+        super().__init__(f"There is no {role} {media_id} here, or it has expired. Upload it again.")
+        self.media_id = media_id
+        self.role = role
+        """"video", "audio" or "media": where the id was used."""
+
+
+class WrongMediaKind(InputError):
+    """What was given is of another kind than is needed there."""
+
+    code = "wrong_media_kind"
+
+    def __init__(self, media_id: str | int, *, found: str, expected: str) -> None:
+        super().__init__(f"{media_id} is {found}, and {expected} is needed here.")
+        self.media_id = media_id
+        self.found = found
+        self.expected = expected
+
+
+class TicketExpired(InputError):
+    """An upload came to an address that is not open, or no longer."""
+
+    code = "ticket_expired"
+
+    def __init__(self) -> None:
+        super().__init__("This upload address is unknown, used already, or expired. Ask for a new one.")
+
+
+class UploadIncomplete(InputError):
+    """Fewer or more bytes came than were announced."""
+
+    code = "upload_incomplete"
+
+    def __init__(self, *, n_expected: int, n_came: int) -> None:
+        super().__init__(f"{n_expected} bytes were announced and {n_came} came. Upload the file again.")
+        self.n_expected = n_expected
+        self.n_came = n_came
+
+
+class IdempotencyMismatch(InputError):
+    """An idempotency key came again with another request."""
+
+    code = "idempotency_mismatch"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The idempotency key {key!r} was used for another request. Use a new key.")
+        self.key = key
+
+
+class SubmitInFlight(InputError):
+    """The first request with this idempotency key is still being taken in."""
+
+    code = "submit_in_flight"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"A request with the idempotency key {key!r} is being taken in. Ask again in a moment.")
+        self.key = key
+
+
 class OutputExists(InputError):
     """There is a file already where the output should go, and it shall not be replaced."""
 
@@ -390,6 +527,45 @@ class WeightsRefused(LipwrightError):
         super().__init__(f"{name} is refused: {reason}.")
         self.name = name
         self.reason = reason
+
+
+class DeadlineExceeded(LipwrightError):
+    """A job took longer than the operator allows."""
+
+    code = "deadline_exceeded"
+
+    def __init__(self, *, limit_s: float) -> None:
+        super().__init__(f"The job was not done within {limit_s:g} s. Give less footage, or ask the operator.")
+        self.limit_s = limit_s
+
+
+class GaveUp(LipwrightError):
+    """A job was begun several times, and the process that worked on it died each time."""
+
+    code = "gave_up"
+
+    def __init__(self, *, attempts: int) -> None:
+        super().__init__(f"Given up after {attempts} attempts that did not come to an end.")
+        self.attempts = attempts
+
+
+class StoreMismatch(LipwrightError):
+    """The database is newer than this program, or not one of ours."""
+
+    code = "store_mismatch"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database cannot be used: {reason}.")
+        self.reason = reason
+
+
+class InternalError(LipwrightError):
+    """A mistake of ours; the log says which."""
+
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side. Try again; the operator's log says what it was.")
 
 
 class Cancelled(LipwrightError):

@@ -63,6 +63,10 @@ class Graph:
     def number(self, packet: Any) -> float:
         return float(self._get.get_float(packet))
 
+    def picture(self, packet: Any) -> Any:
+        """A picture of the graph's own, such as a mask: a copy as an array (h, w, channels)."""
+        return self._get.get_image(packet).numpy_view().copy()
+
 
 _LATER = {"solutions": "mediapipe.python.solutions", "tasks": "mediapipe.tasks.python"}
 
