@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import typer
+from pydantic_settings import BaseSettings
 
 from lipwright.cli.main import app
-from lipwright.config import PREFIX, Settings
+from lipwright.config import PREFIX, ServiceSettings, Settings
 from lipwright.core.errors import InputError, LipwrightError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,10 +28,20 @@ _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def settings() -> Iterator[str]:
     """One line for each variable of the environment."""
+    yield from _variables(Settings)
+
+
+def service_settings() -> Iterator[str]:
+    """The same for those of a service."""
+    yield from _variables(ServiceSettings)
+
+
+def _variables(kind: type[BaseSettings]) -> Iterator[str]:
     yield "| variable | default | meaning |"
     yield "|---|---|---|"
-    for name, field in Settings.model_fields.items():
-        yield f"| `{PREFIX}{name.upper()}` | `{field.default}` | {field.description} |"
+    for name, field in kind.model_fields.items():
+        shown = "empty" if field.default == "" else f"`{field.default}`"
+        yield f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |"
 
 
 def errors() -> Iterator[str]:
@@ -79,7 +90,12 @@ def _row(parameter: Any) -> str:
     return f"| {label} | {'yes' if default is True else default} | {text} |"
 
 
-TABLES: dict[str, Callable[[], Iterator[str]]] = {"settings": settings, "errors": errors, "commands": commands}
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "settings": settings,
+    "service_settings": service_settings,
+    "errors": errors,
+    "commands": commands,
+}
 
 
 def filled(page: str) -> str:

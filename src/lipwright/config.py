@@ -6,6 +6,10 @@ command line wins over it. The Python functions do not read the environment.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -14,6 +18,8 @@ from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
 
 PREFIX = "LIPWRIGHT_"
 _DEFAULT = SyncOptions()
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -39,10 +45,67 @@ class Settings(BaseSettings):
     )
 
 
+class ServiceSettings(BaseSettings):
+    """What the operator of a service decides: `lipwright serve`, `keys`, `credits`, `webhooks`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    data: str = Field(
+        default="~/.local/share/lipwright", description="The folder of the database, the uploads and the results."
+    )
+    database_url: str = Field(
+        default="", description="The database, as SQLAlchemy writes it; empty: SQLite in the data folder."
+    )
+    public_url: str = Field(
+        default="", description="Where clients reach the service, such as `https://lips.example`; empty: as they say."
+    )
+    max_upload_bytes: int = Field(default=2_000_000_000, ge=1, description="The largest file taken in.")
+    max_video_s: float = Field(default=600, gt=0, description="The longest footage taken in.")
+    max_audio_s: float = Field(default=600, gt=0, description="The longest speech taken in.")
+    max_side_px: int = Field(default=4096, ge=16, description="The longest side of footage taken in.")
+    max_text_chars: int = Field(default=5000, ge=1, description="The longest text to be spoken.")
+    concurrency: int = Field(default=1, ge=1, le=256, description="Renders at a time in one worker.")
+    max_running: int = Field(default=2, ge=1, le=10_000, description="Jobs at a time of a new key.")
+    max_requests_per_min: int = Field(default=600, ge=1, description="Requests a minute of a new key.")
+    deadline_s: float = Field(default=3600, gt=0, description="The longest that a job may take once it has begun.")
+    max_attempts: int = Field(default=3, ge=1, description="Times that a stage of a job is begun, if workers die.")
+    render_memory_mb: int = Field(default=8192, ge=256, description="The most memory of one render.")
+    upload_ticket_s: float = Field(default=3600, gt=0, description="How long an upload address stays open.")
+    keep_uploads_h: float = Field(default=168, gt=0, description="Hours until an upload is deleted.")
+    keep_results_h: float = Field(default=168, gt=0, description="Hours until a result is deleted.")
+    wavespeed_microusd_per_5s: int = Field(
+        default=150_000, ge=0, description="Price of five seconds begun, in millionths of a US dollar."
+    )
+    pixverse_credits_per_s: int = Field(default=4, ge=0, description="Price of a second begun, in PixVerse credits.")
+    pixverse_credits_per_15_bytes: int = Field(
+        default=4, ge=0, description="Price of 15 UTF-8 bytes begun of text, in PixVerse credits."
+    )
+    credit_microusd: int = Field(default=10_000, ge=1, description="A PixVerse credit in millionths of a US dollar.")
+    allow_hosts: str = Field(
+        default="", description="Private hosts that may be fetched from and called, separated by commas."
+    )
+    moderator: str = Field(default="", description="Who looks for nudity: a moderator's name; empty: nobody.")
+    moderation_blocks: bool = Field(default=True, description="End a job whose input or output a moderator refuses.")
+
+    @property
+    def folder(self) -> Path:
+        """`data`, with the home folder written out."""
+        return Path(self.data).expanduser().absolute()
+
+
+def read_service_settings(**given: object) -> ServiceSettings:
+    """As `read_settings`, for a service; what is given (and is not None) wins. Raises InvalidOption."""
+    return _read(ServiceSettings, given)
+
+
 def read_settings() -> Settings:
     """The settings of this process's environment. Raises InvalidOption, naming the variable."""
+    return _read(Settings, {})
+
+
+def _read(kind: type[S], given: Mapping[str, Any]) -> S:
     try:
-        return Settings()
+        return kind(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as exc:
         first = exc.errors()[0]
         name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()

@@ -43,6 +43,8 @@ class Account:
     max_running: int = 2
     """Jobs at a time."""
     max_requests_per_min: int = 600
+    priority: int = 100
+    """Among the jobs that may run, those of the lowest number begin first; 1 to 1000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class JobRequest:
     audio: str | None = None
     text: str | None = None
     voice: str | None = None
+    language: str | None = None
+    """Of the text, such as "de"; None: found out."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of core.options.SyncOptions."""
     webhook_url: str | None = None
@@ -109,3 +113,86 @@ class Job:
     price_microusd: int = 0
     """Charged, once final; held, before."""
     report: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    """The right to upload one file: whoever knows the id may use it, once, until it expires."""
+
+    id: str
+    account_id: str
+    media_id: str
+    """What the media will be called once it is whole; until then nothing is found under it."""
+    media_number: int
+    filename: str
+    content_type: str
+    n_bytes: int | None
+    expires_at: datetime
+
+
+LedgerKind = Literal["grant", "hold", "hold_rest", "release", "charge"]
+"""grant: credit from the operator (below zero: taken back) · hold: set aside when a job comes · hold_rest: what more it
+costs, once that is known · release: all that was held, when it ends · charge: its price, when it succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A change of a balance; rows are added and never changed, and the balance is their sum."""
+
+    id: int
+    account_id: str
+    job_id: str | None
+    kind: LedgerKind
+    amount_microusd: int
+    """Below zero: taken from the balance."""
+    created_at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """What was charged for one model."""
+
+    model: str
+    n_jobs: int
+    cost_microusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was charged within a span of time."""
+
+    since: datetime
+    until: datetime
+    n_jobs: int
+    cost_microusd: int
+    by_model: tuple[ModelUsage, ...] = ()
+
+
+DeliveryState = Literal["waiting", "delivered", "given_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook that is to be sent, or was."""
+
+    id: str
+    """The same at every attempt: receivers tell repetitions by it. 25 characters, the beginning of the job's id."""
+    job_id: str
+    account_id: str
+    face: FaceName
+    url: str
+    state: DeliveryState
+    n_attempts: int
+    created_at: datetime
+    next_at: datetime
+    delivered_at: datetime | None = None
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs of a longer list, newest first."""
+
+    jobs: tuple[Job, ...]
+    n_total: int
