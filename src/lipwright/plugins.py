@@ -1,16 +1,20 @@
-"""The one door through which engines enter, ours too: a name in an entry-point group of an installed package.
+"""The one door through which engines and voices enter, ours too: a name in an entry-point group of a package.
 
 [project.entry-points."lipwright.engines"]
 rewrite = "lipwright.engines.rewrite:RewriteEngine"
+
+[project.entry-points."lipwright.voices"]
+espeak = "lipwright.voices.espeak:Espeak"
 """
 
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
-from lipwright.core.errors import BrokenEngine, UnknownEngine
+from lipwright.core.errors import BrokenEngine, BrokenVoice, UnknownEngine, UnknownVoice
 
 ENGINES = "lipwright.engines"
+VOICES = "lipwright.voices"
 
 
 def engine_names() -> tuple[str, ...]:
@@ -39,4 +43,29 @@ def _load(entry: EntryPoint) -> type[object]:
         raise BrokenEngine(entry.name, str(exc)) from exc
     if not isinstance(made, type):
         raise BrokenEngine(entry.name, f"{entry.value} is not a class")
+    return made
+
+
+def voice_provider_names() -> tuple[str, ...]:
+    """The providers of voices that are installed, in alphabetical order. Loads none of them."""
+    return tuple(sorted({entry.name for entry in entry_points(group=VOICES)}))
+
+
+def load_voice_provider(name: str) -> type[object]:
+    """The class of this provider of voices; the caller knows its contract (`voices.base.VoiceProvider`).
+
+    Raises UnknownVoice; BrokenVoice where its package cannot be imported, or two packages offer the name.
+    """
+    found = {entry.value: entry for entry in entry_points(group=VOICES, name=name)}
+    if not found:
+        raise UnknownVoice(name)
+    if len(found) > 1:
+        raise BrokenVoice(name, f"it is offered by more than one package: {' and '.join(sorted(found))}")
+    (entry,) = found.values()
+    try:
+        made = entry.load()
+    except (ImportError, AttributeError) as exc:
+        raise BrokenVoice(name, str(exc)) from exc
+    if not isinstance(made, type):
+        raise BrokenVoice(name, f"{entry.value} is not a class")
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 from lipwright.core.errors import InvalidOption
@@ -17,6 +18,10 @@ Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
 ]
 """x264's: slower ones make smaller files of the same quality."""
+Codec = Literal["auto", "h264", "h265", "av1", "vp9", "prores"]
+"""Of the picture; `auto` is what most players of the container show, with nothing of the picture lost."""
+EncoderChoice = Literal["auto", "software", "nvenc", "videotoolbox"]
+"""Who encodes: a program, the machine's hardware, or hardware if it is there and loses nothing (`auto`)."""
 
 DEFAULT_ENGINE: Final = "rewrite"
 
@@ -34,6 +39,8 @@ class SyncOptions:
     crf: float = 18
     """x264's constant rate factor, 0 (lossless) to 51; smaller is better and larger."""
     preset: Preset = "veryfast"
+    codec: Codec = "auto"
+    encoder: EncoderChoice = "software"
     engine: str = DEFAULT_ENGINE
     engine_options: Mapping[str, str] = field(default_factory=dict[str, str])
     """Passed on to the engine, which documents them."""
@@ -48,12 +55,32 @@ class SyncOptions:
         _one_of("when_short", self.when_short, get_args(WhenShort))
         _one_of("when_long", self.when_long, get_args(WhenLong))
         _one_of("preset", self.preset, get_args(Preset))
+        _one_of("codec", self.codec, get_args(Codec))
+        _one_of("encoder", self.encoder, get_args(EncoderChoice))
         _within("crf", self.crf, 0, 51)
         _within("intensity", self.intensity, 0.5, 1.5)
         _within("threads", self.threads, 0, 1024)
         _within("seed", self.seed, 0, 2**63 - 1)
         if self.keep_original_db is not None:
             _within("keep_original_db", self.keep_original_db, -96, 24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceOptions:
+    """What an operator decides about voices."""
+
+    speakers: Path | None = None
+    """A table of speakers instead of `voices/speakers.toml`."""
+    folder: Path | None = None
+    """Where fetched voices are kept; None: `~/.cache/lipwright/voices`."""
+    max_chars: int = 20_000
+    """The longest text that is spoken."""
+    sentence_limit_s: float = 20.0
+    """Wall clock that one sentence may take; the sentence that takes longer is left out."""
+
+    def __post_init__(self) -> None:
+        _within("max_chars", self.max_chars, 1, 10_000_000)
+        _within("sentence_limit_s", self.sentence_limit_s, 0.1, 3600)
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,0 +1,65 @@
+"""How high a voice is: enough to give a low voice to a man's face and a high one to a woman's."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.media import AudioClip
+
+LOW_BELOW_HZ: Final = 165.0
+"""Between most men (85 to 155 Hz) and most women (165 to 255 Hz) when they speak."""
+_LOWEST_HZ, _HIGHEST_HZ = 65.0, 400.0
+_FRAME_S, _HOP_S = 0.04, 0.02
+_VOICED: Final = 0.55
+"""Share of a frame's energy that must come back after one period."""
+_LOUD_SHARE: Final = 0.3
+_LEAST_VOICED_S: Final = 0.4
+_LONGEST_LOOKED_AT_S: Final = 60
+
+
+def median_pitch_hz(clip: AudioClip) -> float | None:
+    """The median pitch of the voiced frames of a recording, or None where hardly anything is voiced.
+
+    Method: the normalised autocorrelation of each frame over its window's own (Boersma 1993), at the shortest
+    period that comes within a tenth of the best, which avoids octaves below.
+    """
+    step = max(1, clip.rate_hz // 8000)
+    rate_hz = clip.rate_hz / step
+    some = clip.samples[: _LONGEST_LOOKED_AT_S * clip.rate_hz]
+    # the mean over a few samples is low-pass enough under 400 Hz
+    blocks = some[: len(some) // step * step].reshape(-1, step)
+    thin = cast(NDArray[np.float64], np.mean(blocks, axis=1, dtype=np.float64))
+    size, hop = round(_FRAME_S * rate_hz), round(_HOP_S * rate_hz)
+    if len(thin) < size:
+        return None
+    cut = np.lib.stride_tricks.sliding_window_view(thin, size)[::hop]
+    frames: NDArray[np.float64] = cut - np.mean(cut, axis=1, keepdims=True)
+    energy = (frames**2).mean(1)
+    loud = frames[energy >= max(1e-8, float(np.quantile(energy, 1 - _LOUD_SHARE)))]
+    if len(loud) == 0:
+        return None
+    shortest, longest = int(rate_hz / _HIGHEST_HZ), int(rate_hz / _LOWEST_HZ)
+    window = np.hanning(size)
+    own, echo = _autocorrelation(window[None], longest)[0], _autocorrelation(loud * window, longest)
+    likeness = echo / np.maximum(own, 1e-9)
+    likeness = likeness / likeness[:, :1]
+    found: list[float] = []
+    for row in likeness:
+        inside = row[shortest : longest + 1]
+        peaks = np.flatnonzero((inside[1:-1] >= inside[:-2]) & (inside[1:-1] > inside[2:])) + 1
+        if len(peaks) == 0:
+            continue
+        best = inside[peaks].max()
+        if best < _VOICED:
+            continue
+        found.append(rate_hz / (shortest + int(peaks[inside[peaks] >= 0.9 * best][0])))
+    return float(np.median(found)) if len(found) * _HOP_S >= _LEAST_VOICED_S else None
+
+
+def _autocorrelation(frames: NDArray[np.float64], longest: int) -> NDArray[np.float64]:
+    """(n, size) -> (n, longest + 1)."""
+    spectrum = np.fft.rfft(frames, 2 * frames.shape[1], axis=1)
+    return np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, : longest + 1]

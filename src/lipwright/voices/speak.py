@@ -1,0 +1,258 @@
+"""Text to speech with timed phones: choose who speaks, cut the text at its sentences, say them, join them.
+
+text ──> language ──> speaker ──> voice
+  └────> sentences ──> each said by itself, several at once ──> joined with pauses ──> Utterance
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from math import isfinite
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright import plugins
+from lipwright.core.errors import (
+    BrokenVoice,
+    InvalidOption,
+    LipwrightError,
+    NothingToSay,
+    UnknownLanguage,
+    UnknownVoice,
+)
+from lipwright.core.media import AudioClip
+from lipwright.core.options import VoiceOptions
+from lipwright.core.speech import SILENCE, Phone, Utterance
+from lipwright.core.time import Span
+from lipwright.core.timeline import Timed, Timeline
+from lipwright.voices.base import Gender, Manner, VoiceInfo, VoiceProvider
+from lipwright.voices.language import detect_language
+from lipwright.voices.pitch import LOW_BELOW_HZ, median_pitch_hz
+from lipwright.voices.speakers import AUTO, Speaker, read_speakers
+from lipwright.voices.ssml import spoken_text
+from lipwright.voices.text import Sentence, check_length, has_words, readable, sentences
+
+T = TypeVar("T")
+
+_AT_ONCE = 4
+_SLOWEST, _FASTEST, _MOST_SEMITONES = 0.5, 2.0, 12.0
+_SSML_PATIENCE = 10
+"""An SSML document is said in one go: it may take as long as so many sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Who speaks, and how."""
+
+    provider: VoiceProvider
+    voice: str
+    """The provider's own name."""
+    language: str
+    speed: float = 1.0
+    pitch: float = 0.0
+
+
+def speak(
+    text: str,
+    voice: str = "auto",
+    language: str | None = None,
+    *,
+    speed: float = 1.0,
+    pitch: float = 0.0,
+    is_ssml: bool = False,
+    like: AudioClip | None = None,
+    options: VoiceOptions | None = None,
+) -> Utterance:
+    """Say a text.
+
+    `voice` is a speaker's id or name ("7", "Harper"), a voice in full ("espeak:de+f2", as `voices` lists them), or
+    `auto`: a speaker as high as the voice of `like` (the sound of the footage), else the table's own choice.
+    `language` is a code such as "de" or "pt-BR"; None finds it out. `speed` is 0.5 to 2, `pitch` in semitones, -12
+    to 12.
+
+    A sentence at which the voice breaks down is left out, and `notes` tells so. Raises EmptyText, NothingToSay,
+    TextTooLong, UnknownVoice, UnknownLanguage, BrokenSsml, InvalidOption, WeightsMissing; BrokenVoice where nothing
+    at all could be said.
+    """
+    options = VoiceOptions() if options is None else options
+    _within("speed", speed, _SLOWEST, _FASTEST)
+    _within("pitch", pitch, -_MOST_SEMITONES, _MOST_SEMITONES)
+    check_length(text, options.max_chars)
+    plain = spoken_text(text) if is_ssml else text
+    if not has_words(readable(plain)):
+        raise NothingToSay
+    choice = _choose(voice, language, plain, like, options)
+    limit_s = options.sentence_limit_s * (_SSML_PATIENCE if is_ssml else 1)
+    manner = Manner(speed * choice.speed, pitch + choice.pitch, is_ssml, limit_s)
+    said = [Sentence(text, 0.0)] if is_ssml else sentences(text)
+    parts, broken = _say_all(said, choice, manner)
+    if is_ssml:
+        parts = [_titled(part, plain) for part in parts]
+    return _joined(said, parts, choice, _notes(said, broken, choice))
+
+
+def _choose(voice: str, language: str | None, text: str, like: AudioClip | None, options: VoiceOptions) -> _Choice:
+    if language is not None and language.strip().lower() in ("", "auto"):
+        language = None
+    table = read_speakers(options.speakers)
+    speaker = table.find(voice)
+    if speaker is not None:
+        spoken = detect_language(text) if language is None else language.strip()
+        if speaker.name == AUTO:
+            speaker = table.chosen(_gender(like))
+        return _for_speaker(speaker, spoken, options)
+    named, own = _find(voice, options)
+    wanted = named.language_of(own, None if language is None else language.strip())
+    return _Choice(named, own, detect_language(text) if wanted is None else wanted)
+
+
+def _for_speaker(speaker: Speaker, language: str, options: VoiceOptions) -> _Choice:
+    installed = plugins.voice_provider_names()
+    for name in speaker.better_for(language.lower().replace("_", "-").split("-")[0]):
+        if name.partition(":")[0] not in installed:
+            continue
+        better, own = _find(name, options)
+        if better.is_here(own):
+            return _Choice(better, own, better.language_of(own, language) or language)
+    usual, own = _find(speaker.voice, options)
+    try:
+        spoken = usual.language_of(own, language)
+    except UnknownLanguage as exc:
+        raise UnknownLanguage(language) from exc
+    return _Choice(usual, own, spoken or language, speaker.speed, speaker.pitch)
+
+
+def _gender(like: AudioClip | None) -> Gender:
+    pitch_hz = None if like is None else median_pitch_hz(like)
+    if pitch_hz is None:
+        return "unknown"
+    return "male" if pitch_hz < LOW_BELOW_HZ else "female"
+
+
+def _find(name: str, options: VoiceOptions) -> tuple[VoiceProvider, str]:
+    """Provider, and its own name of the voice. Raises UnknownVoice."""
+    prefix, _, own = name.strip().partition(":")
+    if prefix not in plugins.voice_provider_names():
+        raise UnknownVoice(name)
+    return provider(prefix, options), own
+
+
+@cache
+def provider(name: str, options: VoiceOptions) -> VoiceProvider:
+    """The provider of this name; one for all who ask. Raises UnknownVoice, BrokenVoice."""
+    kind = plugins.load_voice_provider(name)
+    given = getattr(kind, "with_options", None)
+    made = kind() if given is None else given(options)
+    if not isinstance(made, VoiceProvider):
+        raise BrokenVoice(name, f"{kind.__qualname__} is no provider of voices: see lipwright.voices.base")
+    return made
+
+
+def voices(language: str | None = None, *, options: VoiceOptions | None = None) -> list[VoiceInfo]:
+    """Every voice, or those that speak a language. Raises UnknownLanguage where no voice does."""
+    options = VoiceOptions() if options is None else options
+    found = [voice for name in plugins.voice_provider_names() for voice in provider(name, options).voices()]
+    if language is None:
+        return found
+    wanted = language.lower().replace("_", "-")
+    other = {"zh": "cmn"}.get(wanted, wanted)
+    spoken = [one for one in found if _is_within(one.language.lower(), wanted) or _is_within(one.language, other)]
+    if not spoken:
+        raise UnknownLanguage(language)
+    return spoken
+
+
+def _is_within(language: str, wanted: str) -> bool:
+    return language == wanted or language.startswith(f"{wanted}-")
+
+
+def _say_all(
+    said: Sequence[Sentence], choice: _Choice, manner: Manner
+) -> tuple[list[Utterance | None], list[LipwrightError]]:
+    """Each sentence by itself: None where the voice broke down at it."""
+
+    def say(sentence: Sentence) -> Utterance | BrokenVoice:
+        try:
+            return choice.provider.speak(sentence.text, choice.voice, choice.language, manner)
+        except BrokenVoice as exc:
+            return exc
+
+    if len(said) == 1:
+        answers = [say(said[0])]
+    else:
+        with ThreadPoolExecutor(min(_AT_ONCE, len(said)), "voice") as pool:
+            answers = list(pool.map(say, said))
+    broken: list[LipwrightError] = [answer for answer in answers if isinstance(answer, BrokenVoice)]
+    if len(broken) == len(said):
+        raise broken[0]
+    return [None if isinstance(answer, BrokenVoice) else answer for answer in answers], broken
+
+
+def _titled(part: Utterance | None, text: str) -> Utterance | None:
+    if part is None or not part.sentences.items:
+        return part
+    whole = Timed(part.sentences.items[0].span, text)
+    return Utterance(part.clip, part.phones, Timeline((whole,)), part.voice, part.language)
+
+
+def _joined(
+    said: Sequence[Sentence], parts: Sequence[Utterance | None], choice: _Choice, notes: tuple[str, ...]
+) -> Utterance:
+    spoken = [(one, part) for one, part in zip(said, parts, strict=True) if part is not None and len(part.clip.samples)]
+    if not spoken:
+        raise NothingToSay
+    rate_hz = spoken[0][1].clip.rate_hz
+    samples: list[NDArray[np.float32]] = []
+    phones: list[Timed[Phone]] = []
+    captions: list[Timed[str]] = []
+    n_so_far = 0
+    for number, (sentence, part) in enumerate(spoken, start=1):
+        assert part.clip.rate_hz == rate_hz, "one voice speaks at one rate"
+        start_s = Fraction(n_so_far, rate_hz)
+        samples.append(part.clip.samples)
+        phones += _later(part.phones, start_s) if part.phones is not None else ()
+        captions += _later(part.sentences, start_s)
+        n_so_far += len(part.clip.samples)
+        n_pause = round(sentence.pause_s * rate_hz) if number < len(spoken) else 0
+        if n_pause:
+            samples.append(np.zeros(n_pause, np.float32))
+            pause = Span(Fraction(n_so_far, rate_hz), Fraction(n_so_far + n_pause, rate_hz))
+            n_so_far += n_pause
+            phones.append(Timed(pause, SILENCE))
+    is_timed = all(part.phones is not None for _, part in spoken)
+    first = spoken[0][1]
+    return Utterance(
+        AudioClip(np.concatenate(samples), rate_hz),
+        Timeline(tuple(phones)) if is_timed else None,
+        Timeline(tuple(captions)),
+        first.voice,
+        choice.language,
+        notes,
+    )
+
+
+def _later(timeline: Timeline[T], by_s: Fraction) -> Iterator[Timed[T]]:
+    for item in timeline:
+        yield Timed(Span(item.span.start_s + by_s, item.span.stop_s + by_s), item.value)
+
+
+def _notes(said: Sequence[Sentence], broken: Sequence[LipwrightError], choice: _Choice) -> tuple[str, ...]:
+    notes: list[str] = []
+    if broken:
+        notes.append(f"{len(broken)} of {len(said)} sentences could not be said and were left out: {broken[0]}")
+    if choice.provider.name == "espeak" and choice.language.split("-")[0] == "ja":
+        n_kanji = sum("\u4e00" <= c <= "\u9fff" for one in said for c in one.text)
+        if n_kanji:
+            notes.append("eSpeak NG does not read kanji: write Japanese in kana, or choose another voice")
+    return tuple(notes)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not (isfinite(value) and low <= value <= high):
+        raise InvalidOption(name, value, f"give a number from {low:g} to {high:g}")

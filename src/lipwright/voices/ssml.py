@@ -1,0 +1,50 @@
+"""SSML: text with marks of how it shall be said. What is not well-formed is refused before a voice sees it."""
+
+from __future__ import annotations
+
+from typing import Final
+from xml.etree.ElementTree import Element, ParseError, XMLParser
+
+from lipwright.core.errors import BrokenSsml
+
+_DEEPEST: Final = 50
+_ELEMENTS: Final = frozenset(
+    {"speak", "voice", "prosody", "say-as", "mark", "s", "p", "phoneme", "sub", "tts", "emphasis", "break", "metadata"}
+    | {"lang", "w", "token", "desc"}
+)
+"""Those of SSML 1.1 that do not fetch or play other files."""
+
+
+def spoken_text(ssml: str) -> str:
+    """The words of an SSML document, without its marks. Raises BrokenSsml."""
+    root = _parse(ssml)
+    if _name(root) != "speak":
+        raise BrokenSsml(f"its root is <{_name(root)}>, not <speak>")
+    _check(root, 1)
+    return " ".join("".join(root.itertext()).split())
+
+
+def _parse(ssml: str) -> Element:
+    if "<!DOCTYPE" in ssml.upper() or "<!ENTITY" in ssml.upper():
+        raise BrokenSsml("it declares a document type, which is not taken")
+    parser = XMLParser()
+    try:
+        parser.feed(ssml)
+        return parser.close()
+    except ParseError as exc:
+        raise BrokenSsml(str(exc)) from exc
+    except ValueError as exc:  # letters that no encoding has
+        raise BrokenSsml("it has characters that XML does not take") from exc
+
+
+def _check(element: Element, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise BrokenSsml(f"its elements are nested more than {_DEEPEST} deep")
+    if _name(element) not in _ELEMENTS:
+        raise BrokenSsml(f"<{_name(element)}> is not taken; known are {', '.join(sorted(_ELEMENTS))}")
+    for child in element:
+        _check(child, depth + 1)
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
