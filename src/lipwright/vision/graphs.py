@@ -65,7 +65,7 @@ class Graph:
 
     def picture(self, packet: Any) -> Any:
         """A picture of the graph's own, such as a mask: a copy as an array (h, w, channels)."""
-        return self._get.get_image(packet).numpy_view().copy()
+        return self._get.get_image_frame(packet).numpy_view().copy()
 
 
 _LATER = {"solutions": "mediapipe.python.solutions", "tasks": "mediapipe.tasks.python"}

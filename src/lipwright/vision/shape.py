@@ -202,7 +202,7 @@ class ShapeBasis:
     def decode(self, coefficients: Floats, closed: Points) -> Points:
         """Displacements from the closed neutral, (..., 478, 3) IO, of coefficients (..., n); points outside stay."""
         n = coefficients.shape[-1]
-        moved = (coefficients @ self.components[:n]).reshape(*coefficients.shape[:-1], -1, 3)
+        moved = (coefficients @ self.components[:n]).reshape(*coefficients.shape[:-1], len(self.points), 3)
         out = np.zeros((*coefficients.shape[:-1], *closed.shape))
         out[..., self.points, :] = moved / self.weights * mouth_scale(closed)
         return out

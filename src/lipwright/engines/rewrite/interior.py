@@ -63,7 +63,7 @@ class Palette:
         tooth = np.clip(tint * min(240.0, 1.15 * bright + 14), 0, 248)
         if drawing == "cartoon":
             return cls(
-                np.clip(1.05 * tooth, 0, 250),
+                np.clip(0.98 * tooth, 0, 240),
                 np.clip(0.42 * lip * np.array((1.0, 0.62, 0.70)), 10, 150),
                 np.clip(0.85 * lip * np.array((1.05, 0.85, 0.95)), 0, 255),
             )
@@ -195,8 +195,13 @@ class Interior:
         rgb = rgb * (1 - cover) + cover * colours.tongue * light[..., None]
 
         if self.drawing == "cartoon":
-            band = smoothstep((0.004 - 0.6 * u * u - v) / texel * 0.5 + 0.5)[..., None]
-            rgb = rgb * (1 - band) + band * colours.tooth * 0.97
+            # one band without single teeth; some dark stays below it, and a slit shows hardly any
+            local = below + above
+            band = smoothstep((0.004 - 0.6 * u * u - v) / texel * 0.5 + 0.5)
+            band = band * smoothstep((0.58 * local - below) / (2 * texel) * 0.5 + 0.5)
+            band = (band * smoothstep((local - 0.012) / 0.030))[..., None]
+            light = (0.76 + 0.24 * smoothstep(below / 0.030)) * (1 - 0.35 * smoothstep((side - 0.45) / 0.55))
+            rgb = rgb * (1 - band) + band * colours.tooth * light[..., None]
             return np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io)), np.float32)
 
         drop = max(0.0, float((target - self.closed)[[152, 199, 200, 175], 1].mean()))
