@@ -1,0 +1,236 @@
+"""The parent's side: start the child, listen, and never wait longer than was agreed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from time import monotonic, sleep
+from typing import Any, cast
+
+from lipwright.core.errors import Cancelled, LimitReached, WorkerCrashed
+from lipwright.sandbox import wire
+
+LOOK_EVERY_S = 0.1
+"""How often `should_stop` is asked."""
+GRACE_S = 0.5
+"""Between the polite signal, on which a child removes its half-written files, and the one that cannot be ignored."""
+LAST_WORDS_BYTES = 8000
+"""Of what a child writes to its stderr, kept for the log."""
+
+# A child gets what an interpreter and native libraries need to run, by name; everything else of the environment
+# (keys, addresses of databases, proxies, our own settings) stays here.
+PASSED_ON = (
+    "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL",
+    "LC_CTYPE", "TZ", "TMPDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+)  # fmt: skip
+SET = {
+    # each arena of glibc reserves 64 MB of addresses, which would count against `memory_bytes`
+    "MALLOC_ARENA_MAX": "2",
+    "GLOG_minloglevel": "2",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use. A limit that is passed ends it with LimitReached."""
+
+    cpu_s: float
+    """Processor time of all its threads together."""
+    wall_s: float
+    """Time on the clock, starting the interpreter (about 0.1 s) included."""
+    memory_bytes: int
+    """Address space, which is larger than what is resident: see docs/how-to/operate-safely.md for measured values."""
+    file_bytes: int
+    """Of any one file that it writes."""
+    n_files: int = 256
+    """Open at a time."""
+    niceness: int = 0
+    """0 to 19: how far it steps back behind other processes, so that a render does not slow the API down."""
+
+
+def call(
+    target: str,
+    arguments: Mapping[str, Any],
+    *,
+    limits: Limits,
+    on_message: Callable[[dict[str, Any]], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Run `target` ("package.module:function") in a fresh interpreter; what it returns, a dict of JSON values.
+
+    The target is `function(arguments, tell)`: `arguments` is the dict given here, `tell(dict)` sends a message,
+    which is handed to `on_message` in this thread, in order. `should_stop` is asked every 0.1 s; once it is true the
+    child and every process that it started is gone within a second, and Cancelled is raised. An exception of
+    `on_message` or `should_stop` (Cancelled, say) ends the child in the same way and is raised on.
+
+    Raises what the target raised, if it is of our tree, with the same class, code and attributes (paths as strings);
+    LimitReached where a limit of `limits` was passed; WorkerCrashed for anything else that ends a child: its `how`
+    is the name of the signal ("SIGSEGV") or of the exception, and its `__notes__` hold the last lines of its stderr.
+    The child dies with this process, however that ends.
+    """
+    deadline_s = monotonic() + limits.wall_s
+    told_pipe, tell_pipe = os.pipe()
+    with os.fdopen(told_pipe, "rb", buffering=0) as told:
+        try:
+            child = _start(target, tell_pipe, limits)
+        finally:
+            os.close(tell_pipe)
+        with _ended(child):
+            said = _Said()
+            try:
+                assert child.stdin is not None
+                # stays open: its end tells the child that this process is gone
+                child.stdin.write(wire.encode({"arguments": dict(arguments)}))
+                child.stdin.flush()
+            except BrokenPipeError:
+                pass  # it ended at once: why is told below
+            for message in _messages(child, told.fileno(), said, deadline_s, limits, should_stop):
+                if "told" in message:
+                    if on_message is not None and isinstance(message["told"], dict):
+                        on_message(cast("dict[str, Any]", message["told"]))
+                else:
+                    said.end = message
+                    break
+    return _outcome(said, child.returncode if said.end is None else None, limits)
+
+
+class _Said:
+    """What came from the child so far."""
+
+    def __init__(self) -> None:
+        self.end: dict[str, Any] | None = None
+        self.last_words = b""
+
+
+def _start(target: str, tell_pipe: int, limits: Limits) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | SET
+    about = json.dumps({"target": target, "parent": os.getpid(), "tell": tell_pipe, "limits": asdict(limits)})
+    return subprocess.Popen(
+        # -P: the folder that we happen to be in is no place to import from; -s: nor is the user's own
+        [sys.executable, "-P", "-s", "-m", "lipwright.sandbox.child", about],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(tell_pipe,),
+        env=environment,
+        start_new_session=True,
+    )
+
+
+@contextmanager
+def _ended(child: subprocess.Popen[bytes]) -> Generator[None]:
+    """On the way out no process of the child's group is left."""
+    try:
+        yield
+    except BaseException:
+        _signal_group(child, signal.SIGTERM)
+        _linger(child)
+        raise
+    finally:
+        _signal_group(child, signal.SIGKILL)
+        child.wait()
+        for pipe in (child.stdin, child.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def _linger(child: subprocess.Popen[bytes]) -> None:
+    """Give it a moment to leave, and its number to nobody else yet: it is looked at without being collected."""
+    until_s = monotonic() + GRACE_S
+    while monotonic() < until_s:
+        if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return
+        sleep(0.02)
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    # its group bears its number, which is not given to others while the child is not collected
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def _messages(
+    child: subprocess.Popen[bytes],
+    told: int,
+    said: _Said,
+    deadline_s: float,
+    limits: Limits,
+    should_stop: Callable[[], bool] | None,
+) -> Generator[dict[str, Any]]:
+    """Messages as they come, until the child closes its pipe."""
+    waiting = bytearray()
+    with selectors.DefaultSelector() as pipes:
+        assert child.stderr is not None
+        pipes.register(told, selectors.EVENT_READ)
+        pipes.register(child.stderr, selectors.EVENT_READ)
+        while pipes.get_map():
+            left_s = deadline_s - monotonic()
+            if left_s <= 0:
+                raise LimitReached("time", f"{limits.wall_s:g} s")
+            if should_stop is not None and should_stop():
+                raise Cancelled
+            for key, _ in pipes.select(min(LOOK_EVERY_S, left_s)):
+                block = os.read(key.fd, 1 << 16)
+                if not block:
+                    pipes.unregister(key.fileobj)
+                    if key.fd == told:
+                        return
+                elif key.fd == told:
+                    *lines, rest = block.split(b"\n")
+                    for line in lines:
+                        yield _parsed(bytes(waiting + line))
+                        waiting.clear()
+                    waiting += rest
+                    if len(waiting) > wire.MAX_LINE_BYTES:
+                        raise LimitReached("messages", f"{wire.MAX_LINE_BYTES >> 20} MiB at a time")
+                else:
+                    said.last_words = (said.last_words + block)[-LAST_WORDS_BYTES:]
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise WorkerCrashed("it spoke nonsense") from exc
+    if not isinstance(message, dict):
+        raise WorkerCrashed("it spoke nonsense")
+    return cast("dict[str, Any]", message)
+
+
+def _outcome(said: _Said, returncode: int | None, limits: Limits) -> dict[str, Any]:
+    end = said.end
+    if end is not None and isinstance(end.get("result"), dict):
+        return end["result"]
+    if end is not None and isinstance(end.get("error"), dict):
+        error = wire.rebuild(end["error"])
+        if error is not None:
+            raise error
+    if end is not None and "limit" in end:
+        what = str(end["limit"])
+        limit = {"memory": f"{limits.memory_bytes >> 20} MiB", "disk": f"{limits.file_bytes >> 20} MiB for a file"}
+        if what in limit:
+            raise LimitReached(what, limit[what])
+    if returncode == -signal.SIGXCPU:
+        raise LimitReached("processor time", f"{limits.cpu_s:g} s")
+    crash = WorkerCrashed(_how(end, returncode))
+    crash.add_note(said.last_words.decode(errors="replace"))
+    raise crash
+
+
+def _how(end: dict[str, Any] | None, returncode: int | None) -> str:
+    if end is not None:
+        return str(end.get("crash", "it spoke nonsense"))[:200]
+    if returncode is not None and returncode < 0:
+        return signal.Signals(-returncode).name
+    return f"exit status {returncode}"

@@ -1,0 +1,106 @@
+"""What the tests run in a child."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lipwright.core.errors import FaceNotFound, UnreadableMedia
+
+
+def double(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    for step in range(arguments.get("steps", 0)):
+        tell({"step": step})
+    return {"doubled": 2 * arguments["number"]}
+
+
+def environment(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    return {
+        "names": sorted(os.environ),
+        "path": sys.path,
+        "fds": sorted(path.name for path in Path("/proc/self/fd").iterdir()),
+    }
+
+
+def limits(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
+    return {name: resource.getrlimit(getattr(resource, name))[0] for name in names} | {"nice": os.nice(0)}
+
+
+def ours(arguments: dict[str, Any], _tell: Any) -> NoReturn:
+    if arguments["which"] == "face":
+        raise FaceNotFound(choice="9", face_ids=(1, 2))
+    raise UnreadableMedia(Path("/data/in.mp4"), "it is damaged")
+
+
+def foreign(_arguments: dict[str, Any], _tell: Any) -> NoReturn:
+    raise ZeroDivisionError("secret detail")
+
+
+def crash(arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    print("last words", file=sys.stderr, flush=True)
+    if arguments["how"] == "segfault":
+        ctypes.string_at(0)
+    if arguments["how"] == "exit":
+        os._exit(7)
+    os.kill(os.getpid(), getattr(signal, arguments["how"]))
+    return {}
+
+
+def eat_memory(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    return {"length": len(bytearray(8 << 30))}
+
+
+def eat_disk(arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    with Path(arguments["path"]).open("wb") as file:
+        for _ in range(100):
+            file.write(bytes(1 << 20))
+    return {}
+
+
+def spin(_arguments: dict[str, Any], tell: Any) -> NoReturn:
+    tell({"pid": os.getpid()})
+    while True:
+        pass
+
+
+def sleep_with_children(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    """Deaf to the polite signal, like a native library; its own child sleeps too."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    grandchild = subprocess.Popen(["sleep", "60"])
+    tell({"pids": [os.getpid(), grandchild.pid]})
+    time.sleep(arguments.get("for_s", 60))
+    return {}
+
+
+def half_a_file(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    path = Path(arguments["path"])
+    try:
+        path.write_text("half")
+        tell({})
+        time.sleep(60)
+    finally:
+        path.unlink()
+    return {}
+
+
+def nonsense(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    for fd in range(3, 20):
+        try:
+            os.write(fd, b"\x80nonsense\n")
+        except OSError:
+            continue
+    time.sleep(5)
+    return {}
+
+
+def endless_line(_arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    tell({"text": "x" * (70 << 20)})
+    return {}
