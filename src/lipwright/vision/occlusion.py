@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.core.face import TrackedFace
+from lipwright.core.face import N_LANDMARKS, TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.vision import mesh
 
@@ -98,30 +98,47 @@ class OcclusionMeter:
         return Occlusion(_without_flashes(is_hidden), score, threshold)
 
 
+def _reading_points() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """(n, 478) weights of the mesh points for each point that is read, cheeks last; (n_groups,) where groups begin."""
+    eye = np.eye(N_LANDMARKS)
+    upper, lower = (eye[_OU] + eye[_IU])[2:9] / 2, (eye[_OL] + eye[_IL])[2:9] / 2
+    middle = (eye[_OU[1:-1]].mean(0) + eye[_OL[1:-1]].mean(0)) / 2
+    above = eye[_OU[3:8]] + 0.2 * (eye[_OU[3:8]] - middle)
+    below = eye[_OL[2:9]] + 0.3 * (eye[_OL[2:9]] - middle)
+    groups = [*(upper[part] for part in _LIP_GROUPS), *(lower[part] for part in _LIP_GROUPS), above, below]
+    starts = np.cumsum([0, *(len(group) for group in groups)])
+    return np.concatenate([*groups, eye[_CHEEKS]]), starts.astype(np.intp)
+
+
+_WEIGHTS, _STARTS = _reading_points()
+_USED = np.flatnonzero(_WEIGHTS.any(0))
+_WEIGHTS_USED = np.ascontiguousarray(_WEIGHTS[:, _USED])
+_SIZES = np.diff(_STARTS)
+
+
 def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     """(1 + 3 * n_groups,): light on the cheeks, and the mean Y, Cb, Cr of each group of points, 8-bit scale."""
-    points = landmarks[:, :2].astype(np.float64)
-    io_px = float(np.linalg.norm(landmarks[33] - landmarks[263]))
-    upper, lower = (points[_OU] + points[_IU])[2:9] / 2, (points[_OL] + points[_IL])[2:9] / 2
-    middle = (points[_OU[1:-1]].mean(0) + points[_OL[1:-1]].mean(0)) / 2
-    above = points[_OU[3:8]] + 0.2 * (points[_OU[3:8]] - middle)
-    below = points[_OL[2:9]] + 0.3 * (points[_OL[2:9]] - middle)
-    groups = [*(upper[part] for part in _LIP_GROUPS), *(lower[part] for part in _LIP_GROUPS), above, below]
-    ends = np.cumsum([0, *(len(group) for group in groups)])
-    at = np.concatenate([*groups, points[_CHEEKS]])
-    step_px = max(1.0, _PATCH_IO * io_px)
+    across = landmarks[33] - landmarks[263]
+    step_px = max(1.0, _PATCH_IO * float(np.sqrt(across @ across)))
+    at = _WEIGHTS_USED @ landmarks[_USED, :2]
     places = (at[:, None] + step_px * _OFFSETS).reshape(-1, 2)
     planes = frame.planes[:3] if len(frame.planes) >= 3 else frame.planes[:1]
-    values = np.full((len(at), 3), 128.0)
+    values = np.full((3, len(at)), 128.0)
+    where: dict[tuple[int, int], tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
     for number, plane in enumerate(planes):
-        step_x, step_y = frame.chroma_step if number else (1, 1)
-        x = np.clip(np.rint((places[:, 0] + 0.5) / step_x - 0.5), 0, plane.shape[1] - 1).astype(np.intp)
-        y = np.clip(np.rint((places[:, 1] + 0.5) / step_y - 0.5), 0, plane.shape[0] - 1).astype(np.intp)
-        read = plane[y, x].astype(np.float64).reshape(-1, len(_OFFSETS)).mean(1)
-        values[:, number] = read / (1 << (frame.bits - 8))
-    light = float(np.median(values[ends[-1] :, 0]))
-    colours = np.array([values[a:b].mean(0) for a, b in pairwise(ends)])
-    return np.concatenate([[light], colours.ravel()]).astype(np.float32)
+        step = frame.chroma_step if number else (1, 1)
+        if step not in where:
+            spots = np.rint((places + 0.5) / step - 0.5).astype(np.intp)
+            last = (plane.shape[1] - 1, plane.shape[0] - 1)
+            where[step] = (
+                np.minimum(np.maximum(spots[:, 0], 0), last[0]),
+                np.minimum(np.maximum(spots[:, 1], 0), last[1]),
+            )
+        x, y = where[step]
+        values[number] = plane[y, x].reshape(-1, len(_OFFSETS)).sum(1) / (len(_OFFSETS) << (frame.bits - 8))
+    light = float(np.median(values[0, _STARTS[-1] :]))
+    colours = np.add.reduceat(values[:, : _STARTS[-1]], _STARTS[:-1], axis=1) / _SIZES
+    return np.concatenate([[light], colours.T.ravel()]).astype(np.float32)
 
 
 def _without_flashes(is_hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
