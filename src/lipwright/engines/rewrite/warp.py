@@ -128,20 +128,21 @@ def tps_fields(
 def warp(source: Picture, field: Float32, grid: Grid, *, rows: tuple[int, int] | None = None) -> Picture:
     """Read `source` through the field: a picture of the grid's region (or of its luma `rows`, half-open).
 
-    Cubic; beyond the source's edge its border is repeated. `rows` must fall on chroma samples.
+    Cubic (chroma: linear); beyond the source's edge its border is repeated. `rows` must fall on chroma samples.
     """
     region = grid.region
     top, bottom = rows if rows is not None else (0, region.height)
     where = Region(region.left, region.top + top, region.right, region.top + bottom)
+    # the eye reads sharpness in the luma: chroma is read bilinearly, in a third of the time
     parts = [
-        _remap(part, _sources(source, field, grid, step, (top, bottom)))
-        for part, step in zip(source.parts, source.steps, strict=True)
+        _remap(part, _sources(source, field, grid, step, (top, bottom)), kind)
+        for part, step, kind in zip(source.parts, source.steps, (cv2.INTER_CUBIC, cv2.INTER_LINEAR), strict=False)
     ]
     return Picture(parts, where, source.step, source.bits)
 
 
-def _remap(image: Plane, sources: Float32) -> Plane:
-    return cast("Plane", cv2.remap(image, sources, cast("Any", None), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+def _remap(image: Plane, sources: Float32, kind: int) -> Plane:
+    return cast("Plane", cv2.remap(image, sources, cast("Any", None), kind, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _sources(source: Picture, field: Float32, grid: Grid, step: tuple[int, int], rows: tuple[int, int]) -> Float32:
