@@ -19,9 +19,11 @@ from typing import Final, Literal
 import numpy as np
 
 from lipwright.articulation.curves import Array, Floats, highest, runs, smooth, smoothstep
+from lipwright.articulation.known_phones import LIP_TO_TEETH_IO, corrected, known
 from lipwright.articulation.network import TICK_RATE_HZ, Heard, Population, population
 from lipwright.articulation.phones import PHONES
-from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
+from lipwright.core.speech import Phone
+from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle, Timeline
 from lipwright.vision.shape import ShapeBasis, shape_basis
 
 SMOOTHING_S: Final = 0.03
@@ -137,6 +139,7 @@ def plan(
     style: SpeakingStyle,
     *,
     intensity: float = 1.0,
+    phones: Timeline[Phone] | None = None,
     people: Population | None = None,
     direction: Array | None = None,
 ) -> MouthTrack:
@@ -144,6 +147,7 @@ def plan(
 
     `intensity` scales the movement around the mean: 1 is the person's own, 0 a still mouth. Full
     amplitude on every coefficient; the lips touch where `closure` says so; pauses stand still.
+    `phones` are those of speech made from text: they are exact, and correct what was heard (`known_phones`).
     `people` and `direction` (N_SHAPE,) are those of the shipped network and basis unless another network
     is being judged. Raises ValueError for a negative intensity.
     """
@@ -153,6 +157,9 @@ def plan(
     people = population() if people is None else people
     direction = _own_direction() if direction is None else direction
     spread = style.spread.astype(np.float64)
+    facts = None if phones is None else known(phones, n)
+    if facts is not None:
+        heard = corrected(heard, facts)
     spoken = intensity * at_full_amplitude(heard, spread, people, direction) + style.mean
     spoken = smooth(spoken, SMOOTHING_S * TICK_RATE_HZ)
 
@@ -163,8 +170,10 @@ def plan(
             held[pause.start : pause.stop] = True
     parted = spoken[held].mean(0) if held.any() else style.rest.astype(np.float64)
 
-    closure = closure_strength(heard)
+    closure = closure_strength(heard) if facts is None else facts.closure
     opening = np.maximum(0.0, spoken @ direction)  # lips never pass through each other
+    if facts is not None:
+        opening += facts.to_teeth * (np.minimum(opening, LIP_TO_TEETH_IO) - opening)
     spoken = with_opening(spoken, (1 - closure) * opening, spread, direction)
 
     still = np.zeros(n)
@@ -173,5 +182,9 @@ def plan(
         pose = parted if pause.kind == "hold" else style.rest
         spoken += weight[:, None] * (pose - spoken)
         still = np.maximum(still, weight)
-    closure = closure * (1 - still)
+    if facts is None:
+        closure = closure * (1 - still)
+    else:  # a sound beside a pause is shut all the same
+        spoken = with_opening(spoken, (1 - closure) * np.maximum(0.0, spoken @ direction), spread, direction)
+        still = still * (1 - closure)
     return MouthTrack(spoken.astype(np.float32), closure.astype(np.float32), still.astype(np.float32), heard.rate_hz)

@@ -36,8 +36,8 @@ def median_pitch_hz(clip: AudioClip) -> float | None:
     if len(thin) < size:
         return None
     cut = np.lib.stride_tricks.sliding_window_view(thin, size)[::hop]
-    frames: NDArray[np.float64] = cut - np.mean(cut, axis=1, keepdims=True)
-    energy = (frames**2).mean(1)
+    frames: NDArray[np.float64] = cut - cut.mean(axis=1, keepdims=True)
+    energy = cast(NDArray[np.float64], np.mean(frames**2, axis=1))
     loud = frames[energy >= max(1e-8, float(np.quantile(energy, 1 - _LOUD_SHARE)))]
     if len(loud) == 0:
         return None
