@@ -1,0 +1,85 @@
+"""What a file is, by its first bytes: a header or a file name can say anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEAD_BYTES = 4096
+"""How many bytes decide."""
+
+_AV = ("video", "audio")
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    content_type: str
+    kinds: tuple[str, ...]
+    """What such a file can hold: "video", "audio", "image". The first is the likeliest."""
+
+
+_STARTS: tuple[tuple[bytes, Sniffed], ...] = (
+    (b"OggS", Sniffed("audio/ogg", ("audio", "video"))),
+    (b"ID3", Sniffed("audio/mpeg", ("audio",))),
+    (b"fLaC", Sniffed("audio/flac", ("audio",))),
+    (b"#!AMR", Sniffed("audio/amr", ("audio",))),
+    (b"caff", Sniffed("audio/x-caf", ("audio",))),
+    (b".snd", Sniffed("audio/basic", ("audio",))),
+    (b"FLV\x01", Sniffed("video/x-flv", _AV)),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Sniffed("video/x-ms-asf", _AV)),
+    (b"\x00\x00\x01\xba", Sniffed("video/mpeg", _AV)),
+    (b"\x00\x00\x01\xb3", Sniffed("video/mpeg", ("video",))),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", Sniffed("application/mxf", _AV)),
+    (b"GIF87a", Sniffed("image/gif", ("image", "video"))),
+    (b"GIF89a", Sniffed("image/gif", ("image", "video"))),
+    (b"\x89PNG\r\n\x1a\n", Sniffed("image/png", ("image",))),
+    (b"\xff\xd8\xff", Sniffed("image/jpeg", ("image",))),
+    (b"BM", Sniffed("image/bmp", ("image",))),
+    (b"II*\x00", Sniffed("image/tiff", ("image",))),
+    (b"MM\x00*", Sniffed("image/tiff", ("image",))),
+)
+_RIFF = {
+    b"WAVE": Sniffed("audio/wav", ("audio",)),
+    b"AVI ": Sniffed("video/x-msvideo", _AV),
+    b"WEBP": Sniffed("image/webp", ("image",)),
+}
+_MP4_FIRST = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"uuid"}
+_MP4_AUDIO = {b"M4A ", b"M4B ", b"F4A "}
+_MP4_IMAGE = {b"heic", b"heix", b"mif1", b"avif"}
+
+
+def sniff(head: bytes) -> Sniffed | None:
+    """The kind of file that begins with `head` (up to HEAD_BYTES of it), or None for none that we take."""
+    if head[:4] in (b"RIFF", b"RF64", b"FORM"):
+        if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+            return Sniffed("audio/aiff", ("audio",))
+        return _RIFF.get(head[8:12])
+    if head[4:8] in _MP4_FIRST:
+        return _mp4(head)
+    for start, kind in _STARTS:
+        if head.startswith(start):
+            return (
+                Sniffed("video/x-matroska", _AV) if kind.content_type == "video/webm" and b"webm" not in head else kind
+            )
+    if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47:
+        return Sniffed("video/mp2t", _AV)
+    return _frames_of_sound(head)
+
+
+def _mp4(head: bytes) -> Sniffed:
+    brand = head[8:12]
+    if brand in _MP4_AUDIO:
+        return Sniffed("audio/mp4", ("audio", "video"))
+    if brand in _MP4_IMAGE:
+        return Sniffed("image/avif" if brand == b"avif" else "image/heic", ("image",))
+    return Sniffed("video/quicktime" if brand == b"qt  " or head[4:8] != b"ftyp" else "video/mp4", _AV)
+
+
+def _frames_of_sound(head: bytes) -> Sniffed | None:
+    if len(head) < 4 or head[0] != 0xFF:
+        return None
+    if head[1] & 0xF6 == 0xF0:
+        return Sniffed("audio/aac", ("audio",))
+    is_mpeg = head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0 and head[1] & 0x18 != 0x08
+    if is_mpeg and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C:
+        return Sniffed("audio/mpeg", ("audio",))
+    return None
