@@ -68,7 +68,7 @@ def run(clip: Clip, out: Section, folder: Path) -> None:
         return np.abs(np.arange(n_source) - index[there[edited[k]]]) <= KEEP_AWAY
 
     # the shapes are asked for in the axes of the engine's own template
-    target = avatar.face.posed.shapes[[avatar.face.row_of[int(index[k])] for k in there]]
+    target = avatar.face.posed.shapes(np.array([avatar.face.row_of[int(index[k])] for k in there]))
     frames = avatar.render(target, plan, forbidden=forbidden)
     seen = watch(frames, clip.part().play(plan.order), clip.main, n_expected=n)
     if not seen.landmarks:

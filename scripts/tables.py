@@ -19,7 +19,7 @@ import typer
 from pydantic_settings import BaseSettings
 
 from lipwright.cli.main import app
-from lipwright.config import PREFIX, ServiceSettings, Settings
+from lipwright.config import PREFIX, CacheSettings, ServiceSettings, Settings
 from lipwright.core.errors import InputError, LipwrightError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +29,11 @@ _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 def settings() -> Iterator[str]:
     """One line for each variable of the environment."""
     yield from _variables(Settings)
+
+
+def cache_settings() -> Iterator[str]:
+    """The environment variables of what is kept between runs."""
+    yield from _variables(CacheSettings)
 
 
 def service_settings() -> Iterator[str]:
@@ -92,6 +97,7 @@ def _row(parameter: Any) -> str:
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings,
+    "cache_settings": cache_settings,
     "service_settings": service_settings,
     "errors": errors,
     "commands": commands,

@@ -45,6 +45,23 @@ class Settings(BaseSettings):
     )
 
 
+class CacheSettings(BaseSettings):
+    """What is kept between runs of `lipwright sync`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    cache: str = Field(
+        default="~/.cache/lipwright/analysis",
+        description="Where what was found out about footage is kept for its next speech; empty: nowhere.",
+    )
+    cache_bytes: int = Field(default=2 << 30, ge=0, description="The most bytes kept; the longest unused go first.")
+
+    @property
+    def folder(self) -> Path | None:
+        """`cache`, with the home folder written out."""
+        return Path(self.cache).expanduser().absolute() if self.cache else None
+
+
 class ServiceSettings(BaseSettings):
     """What the operator of a service decides: `lipwright serve`, `keys`, `credits`, `webhooks`."""
 
@@ -91,6 +108,11 @@ class ServiceSettings(BaseSettings):
     def folder(self) -> Path:
         """`data`, with the home folder written out."""
         return Path(self.data).expanduser().absolute()
+
+
+def read_cache_settings(**given: object) -> CacheSettings:
+    """As `read_settings`, for what is kept; what is given (and is not None) wins. Raises InvalidOption."""
+    return _read(CacheSettings, given)
 
 
 def read_service_settings(**given: object) -> ServiceSettings:

@@ -1,14 +1,15 @@
 """The journey of one request: footage and speech in, the footage saying it out.
 
-video ──> open ──> engine.prepare ──> avatar ──┬─ style ─> plan ──> mouth ─┐
-audio ──> read_speech ──> listen ──────────────┼────────────┘              ├─> avatar.speak ──> write
-          length ──> plan_frames ──────────────┴──> frames ────────────────┘
+video ──> open ──> study or recall ──> who speaks ──> avatar ──┬─ style ─> plan ──> mouth ─┐
+                      its own sound ──────┘                    │             │             │
+audio ──> read_speech ──> listen ──────────────────────────────┼─────────────┘             ├─> avatar.speak ──> write
+          longest length ──> plan_frames ──────────────────────┴──> frames ────────────────┘
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -17,19 +18,79 @@ from time import perf_counter, process_time
 from typing import Any, Literal, TypeAlias
 
 from lipwright import articulation, media
-from lipwright.core.errors import InvalidOption, MediaNotFound, OutputExists, OutputNotWritable, UnsupportedOutput
-from lipwright.core.face import FaceChoice
+from lipwright.cache import Cache
+from lipwright.core.errors import (
+    InvalidOption,
+    MediaNotFound,
+    NoAudio,
+    OutputExists,
+    OutputNotWritable,
+    UnsupportedOutput,
+)
+from lipwright.core.face import FaceChoice, Why
 from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.core.options import SyncOptions
 from lipwright.core.plan import plan_frames
-from lipwright.core.timeline import FramePlan
+from lipwright.core.speech import Phone
+from lipwright.core.timeline import FramePlan, Timeline
 from lipwright.engines.base import Engine, Progress, RenderReport, Tracker
+from lipwright.engines.people import Role, give_roles
+from lipwright.engines.recall import study
 from lipwright.media.write import CONTAINERS
 
 Phase = Literal["study", "listen", "render"]
 """`study` looks at every frame of the footage; `listen` hears the speech; `render` makes and writes the frames."""
 Watch: TypeAlias = Callable[[Phase, int, int], None]
 """`watch(phase, done, total)`, called often; it stops the work by raising Cancelled."""
+
+
+APART_S = 0.06
+"""Sound and lips of the footage that are farther apart than this are told of."""
+SURE = 0.5
+"""Confidence from which an offset is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one face says."""
+
+    face: str
+    """As `SyncOptions.face`."""
+    audio: Path
+    phones: Timeline[Phone] | None = None
+    """When which sound is said, where the audio was made from text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One face that spoke."""
+
+    face_id: int
+    why: Why
+    """Why it was this face."""
+    audio: Path
+    speech_s: Fraction
+    own_sync: articulation.Agreement | None
+    """How the lips go with the footage's own sound, before anything was changed; None where it has no sound."""
+    render: RenderReport
+
+    @property
+    def av_offset_s(self) -> float | None:
+        """How much later than its sound the footage shows these lips; None where nothing sure can be told."""
+        sync = self.own_sync
+        return sync.offset_s if sync is not None and sync.confidence > 0 else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "face_id": self.face_id,
+            "why": self.why,
+            "audio": str(self.audio),
+            "speech_s": float(self.speech_s),
+            "av_offset_s": None if self.av_offset_s is None else round(self.av_offset_s, 3),
+            "av_offset_confidence": 0.0 if self.own_sync is None else round(self.own_sync.confidence, 2),
+            "render": asdict(self.render),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +104,12 @@ class SyncResult:
     n_frames: int
     n_source_frames: int
     duration_s: Fraction
-    speech_s: Fraction
+    speakers: tuple[Speaker, ...]
     codec: str
     audio: str
     """"copied": the speech's own packets, bit by bit; "encoded": in another codec, which the container takes."""
-    render: RenderReport
+    is_recalled: bool
+    """The footage was not looked at again: what an earlier run found out about it was kept."""
     took_s: float
     cpu_s: float
     stages_s: dict[str, float]
@@ -56,6 +118,16 @@ class SyncResult:
     options: SyncOptions
     plan: FramePlan
     """Which source frame is behind each output frame."""
+
+    @property
+    def render(self) -> RenderReport:
+        """What was done to the first speaker; where there are several, see `speakers`."""
+        return self.speakers[0].render
+
+    @property
+    def speech_s(self) -> Fraction:
+        """The longest speech."""
+        return max(speaker.speech_s for speaker in self.speakers)
 
     @property
     def realtime_factor(self) -> float:
@@ -73,6 +145,8 @@ class SyncResult:
             "codec": self.codec,
             "audio": self.audio,
             "render": asdict(self.render),
+            "speakers": [speaker.as_dict() for speaker in self.speakers],
+            "is_recalled": self.is_recalled,
             "took_s": round(self.took_s, 3),
             "cpu_s": round(self.cpu_s, 3),
             "realtime_factor": round(self.realtime_factor, 3),
@@ -86,49 +160,91 @@ def sync(
     engine: Engine,
     tracker: Tracker,
     video: Path,
-    audio: Path,
+    lines: Sequence[Line],
     output: Path,
     options: SyncOptions,
     *,
+    cache: Cache | None = None,
     watch: Watch | None = None,
     may_replace: bool = True,
 ) -> SyncResult:
-    """Write `output`: the footage `video`, in which the chosen face says `audio`.
+    """Write `output`: the footage `video`, in which each line's face says its audio, and all others are untouched.
 
-    Raises the InputErrors and OutputErrors of core/errors.py; whatever is raised, no output is left behind,
-    and one that was there before is still there.
+    The output lasts as long as the longest speech; who has finished rests. `cache` keeps what is found out about
+    the footage. Raises the InputErrors and OutputErrors of core/errors.py; whatever is raised, no output is left
+    behind, and one that was there before is still there.
     """
     clock = _Clock(watch)
+    sounds = [line.audio for line in lines]
     with clock.stage("open"):
-        face = parse_face(options.face)
-        check_inputs(video, audio)
-        check_output(output, (video, audio), may_replace=may_replace)
+        choices = [parse_face(line.face) for line in lines]
+        check_inputs(video, *sounds)
+        check_output(output, (video, *sounds), may_replace=may_replace)
         footage = media.open_footage(video, threads=options.threads)
-        speech = media.read_speech(audio)
+        speeches = [media.read_speech(sound) for sound in sounds]
+        lasts_s = [speech.duration_s for speech in speeches]
     with clock.stage("study"):
         settings = {"seed": str(options.seed), **options.engine_options}
-        avatar = engine.prepare(footage, tracker=tracker, face=face, options=settings, progress=clock.progress("study"))
-    with clock.stage("listen"):
-        clock.tell("listen", 0, 1)
-        heard = articulation.listen(speech)
-        mouth = articulation.plan(heard, avatar.style, intensity=options.intensity)
-        clock.tell("listen", 1, 1)
+        seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))
+        roles = give_roles(choices, seen.people, _own_sound(video), n_frames=seen.n_frames)
+        avatars = [seen.studied.avatar(role.face.face_id) for role in roles]
+        is_recalled, notes = seen.is_recalled, [*seen.notes, *_apart(roles)]
+        del seen  # and with it the pictures of everyone else
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
-    frames = plan_frames(source.video, speech.duration_s, when_short=options.when_short, when_long=options.when_long)
+    frames = plan_frames(source.video, max(lasts_s), when_short=options.when_short, when_long=options.when_long)
+    with clock.stage("listen"):
+        clock.tell("listen", 0, 1)
+        heard = [articulation.listen(speech).followed_by_silence(frames.duration_s) for speech in speeches]
+        mouths = [
+            articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones)
+            for said, avatar, line in zip(heard, avatars, lines, strict=True)
+        ]
+        del speeches, heard
+        clock.tell("listen", 1, 1)
     with clock.stage("write"):
-        spoken = avatar.speak(mouth, frames, clock.progress("render"))
+        spoken: Iterator[VideoFrame] | None = None
+        for avatar, mouth in zip(avatars, mouths, strict=True):
+            is_last = avatar is avatars[-1]
+            spoken = avatar.speak(mouth, frames, clock.progress("render") if is_last else None, onto=spoken)
+        assert spoken is not None  # somebody speaks
         written = media.write_video(
             output,
             clock.timed("render", spoken),
             source,
             duration_s=frames.duration_s,
-            audio=media.AudioPlan(audio, keep_original_db=options.keep_original_db),
+            audio=media.AudioPlan(sounds[0], keep_original_db=options.keep_original_db, others=tuple(sounds[1:])),
             crf=options.crf,
             preset=options.preset,
             threads=options.threads,
         )
-    return _result(clock, source, frames, speech.duration_s, written, avatar.report, footage.notes, options)
+    speakers = tuple(
+        Speaker(role.face.face_id, role.face.why, sound, speech_s, role.own_sync, avatar.report)
+        for role, sound, speech_s, avatar in zip(roles, sounds, lasts_s, avatars, strict=True)
+    )
+    return _result(clock, source, frames, speakers, written, [*footage.notes, *notes], options, is_recalled)
+
+
+def _own_sound(video: Path) -> articulation.Heard | None:
+    """What is heard in the footage itself; None where it is without sound."""
+    try:
+        return articulation.listen(media.read_speech(video))
+    except NoAudio:
+        return None
+
+
+def _apart(roles: list[Role]) -> list[str]:
+    """Notes on footage whose own sound and lips do not go together."""
+    notes: list[str] = []
+    for role in roles:
+        sync = role.own_sync
+        if sync is not None and sync.confidence >= SURE and abs(sync.offset_s) > APART_S:
+            which = "behind" if sync.offset_s > 0 else "ahead of"
+            notes.append(
+                f"In the footage itself the lips of face {role.face.face_id} are {1000 * abs(sync.offset_s):.0f} ms "
+                f"{which} its sound; the result does not inherit that."
+            )
+    return notes
 
 
 def parse_face(text: str) -> FaceChoice:
@@ -136,7 +252,9 @@ def parse_face(text: str) -> FaceChoice:
     try:
         return FaceChoice.parse(text)
     except ValueError as exc:
-        raise InvalidOption("face", text, "give `largest`, an id such as `2`, or a point such as `640,360`") from exc
+        raise InvalidOption(
+            "face", text, "give `auto`, `largest`, an id such as `2`, or a point such as `640,360`"
+        ) from exc
 
 
 def check_inputs(*paths: Path) -> None:
@@ -217,16 +335,17 @@ def _result(
     clock: _Clock,
     source: SourceInfo,
     frames: FramePlan,
-    speech_s: Fraction,
+    speakers: tuple[Speaker, ...],
     written: media.Written,
-    report: RenderReport,
-    source_notes: list[str],
+    notes: list[str],
     options: SyncOptions,
+    is_recalled: bool,
 ) -> SyncResult:
     video = source.video
     assert video is not None
     stages = dict(clock.stages_s)
     stages["encode"] = stages.pop("write") - stages.get("render", 0.0)
+    told = [note for speaker in speakers for note in speaker.render.notes]
     return SyncResult(
         output=written.path,
         width_px=video.width_px,
@@ -235,14 +354,14 @@ def _result(
         n_frames=written.n_frames,
         n_source_frames=video.n_frames,
         duration_s=frames.duration_s,
-        speech_s=speech_s,
+        speakers=speakers,
         codec=written.codec,
         audio=written.audio,
-        render=report,
+        is_recalled=is_recalled,
         took_s=clock.took_s,
         cpu_s=clock.cpu_s,
         stages_s=stages,
-        notes=tuple(dict.fromkeys([*source_notes, *written.notes, *report.notes])),
+        notes=tuple(dict.fromkeys([*notes, *written.notes, *told])),
         options=options,
         plan=frames,
     )

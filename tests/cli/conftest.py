@@ -27,7 +27,7 @@ class Lipwright(Protocol):
 @pytest.fixture
 def environment(still_package: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LIPWRIGHT_")}
-    return {**kept, "PYTHONPATH": str(still_package), "COLUMNS": "120"}
+    return {**kept, "PYTHONPATH": str(still_package), "COLUMNS": "120", "LIPWRIGHT_CACHE": ""}
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def lipwright(still_package: Path, monkeypatch: pytest.MonkeyPatch) -> Lipwright
     monkeypatch.syspath_prepend(str(still_package))
     for name in [name for name in os.environ if name.startswith("LIPWRIGHT_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("LIPWRIGHT_CACHE", "")  # nothing of the tests in anybody's home
 
     def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=env, prog_name="lipwright")

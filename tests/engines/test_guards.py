@@ -12,39 +12,37 @@ from lipwright.engines.rewrite.steady import fill_gaps, runs, steady
 from lipwright.vision.shape import PosedShapes
 
 
-def some(posed: PosedShapes, n: int, yaw_deg: NDArray[Any] | None = None) -> PosedShapes:
-    """`n` frames of one pose, turned to the side by `yaw_deg` (n,)."""
+def some(n: int, yaw_deg: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Rotations (n, 3, 3) of `n` frames, turned to the side by `yaw_deg` (n,)."""
     yaw = np.radians(np.zeros(n) if yaw_deg is None else yaw_deg)
     turn = np.zeros((n, 3, 3))
     turn[:, 0, 0] = turn[:, 2, 2] = np.cos(yaw)
     turn[:, 0, 2], turn[:, 2, 0] = np.sin(yaw), -np.sin(yaw)
     turn[:, 1, 1] = 1
-    return PosedShapes(
-        posed.template, np.repeat(posed.shapes[:1], n, axis=0), np.full(n, 100.0), turn, np.zeros((n, 3))
-    )
+    return turn
 
 
-def test_faces_turned_towards_the_camera_are_driven_fully(posed: PosedShapes) -> None:
-    strength, reason = strengths(range(20), some(posed, 20, np.full(20, 30.0)), np.zeros(20, bool))
+def test_faces_turned_towards_the_camera_are_driven_fully() -> None:
+    strength, reason = strengths(range(20), some(20, np.full(20, 30.0)), np.zeros(20, bool))
 
     assert strength.min() == 1
     assert set(reason) == {""}
 
 
-def test_profiles_are_left_alone_and_the_way_there_is_smooth(posed: PosedShapes) -> None:
+def test_profiles_are_left_alone_and_the_way_there_is_smooth() -> None:
     yaw = np.concatenate([np.linspace(0, 70, 60), np.linspace(70, 0, 60)])
 
-    strength, reason = strengths(range(120), some(posed, 120, yaw), np.zeros(120, bool))
+    strength, reason = strengths(range(120), some(120, yaw), np.zeros(120, bool))
 
     assert strength[np.abs(yaw) >= 50].max() == 0
     assert {why for s, why in zip(strength, reason, strict=True) if s == 0} <= {"profile", "lost_track"}
     assert np.abs(np.diff(strength)).max() < 0.35
 
 
-def test_the_drive_ramps_beside_frames_without_a_face(posed: PosedShapes) -> None:
+def test_the_drive_ramps_beside_frames_without_a_face() -> None:
     index = [*range(20), *range(40, 60)]
 
-    strength, _ = strengths(index, some(posed, 40), np.zeros(40, bool))
+    strength, _ = strengths(index, some(40), np.zeros(40, bool))
 
     assert strength[0] == strength[-1] == 1  # the footage's own ends need no ramp
     assert 0 < strength[19] < 0.2
@@ -52,11 +50,11 @@ def test_the_drive_ramps_beside_frames_without_a_face(posed: PosedShapes) -> Non
     assert strength[19 - RAMP_FRAMES - 1] == 1
 
 
-def test_hidden_mouths_are_left_alone(posed: PosedShapes) -> None:
+def test_hidden_mouths_are_left_alone() -> None:
     hidden = np.zeros(40, bool)
     hidden[15:20] = True
 
-    strength, reason = strengths(range(40), some(posed, 40), hidden)
+    strength, reason = strengths(range(40), some(40), hidden)
 
     assert strength[15:20].max() == 0
     assert reason[17] == "occluded"

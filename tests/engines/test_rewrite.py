@@ -82,7 +82,7 @@ def test_nothing_outside_the_lower_face_changes(avatar: RewriteAvatar, portrait:
     for frame, source in zip(frames, source_frames(portrait), strict=True):
         row = avatar.face.row_of[frame.index]
         # the region in which the engine may work, for the frame's own shape and a mouth far open
-        points = avatar.face.landmarks[row, :, :2].copy()
+        points = avatar.face.landmarks.row(row)[:, :2]
         region = face_region(points, avatar.face.posed.scale_px[row], frame_size=(480, 480), step=(2, 2))
         luma, before = frame.planes[0].copy(), source.planes[0]
         reach = int(0.2 * avatar.face.posed.scale_px[row])  # an opening jaw takes the region down with it
@@ -191,7 +191,7 @@ def test_the_library_of_mouths_stays_within_its_memory(
     monkeypatch.setattr(study, "LIBRARY_BYTES", 1 << 20)
     gathered = study.Study()
     for frame, faces in known_tracker.track(portrait.frames()):
-        gathered.observe(frame, faces, FaceChoice())
+        gathered.observe(frame, faces)
 
     kept = gathered.faces[1].mouths
     assert 0 < sum(mouth.n_bytes for mouth in kept.values()) <= 1 << 20
@@ -216,7 +216,7 @@ def test_a_talking_person_speaks_with_their_own_mouth(clips: Path) -> None:
     avatar = RewriteEngine().prepare(footage, tracker=MeshTracker(), face=FaceChoice())
     n = len(avatar.face.frame_index)
     source = (np.arange(n) + n // 2) % n
-    wanted = avatar.face.posed.shapes[source]
+    wanted = avatar.face.posed.shapes(source)
     whole = FramePlan(tuple(range(n)), tuple(Fraction(k, 25) for k in range(n)), Fraction(n, 25))
 
     def near(k: int) -> NDArray[Any]:

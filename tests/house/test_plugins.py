@@ -46,7 +46,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_there_are() -> None:
         ("lipwright.nowhere:Engine", "nowhere"),
         ("lipwright.plugins:Missing", "Missing"),
         ("lipwright.plugins:engine_names", "not a class"),
-        ("lipwright.core.face:FaceChoice", "no method `prepare`"),
+        ("lipwright.core.face:FaceChoice", "no method `study`"),
     ],
 )
 def test_an_engine_that_cannot_be_used_says_why(

@@ -45,7 +45,7 @@ def test_what_lay_in_memory_before_leaves_no_trace(portrait: Path, short_speech:
 
     for filling in ("1", "170"):
         output = tmp_path / f"{filling}.mp4"
-        command = [program, "sync", portrait, short_speech, "-o", output, "-q"]
+        command = [program, "sync", portrait, short_speech, "-o", output, "-q", "--no-cache"]
         subprocess.run(command, env={**os.environ, "MALLOC_PERTURB_": filling}, timeout=150, check=True)
         outputs.append(output.read_bytes())
 

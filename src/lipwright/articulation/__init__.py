@@ -5,8 +5,9 @@ style = speaking_style(coefficients, opening, times_s)     # from the person's o
 track = plan(heard, style)                                 # a MouthTrack for an engine
 """
 
+from lipwright.articulation.agreement import Agreement, agreement
 from lipwright.articulation.network import Heard, listen
 from lipwright.articulation.plan import plan
 from lipwright.articulation.style import population_style, speaking_style
 
-__all__ = ["Heard", "listen", "plan", "population_style", "speaking_style"]
+__all__ = ["Agreement", "Heard", "agreement", "listen", "plan", "population_style", "speaking_style"]

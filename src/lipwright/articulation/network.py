@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -60,6 +61,20 @@ class Heard:
     @property
     def rate_hz(self) -> Fraction:
         return Fraction(TICK_RATE_HZ)
+
+    def followed_by_silence(self, duration_s: Fraction) -> Heard:
+        """The same, and then nothing until `duration_s`; itself where it lasts so long."""
+        n_more = ceil(duration_s * TICK_RATE_HZ) - len(self)
+        if n_more <= 0:
+            return self
+        still = {"rest": np.ones(n_more), "phones": np.tile(np.arange(len(PHONES)) == PHONES.index("sil"), (n_more, 1))}
+        still["energy_db"] = np.full(n_more, _SILENCE_DB)
+
+        def longer(name: str) -> Floats:
+            heard: Floats = getattr(self, name)
+            return np.concatenate([heard, still.get(name, np.zeros((n_more, *heard.shape[1:])))]).astype(np.float32)
+
+        return Heard(**{field.name: longer(field.name) for field in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

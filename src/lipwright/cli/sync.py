@@ -12,6 +12,7 @@ from lipwright.core.errors import InvalidOption
 from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
 
 if TYPE_CHECKING:
+    from lipwright.cache import Cache
     from lipwright.pipeline import SyncResult
 
 _DEFAULT = SyncOptions()
@@ -20,14 +21,28 @@ _DEFAULT = SyncOptions()
 @speaks_errors
 def sync(
     video: Annotated[Path, typer.Argument(help="Footage of a face.", show_default=False)],
-    audio: Annotated[Path, typer.Argument(help="What it shall say: any file with sound.", show_default=False)],
+    audio: Annotated[
+        Path | None,
+        typer.Argument(
+            help="What it shall say: any file with sound. May be left out with --assign.", show_default=False
+        ),
+    ] = None,
+    *,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="Where the result goes: .mp4, .mov, .mkv or .webm.", show_default=False),
     ],
     face: Annotated[
-        str, typer.Option(help="Who speaks: largest, an id from `lipwright faces`, or a point x,y.")
+        str,
+        typer.Option(
+            help="Who speaks: auto (who moves the lips with the footage's own sound, else the largest), largest, an id "
+            "from `lipwright faces`, or a point x,y."
+        ),
     ] = _DEFAULT.face,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FACE=AUDIO", help="Give another face a speech of its own; repeatable."),
+    ] = None,
     intensity: Annotated[
         float | None,
         typer.Option(
@@ -86,23 +101,36 @@ def sync(
         bool,
         typer.Option(help="Replace an output that exists; it stays until the new one is whole."),
     ] = True,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep there what is found out about the footage, for its next speech.",
+            show_default="~/.cache/lipwright/analysis",
+        ),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and use nothing that was kept.")] = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE.json", help="Also write what was done, as JSON."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
 ) -> None:
-    """Make the face in VIDEO say AUDIO."""
+    """Make the face in VIDEO say AUDIO, or several faces a speech each."""
     given = {
         "face": face, "intensity": intensity, "engine": engine, "seed": seed, "when_short": when_short,
         "when_long": when_long, "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
-        "threads": threads, "engine_options": _pairs(engine_option or []),
+        "threads": threads, "engine_options": _pairs(engine_option or [], "engine-option", "NAME=VALUE"),
     }  # fmt: skip
     options = choose(given)
+    speeches = {face: Path(path) for face, path in _pairs(assign or [], "assign", "FACE=AUDIO").items()}
+    kept = None if no_cache else choose_cache(cache)
     from lipwright import service
 
     with progress_report(is_quiet=quiet) as watch:
-        result = service.sync_with(options, video, audio, output, watch=watch, may_replace=overwrite)
+        result = service.sync_with(
+            options, video, audio, output, assign=speeches, cache=kept, watch=watch, may_replace=overwrite
+        )
     if report is not None:
         write_file(report, (as_json(result.as_dict()) + "\n").encode())
     if not quiet:
@@ -117,28 +145,44 @@ def choose(given: dict[str, Any]) -> SyncOptions:
     return SyncOptions(**{**settings, **{name: value for name, value in given.items() if value is not None}})
 
 
-def _pairs(texts: list[str]) -> dict[str, str]:
+def choose_cache(folder: Path | None) -> Cache | None:
+    """The folder that was given, else the environment's; None where nothing is kept. Raises InvalidOption."""
+    from lipwright.cache import Cache
+    from lipwright.config import read_cache_settings
+
+    settings = read_cache_settings(cache=None if folder is None else str(folder))
+    return None if settings.folder is None else Cache(settings.folder, max_bytes=settings.cache_bytes)
+
+
+def _pairs(texts: list[str], option: str, form: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise InvalidOption("engine-option", text, "write it as NAME=VALUE")
+        if not sign or not name or not value:
+            raise InvalidOption(option, text, f"write it as {form}")
+        if name in pairs:
+            raise InvalidOption(option, text, f"{name} is given twice")
         pairs[name] = value
     return pairs
 
 
 def summary(result: SyncResult) -> str:
     """What was made, in a few lines."""
-    render = result.render
-    n_through = sum(render.untouched.values())
-    why = ", ".join(f"{reason} {n}" for reason, n in sorted(render.untouched.items(), key=lambda item: -item[1]))
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages_s.items())
     size = f"{result.width_px}x{result.height_px}, {rate_text(result.fps)} frames/s"
-    lines = [
-        f"{result.output}: {size}, {clock_time(float(result.duration_s))} ({result.n_frames} frames)",
-        f"  mouth    face {render.face_id}, {render.mode}, engine {render.engine}",
-        f"  frames   {render.n_edited} edited, {n_through} passed through as they were{f' ({why})' if why else ''}",
+    lines = [f"{result.output}: {size}, {clock_time(float(result.duration_s))} ({result.n_frames} frames)"]
+    for speaker in result.speakers:
+        render = speaker.render
+        n_through = sum(render.untouched.values())
+        why = ", ".join(f"{reason} {n}" for reason, n in sorted(render.untouched.items(), key=lambda item: -item[1]))
+        says = f" says {speaker.audio.name}" if len(result.speakers) > 1 else ""
+        lines += [
+            f"  mouth    face {render.face_id} ({speaker.why}){says}, {render.mode}, engine {render.engine}",
+            f"  frames   {render.n_edited} edited, {n_through} passed through as they were{f' ({why})' if why else ''}",
+        ]
+    lines += [
         f"  sound    {result.audio}",
+        *(["  footage  known from an earlier run: it was not looked at again"] if result.is_recalled else []),
         f"  time     {result.took_s:.1f} s, {result.realtime_factor:.2f} × real time ({stages})",
         *(f"  note     {note}" for note in result.notes),
     ]

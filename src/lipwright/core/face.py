@@ -6,10 +6,17 @@ the centre of the top-left pixel is (0, 0).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lipwright.core.errors import FaceNotFound, NoFaceFound
+
+_INNER_LIPS: Final = np.array(((82, 87), (13, 14), (312, 317)))
+"""Mesh points over and under the gap between the lips, along its middle third."""
 
 N_LANDMARKS = 478
 """MediaPipe face mesh with refined irises."""
@@ -73,6 +80,37 @@ class TrackedFace:
         low, high = self.landmarks[:468, :2].min(0), self.landmarks[:468, :2].max(0)
         return Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
+    @property
+    def lip_gap(self) -> float:
+        """How far the inner lips are apart over their middle third, in inter-ocular distances; never below 0."""
+        points = self.landmarks
+        gaps = np.linalg.norm(points[_INNER_LIPS[:, 0]] - points[_INNER_LIPS[:, 1]], axis=1)
+        return float(gaps.mean() / max(float(np.linalg.norm(points[33] - points[263])), 1e-6))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenFace:
+    """One person through the footage, as far as choosing among people needs it: a row for each frame with them."""
+
+    face_id: int
+    time_s: NDArray[np.float64]
+    """(n,) when each frame is shown, n > 0."""
+    box_px: NDArray[np.float32]
+    """(n, 4) left, top, right, bottom."""
+    lip_gap: NDArray[np.float32]
+    """(n,) as `TrackedFace.lip_gap`."""
+
+    @property
+    def area_px2(self) -> float:
+        """Summed over frames: how present the face is."""
+        sizes = self.box_px[:, 2:].astype(np.float64) - self.box_px[:, :2]
+        return float(sizes.clip(0).prod(1).sum())
+
+    def n_frames_at(self, x_px: float, y_px: float) -> int:
+        """Frames on which this point lies on the face."""
+        left, top, right, bottom = self.box_px.T
+        return int(((left <= x_px) & (x_px < right) & (top <= y_px) & (y_px < bottom)).sum())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
@@ -88,29 +126,71 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class FaceChoice:
-    """Which face of the footage shall speak."""
+    """Which face of the footage shall speak; the largest, where nothing is said."""
 
     face_id: int | None = None
     point_px: tuple[float, float] | None = None
     """A point on the face, in upright source pixels."""
+    by_voice: bool = False
+    """The face that moves its lips with the footage's own sound; the largest, where none does."""
 
     @classmethod
     def parse(cls, text: str) -> FaceChoice:
-        """Read `largest`, an id such as `2`, or a point such as `640,360`. Raises ValueError."""
+        """Read `auto`, `largest`, an id such as `2`, or a point such as `640,360`. Raises ValueError."""
         text = text.strip().lower()
-        if text == "largest":
-            return cls()
+        if text in ("auto", "largest"):
+            return cls(by_voice=text == "auto")
         try:
             if "," in text:
                 x, y = (float(part) for part in text.split(","))
                 return cls(point_px=(x, y))
             return cls(face_id=int(text))
         except ValueError as exc:
-            raise ValueError(f"a face is `largest`, an id such as `2`, or a point `x,y`; got {text!r}") from exc
+            raise ValueError(f"a face is `auto`, `largest`, an id such as `2`, or a point `x,y`; got {text!r}") from exc
 
     def __str__(self) -> str:
         if self.face_id is not None:
             return str(self.face_id)
         if self.point_px is not None:
             return f"{self.point_px[0]:g},{self.point_px[1]:g}"
-        return "largest"
+        return "auto" if self.by_voice else "largest"
+
+
+Why = Literal["asked for", "the only one", "moves its lips with the footage's sound", "the largest"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenFace:
+    """The answer to a FaceChoice."""
+
+    face_id: int
+    why: Why
+
+
+def choose_face(
+    people: Sequence[SeenFace], choice: FaceChoice, *, n_frames: int, speaks: Mapping[int, float] | None = None
+) -> ChosenFace:
+    """Who of `people`, found on `n_frames` frames, is meant.
+
+    `speaks` tells, by id, how well the lips of those who speak go with the footage's own sound.
+    Raises NoFaceFound where `people` is empty, and FaceNotFound.
+    """
+    if not people:
+        raise NoFaceFound(frames_searched=n_frames)
+    ids = tuple(sorted(person.face_id for person in people))
+    if choice.face_id is not None:
+        if choice.face_id not in ids:
+            raise FaceNotFound(choice=str(choice), face_ids=ids)
+        return ChosenFace(choice.face_id, "asked for")
+    if choice.point_px is not None:
+        x_px, y_px = choice.point_px
+        there = max(people, key=lambda person: person.n_frames_at(x_px, y_px))
+        if there.n_frames_at(x_px, y_px) == 0:
+            raise FaceNotFound(choice=str(choice), face_ids=ids)
+        return ChosenFace(there.face_id, "asked for")
+    if len(people) == 1:
+        return ChosenFace(ids[0], "the only one")
+    heard = {face_id: fit for face_id, fit in (speaks or {}).items() if face_id in ids}
+    if choice.by_voice and heard:
+        return ChosenFace(max(heard, key=lambda face_id: heard[face_id]), "moves its lips with the footage's sound")
+    return ChosenFace(max(people, key=lambda person: person.area_px2).face_id, "the largest")

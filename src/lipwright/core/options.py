@@ -30,8 +30,9 @@ DEFAULT_ENGINE: Final = "rewrite"
 class SyncOptions:
     """The choices of one `sync`. Refuses what cannot be meant: raises InvalidOption."""
 
-    face: str = "largest"
-    """`largest`, an id as `lipwright faces` shows it, or a point `x,y` on the face."""
+    face: str = "auto"
+    """`auto` (who moves the lips with the footage's own sound, else the largest), `largest`, an id as
+    `lipwright faces` shows it, or a point `x,y` on the face."""
     when_short: WhenShort = "bounce"
     when_long: WhenLong = "cut"
     keep_original_db: float | None = None

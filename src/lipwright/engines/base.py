@@ -1,12 +1,14 @@
-"""The contract of an engine: prepare footage once (slow, cacheable), then speak with it (streaming)."""
+"""The contract of an engine: study footage once (slow, may be kept), then speak with its people (streaming)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from lipwright.core.face import FaceChoice, TrackedFace
+from numpy.typing import NDArray
+
+from lipwright.core.face import TrackedFace
 from lipwright.core.media import Footage, VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
 
@@ -41,21 +43,37 @@ class RenderReport:
 
 
 class Avatar(Protocol):
-    """A source that an engine has prepared."""
+    """One person of the footage, ready to speak."""
 
     @property
     def style(self) -> SpeakingStyle:
-        """How the chosen person speaks; articulation scales its plan to it."""
+        """How this person speaks; articulation scales its plan to it."""
         ...
 
     @property
     def report(self) -> RenderReport: ...
 
-    def speak(self, mouth: MouthTrack, plan: FramePlan, progress: Progress | None = None) -> Iterator[VideoFrame]:
-        """Yield one frame for each entry of `plan`, in order, the chosen face saying `mouth`.
+    def speak(
+        self,
+        mouth: MouthTrack,
+        plan: FramePlan,
+        progress: Progress | None = None,
+        *,
+        onto: Iterator[VideoFrame] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Yield one frame for each entry of `plan`, in order, this person saying `mouth`.
 
-        Streams: never holds a whole video. A yielded frame's `time_s` is that of the plan.
+        Streams: never holds a whole video. A yielded frame's `time_s` is that of the plan. `onto` are the plan's
+        frames as another person's avatar leaves them; without it they are the footage's own.
         """
+        ...
+
+
+class Studied(Protocol):
+    """Footage that an engine has looked at: everyone in it."""
+
+    def avatar(self, face_id: int) -> Avatar:
+        """The person whom the tracker called `face_id`; it must have seen them."""
         ...
 
 
@@ -64,14 +82,38 @@ class Engine(Protocol):
 
     name: str
 
-    def prepare(
+    def study(
         self,
         source: Footage,
         *,
         tracker: Tracker,
-        face: FaceChoice,
         options: Mapping[str, str] | None = None,
         progress: Progress | None = None,
-    ) -> Avatar:
-        """Study the footage: one pass over its frames. Raises NoFaceFound, FaceNotFound, UnreadableMedia."""
+    ) -> Studied:
+        """Look at the footage: one pass over its frames; who shall speak is chosen later. Raises UnreadableMedia."""
+        ...
+
+
+Memory: TypeAlias = Iterable[tuple[str, NDArray[Any]]]
+"""Arrays by name, given one after the other; none of them of objects."""
+
+
+class Memorable(Studied, Protocol):
+    """What was studied, and can be kept."""
+
+    def memory(self) -> Memory:
+        """All that `recall` needs beside the footage itself."""
+        ...
+
+
+@runtime_checkable
+class RecallingEngine(Protocol):
+    """An engine whose study of some footage can be kept, so that the next speech need not look at it again.
+
+    Optional: an Engine that has this as well, and whose `study` gives a Memorable. What is kept is used as long as
+    neither the engine's package nor the tracker's has changed.
+    """
+
+    def recall(self, source: Footage, memory: Mapping[str, NDArray[Any]], options: Mapping[str, str]) -> Memorable:
+        """What `study` gave, from its memory. Raises ValueError where that cannot be."""
         ...

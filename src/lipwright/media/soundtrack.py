@@ -44,6 +44,8 @@ class AudioPlan:
     """None for the source's own sound alone, or silence."""
     keep_original_db: float | None = None
     """Gain of the source's own sound, such as -12; None leaves it out."""
+    others: tuple[Path, ...] = ()
+    """Speeches of other people, heard together with `speech`."""
 
 
 class Soundtrack(Protocol):
@@ -76,13 +78,12 @@ def soundtrack(
     stack: ExitStack,
 ) -> Soundtrack:
     """Add the audio stream to `out`. Files stay open until `stack` closes. Raises NoAudio if the speech has none."""
-    if plan.speech is not None and plan.keep_original_db is None:
+    if plan.speech is not None and plan.keep_original_db is None and not plan.others:
         copied = _Copied.try_to(out, container, plan.speech, duration_s, frame_s, stack)
         if copied is not None:
             return copied
-    voices: list[tuple[Sound, float]] = []
-    if plan.speech is not None:
-        voices.append((Sound(stack.enter_context(opened(plan.speech)), plan.speech), 1.0))
+    speeches = [speech for speech in (plan.speech, *plan.others) if speech is not None]
+    voices = [(Sound(stack.enter_context(opened(speech)), speech), 1.0) for speech in speeches]
     if plan.keep_original_db is not None:
         opened_source = stack.enter_context(opened(source))
         if best_audio(opened_source) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from lipwright import media, plugins
-from lipwright.core.errors import BrokenEngine
+from lipwright.cache import Cache
+from lipwright.core.errors import BrokenEngine, InvalidOption
 from lipwright.core.media import SourceInfo
 from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.engines.base import Engine, Progress
@@ -19,6 +21,8 @@ from lipwright.media import abilities
 from lipwright.media.footage import n_cores
 
 if TYPE_CHECKING:
+    from lipwright.core.speech import Phone
+    from lipwright.core.timeline import Timeline
     from lipwright.pipeline import SyncResult, Watch
     from lipwright.vision.survey import FaceSummary
 
@@ -27,10 +31,12 @@ if TYPE_CHECKING:
 
 def sync(
     video: Path | str,
-    audio: Path | str,
+    audio: Path | str | None,
     output: Path | str,
     *,
-    face: str = "largest",
+    face: str = "auto",
+    assign: Mapping[int | str, Path | str] | None = None,
+    cache: Path | str | None = None,
     when_short: WhenShort = "bounce",
     when_long: WhenLong = "cut",
     keep_original_db: float | None = None,
@@ -46,7 +52,10 @@ def sync(
 ) -> SyncResult:
     """Write `output`: the footage `video`, in which a face says `audio`.
 
-    The options are those of `core.options.SyncOptions`. `progress(phase, done, total)` is called often and stops
+    `assign` gives other faces speeches of their own, {face: audio}; with it, `audio` may be None. Everyone else is
+    untouched; the output lasts as long as the longest speech, and its sound is all of them together. `cache` is a
+    folder that keeps what is found out about the footage, for the next speech; without it nothing is kept.
+    The other options are those of `core.options.SyncOptions`. `progress(phase, done, total)` is called often and stops
     the work by raising `Cancelled`. Raises the InputErrors and OutputErrors of `core.errors`.
     """
     options = SyncOptions(
@@ -62,35 +71,56 @@ def sync(
         seed=seed,
         threads=threads,
     )
-    return sync_with(options, Path(video), Path(audio), Path(output), watch=progress, may_replace=overwrite)
+    return sync_with(
+        options,
+        Path(video),
+        None if audio is None else Path(audio),
+        Path(output),
+        assign={str(who): Path(speech) for who, speech in (assign or {}).items()},
+        cache=None if cache is None else Cache(Path(cache)),
+        watch=progress,
+        may_replace=overwrite,
+    )
 
 
 def sync_with(
     options: SyncOptions,
     video: Path,
-    audio: Path,
+    audio: Path | None,
     output: Path,
     *,
+    assign: Mapping[str, Path] | None = None,
+    phones: Timeline[Phone] | None = None,
+    cache: Cache | None = None,
     watch: Watch | None = None,
     may_replace: bool = True,
 ) -> SyncResult:
-    """`sync` with its choices in one value."""
+    """`sync` with its choices in one value; `phones` are those of an `audio` that was made from text."""
     from lipwright import pipeline
 
-    # mistakes in paths are told before a second goes into loading the networks
-    pipeline.check_inputs(video, audio)
-    pipeline.check_output(output, (video, audio), may_replace=may_replace)
+    lines = [] if audio is None else [pipeline.Line(options.face, audio, phones)]
+    lines += [pipeline.Line(face, speech) for face, speech in (assign or {}).items()]
+    if not lines:
+        raise InvalidOption("audio", "", "give a recording, or assign recordings to faces")
+    # mistakes are told before a second goes into loading the networks
+    for line in lines:
+        pipeline.parse_face(line.face)
+    sounds = tuple(line.audio for line in lines)
+    pipeline.check_inputs(video, *sounds)
+    pipeline.check_output(output, (video, *sounds), may_replace=may_replace)
     chosen = load_engine(options.engine)
     from lipwright.vision.track import MeshTracker
 
-    return pipeline.sync(chosen, MeshTracker(), video, audio, output, options, watch=watch, may_replace=may_replace)
+    return pipeline.sync(
+        chosen, MeshTracker(), video, lines, output, options, cache=cache, watch=watch, may_replace=may_replace
+    )
 
 
 def load_engine(name: str) -> Engine:
     """A new engine of this name. Raises UnknownEngine, BrokenEngine."""
     engine = plugins.load_engine(name)
-    if not callable(getattr(engine, "prepare", None)):
-        raise BrokenEngine(name, f"{type(engine).__qualname__} has no method `prepare`")
+    if not callable(getattr(engine, "study", None)):
+        raise BrokenEngine(name, f"{type(engine).__qualname__} has no method `study`")
     return cast("Engine", engine)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lipwright import media
-from lipwright.core.errors import Cancelled, FaceNotFound, NoFaceFound
-from lipwright.core.face import Box, FaceChoice
+from lipwright.core.errors import Cancelled
+from lipwright.core.face import Box
 from lipwright.core.media import Footage, Plane, VideoFrame
 from lipwright.core.timeline import FramePlan
 from lipwright.demo import video_path
-from lipwright.engines.base import Avatar, Engine, Tracker
+from lipwright.engines.base import Avatar, Engine, RecallingEngine, Studied, Tracker
+from lipwright.engines.people import Witness
 from lipwright.testing.stand_ins import Excerpt, HiddenFaces, RecordedFaces, babble
 from lipwright.vision.track import MeshTracker
 
@@ -121,9 +122,10 @@ class EngineContract:
         study: list[tuple[int, int]] = []
         render: list[tuple[int, int]] = []
 
-        avatar = self._make().prepare(
-            source, tracker=self.tracker(), face=FaceChoice(), progress=lambda done, total: study.append((done, total))
+        studied = self._make().study(
+            source, tracker=self.tracker(), progress=lambda done, total: study.append((done, total))
         )
+        avatar = studied.avatar(self._face_id())
         mouth = babble(plan.duration_s, avatar.style)
         for _ in avatar.speak(mouth, plan, lambda done, total: render.append((done, total))):
             pass
@@ -140,25 +142,59 @@ class EngineContract:
             if done >= 3:
                 raise Cancelled
 
-        assert _raises(
-            Cancelled,
-            lambda: self._make().prepare(source, tracker=self.tracker(), face=FaceChoice(), progress=stop),
+        assert _raises(Cancelled, lambda: self._make().study(source, tracker=self.tracker(), progress=stop))
+
+    def test_footage_without_a_face_can_be_studied(self) -> None:
+        nobody = Witness(HiddenFaces(self.tracker(), lambda index: True))
+
+        studied = self._make().study(self.footage(), tracker=nobody)
+
+        assert not nobody.people
+        assert _raises(KeyError, lambda: studied.avatar(1))
+
+    def test_an_avatar_speaks_onto_the_frames_that_another_one_left(self) -> None:
+        source = self.footage()
+        plan = bouncing(source, 12)
+        boxes = {frame.index: faces[0].box for frame, faces in self.tracker().track(source.frames()) if faces}
+
+        def painted() -> Iterator[VideoFrame]:
+            for frame in self.footage().play(plan.order):
+                frame.planes[0][_outside(boxes[frame.index], frame.planes[0], frame)] = 40
+                yield frame
+
+        avatar = self._prepare(source)
+        n_frames = 0
+        for frame in avatar.speak(babble(plan.duration_s, avatar.style), plan, onto=painted()):
+            n_frames += 1
+            assert (frame.planes[0][_outside(boxes[frame.index], frame.planes[0], frame)] == 40).all()
+
+        assert n_frames == len(plan)
+
+    def test_an_engine_that_keeps_its_study_speaks_from_it_as_from_a_fresh_one(self) -> None:
+        engine = self._make()
+        if not isinstance(engine, RecallingEngine):
+            return  # keeping it is a choice
+        source = self.footage()
+        plan = bouncing(source, 12)
+        fresh: Any = engine.study(source, tracker=self.tracker())
+
+        recalled = engine.recall(source, dict(fresh.memory()), {})
+
+        first, second = (
+            [_digest(frame) for frame in self._speak(studied.avatar(self._face_id()), plan)]
+            for studied in (fresh, recalled)
         )
-
-    def test_footage_without_a_face_is_refused(self) -> None:
-        nobody = HiddenFaces(self.tracker(), lambda index: True)
-
-        assert _raises(NoFaceFound, lambda: self._prepare(self.footage(), nobody))
-
-    def test_a_face_that_is_not_there_is_refused_by_id_and_by_point(self) -> None:
-        for face in (FaceChoice(face_id=99), FaceChoice(point_px=(1.0, 1.0))):
-            assert _raises(FaceNotFound, lambda face=face: self._prepare(self.footage(), face=face))
+        assert first == second
 
     def _make(self) -> Engine:
         return type(self).engine()
 
-    def _prepare(self, source: Footage, tracker: Tracker | None = None, face: FaceChoice | None = None) -> Avatar:
-        return self._make().prepare(source, tracker=tracker or self.tracker(), face=face or FaceChoice())
+    def _prepare(self, source: Footage, tracker: Tracker | None = None) -> Avatar:
+        studied: Studied = self._make().study(source, tracker=tracker or self.tracker())
+        return studied.avatar(self._face_id())
+
+    def _face_id(self) -> int:
+        return next(faces[0].face_id for _, faces in self.tracker().track(self.footage().frames()) if faces)
 
     def _speak(self, avatar: Avatar, plan: FramePlan) -> Iterator[VideoFrame]:
         return avatar.speak(babble(plan.duration_s, avatar.style), plan)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from lipwright.core.errors import FaceNotFound, NoFaceFound
-from lipwright.core.face import FaceChoice
 from lipwright.core.media import Footage, VideoFrame
 from lipwright.core.timeline import N_SHAPE, FramePlan, MouthTrack, SpeakingStyle
 from lipwright.engines.base import Progress, RenderReport, Tracker
@@ -19,35 +16,41 @@ class StillEngine:
 
     name = "still"
 
-    def prepare(
+    def study(
         self,
         source: Footage,
         *,
         tracker: Tracker,
-        face: FaceChoice,
         options: Mapping[str, str] | None = None,
         progress: Progress | None = None,
-    ) -> StillAvatar:
-        """Look for the face that was asked for. Raises NoFaceFound, FaceNotFound, UnreadableMedia."""
-        n_frames = 0
+    ) -> StillStudied:
+        """Look at every frame, and remember who was there. Raises UnreadableMedia."""
         video = source.info.video
         total = video.n_frames if video is not None else 0
-        area_px2: Counter[int] = Counter()
-        n_at_point: Counter[int] = Counter()
-        for _, faces in tracker.track(source.frames(writable=False)):
-            n_frames += 1
-            for seen in faces:
-                area_px2[seen.face_id] += round(seen.box.area_px2)
-                n_at_point[seen.face_id] += face.point_px is not None and seen.box.contains(*face.point_px)
+        face_ids: set[int] = set()
+        for done, (_, faces) in enumerate(tracker.track(source.frames(writable=False)), start=1):
+            face_ids.update(face.face_id for face in faces)
             if progress is not None:
-                progress(n_frames, max(total, n_frames))
-        if not area_px2:
-            raise NoFaceFound(frames_searched=n_frames)
-        return StillAvatar(source, _choose(face, area_px2, n_at_point))
+                progress(done, max(total, done))
+        return StillStudied(source, frozenset(face_ids))
+
+
+class StillStudied:
+    """Footage whose people are known by their ids alone."""
+
+    def __init__(self, source: Footage, face_ids: frozenset[int]) -> None:
+        self._source = source
+        self._face_ids = face_ids
+
+    def avatar(self, face_id: int) -> StillAvatar:
+        """Raises KeyError for a face that the tracker has not seen."""
+        if face_id not in self._face_ids:
+            raise KeyError(face_id)
+        return StillAvatar(self._source, face_id)
 
 
 class StillAvatar:
-    """Footage that stays as it is."""
+    """Somebody who stays as they are."""
 
     def __init__(self, source: Footage, face_id: int) -> None:
         self._source = source
@@ -59,26 +62,21 @@ class StillAvatar:
         zero = np.zeros(N_SHAPE, np.float32)
         return SpeakingStyle(mean=zero, spread=np.ones(N_SHAPE, np.float32), rest=zero, is_talking=False, talking_s=0)
 
-    def speak(self, mouth: MouthTrack, plan: FramePlan, progress: Progress | None = None) -> Iterator[VideoFrame]:
+    def speak(
+        self,
+        mouth: MouthTrack,
+        plan: FramePlan,
+        progress: Progress | None = None,
+        *,
+        onto: Iterator[VideoFrame] | None = None,
+    ) -> Iterator[VideoFrame]:
         """The planned frames with the plan's times, unchanged."""
         self.report = RenderReport("still", "untouched", self.report.face_id)
-        for frame, time_s in zip(self._source.play(plan.order), plan.times_s, strict=True):
+        frames = self._source.play(plan.order) if onto is None else onto
+        for frame, time_s in zip(frames, plan.times_s, strict=True):
             frame.time_s = time_s
             self.report.n_frames += 1
             self.report.untouched["still"] = self.report.n_frames
             if progress is not None:
                 progress(self.report.n_frames, len(plan))
             yield frame
-
-
-def _choose(face: FaceChoice, area_px2: Counter[int], n_at_point: Counter[int]) -> int:
-    if face.point_px is not None:
-        face_id, n_frames = n_at_point.most_common(1)[0] if n_at_point else (0, 0)
-        if n_frames == 0:
-            raise FaceNotFound(choice=str(face), face_ids=tuple(sorted(area_px2)))
-        return face_id
-    if face.face_id is None:
-        return area_px2.most_common(1)[0][0]
-    if face.face_id not in area_px2:
-        raise FaceNotFound(choice=str(face), face_ids=tuple(sorted(area_px2)))
-    return face.face_id

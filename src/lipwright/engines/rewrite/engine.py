@@ -1,89 +1,72 @@
-"""The engine and its avatar: study once, then rewrite the mouth frame by frame, in place."""
+"""The engine and its avatars: study once, then rewrite mouths frame by frame, in place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from lipwright.articulation import speaking_style
 from lipwright.articulation.plan import opening_direction, with_opening
-from lipwright.core.face import FaceChoice, Pose
+from lipwright.core.face import FaceChoice, choose_face
 from lipwright.core.media import Footage, VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
-from lipwright.engines.base import Progress, RenderReport, Tracker
+from lipwright.engines.base import Memory, Progress, RenderReport, Tracker
+from lipwright.engines.people import Witness
 from lipwright.engines.rewrite import patch
-from lipwright.engines.rewrite.guards import strengths
+from lipwright.engines.rewrite.face import BLOCK, blocks, prepare_face
 from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, looks_drawn
 from lipwright.engines.rewrite.picture import Picture
 from lipwright.engines.rewrite.select import (
     Donors,
+    MouthViews,
     choose_donors,
     count_changes,
     mouth_views,
 )
-from lipwright.engines.rewrite.steady import fill_gaps, gaussian_over_frames, steady
+from lipwright.engines.rewrite.steady import gaussian_over_frames
 from lipwright.engines.rewrite.study import FaceStudy, Study, mouth_look
-from lipwright.engines.rewrite.target import Destination, Limits, target_shapes
+from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
-from lipwright.vision.shape import (
-    Floats,
-    Points,
-    PosedShapes,
-    closed_neutral,
-    largest_gap,
-    neutral_shape,
-    opening,
-    pose_shapes,
-    shape_basis,
-)
+from lipwright.vision.shape import Floats, Points, largest_gap, shape_basis
 
 Forbidden = Callable[[int], NDArray[np.bool_]]
 """For the k-th edited frame: which footage frames may not lend their mouth, (n_source_frames,)."""
+ShapesAt = Callable[[NDArray[np.intp]], Points]
+"""The wanted canonical shapes (k, 478, 3) of these (k,) entries of the plan."""
 
 TALKING_RANGE_IO = 0.07
 """Opening p97 - p3 above which the footage shows its own talking mouth."""
 _WIDER_THAN_SEEN = 1.3
 _UNCOVERED_SHARE = 0.25
 _MOOD_SHARE = 0.5
-_MOOD_S = 2.0
-"""What changes slower than this is mood, not speech."""
-_MAX_DONORS = 1200
 _LEAST_STRENGTH = 0.01
 
 
-@dataclass(slots=True, eq=False)
-class _Face:
-    """The chosen face, ready to be driven: one row for each frame that shows it."""
-
-    frame_index: NDArray[np.intp]
-    """(n,) which source frame each row is."""
-    row_of: dict[int, int]
-    """Source frame index -> row."""
-    landmarks: Points
-    """(n, 478, 3) px, steadied where the face rests."""
-    posed: PosedShapes
-    turn: Floats
-    """(n, 3) rotation vectors, rad."""
-    sharpness: Floats
-    strength: Floats
-    """(n,) 0 leaves the frame as it is, 1 drives it fully."""
-    reason: list[str]
-    """(n,) why the strength is 0, else ""."""
-    closed: Points
-    coefficients: Floats
-    """(n, N_SHAPE) the footage's own mouth."""
-    slow: Floats
-    """(n, N_SHAPE) its slow part: mood and pose, not speech."""
-
-
 class RewriteEngine:
-    """Rewrites the mouth of the footage with its own pixels; `prepare` takes one pass over the frames."""
+    """Rewrites the mouths of the footage with their own pixels; `study` takes one pass over the frames."""
 
     name = "rewrite"
+
+    def study(
+        self,
+        source: Footage,
+        *,
+        tracker: Tracker,
+        options: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> RewriteStudied:
+        """Track all faces and keep what each of them needs to speak. Raises UnreadableMedia."""
+        study = Study()
+        video = source.info.video
+        total = video.n_frames if video is not None else 0
+        for done, (frame, faces) in enumerate(tracker.track(source.frames(writable=False)), start=1):
+            study.observe(frame, faces)
+            if progress is not None:
+                progress(done, max(total, done))
+        return RewriteStudied(source, study, options or {})
 
     def prepare(
         self,
@@ -94,16 +77,30 @@ class RewriteEngine:
         options: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> RewriteAvatar:
-        """Track all faces, keep what the chosen one needs. Raises NoFaceFound, FaceNotFound, UnreadableMedia."""
-        study = Study()
-        video = source.info.video
-        total = video.n_frames if video is not None else 0
-        for frame, faces in tracker.track(source.frames(writable=False)):
-            study.observe(frame, faces, face)
-            if progress is not None:
-                progress(study.n_frames, max(total, study.n_frames))
-        chosen = study.choose(face)
-        return RewriteAvatar(source, chosen, options or {})
+        """`study`, and the one face that is wanted. Raises NoFaceFound, FaceNotFound, UnreadableMedia."""
+        witness = Witness(tracker)
+        studied = self.study(source, tracker=witness, options=options, progress=progress)
+        return studied.avatar(choose_face(witness.people, face, n_frames=witness.n_frames).face_id)
+
+    def recall(self, source: Footage, memory: Mapping[str, NDArray[Any]], options: Mapping[str, str]) -> RewriteStudied:
+        """The study that was kept. Raises ValueError where the memory is none of ours."""
+        return RewriteStudied(source, Study.recall(memory), options)
+
+
+class RewriteStudied:
+    """Everyone in one piece of footage."""
+
+    def __init__(self, source: Footage, study: Study, options: Mapping[str, str]) -> None:
+        self._source = source
+        self._study = study
+        self._options = options
+
+    def avatar(self, face_id: int) -> RewriteAvatar:
+        """Raises KeyError for a face that the tracker has not seen."""
+        return RewriteAvatar(self._source, self._study.faces[face_id], self._options)
+
+    def memory(self) -> Memory:
+        return self._study.memory()
 
 
 class RewriteAvatar:
@@ -114,13 +111,13 @@ class RewriteAvatar:
         self._skin, self._lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
         self._seed = int(options.get("seed", "0"))
         self._basis = shape_basis()
-        self.face = _prepare_face(study)
+        self.face = prepare_face(study)
         self._mouths = {self.face.row_of[study.frame_index[row]]: mouth for row, mouth in study.mouths.items()}
         self._drawing: Drawing = "cartoon" if looks_drawn(self.face.posed.template) else "photo"
-        gap = opening(self.face.posed.shapes)
+        gap = self.face.opening
         self.is_talking = float(np.percentile(gap, 97) - np.percentile(gap, 3)) > TALKING_RANGE_IO
         self._destination = Destination.for_template(self.face.posed.template, self._basis)
-        self._style = speaking_style(self.face.coefficients, gap, _row_times(study, self.face))
+        self._style = speaking_style(self.face.coefficients, gap, self.face.time_s)
         self._face_id = study.face_id
         self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=study.face_id)
 
@@ -132,20 +129,31 @@ class RewriteAvatar:
     def report(self) -> RenderReport:
         return self._report
 
-    def speak(self, mouth: MouthTrack, plan: FramePlan, progress: Progress | None = None) -> Iterator[VideoFrame]:
-        """Yield the plan's frames, the chosen face saying `mouth`."""
+    def speak(
+        self,
+        mouth: MouthTrack,
+        plan: FramePlan,
+        progress: Progress | None = None,
+        *,
+        onto: Iterator[VideoFrame] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Yield the plan's frames, this person saying `mouth`."""
         wanted = mouth.at(plan.times_s)
         limits = self._limits()
         coefficients = wanted.coefficients.astype(np.float64) + self._mood(plan)
-        shapes = target_shapes(coefficients, wanted.closure.astype(np.float64), self.face.closed, self._basis, limits)
+
+        def shapes_at(entries: NDArray[np.intp]) -> Points:
+            closure = wanted.closure[entries].astype(np.float64)
+            return target_shapes(coefficients[entries], closure, self.face.closed, self._basis, limits)
+
         # who does not talk in the footage is left alone while nothing is said: their own pixels rest best
         drive = np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
-        yield from self.render(shapes, plan, drive=drive, progress=progress)
+        yield from self.render(shapes_at, plan, drive=drive, progress=progress, onto=onto)
 
     def _limits(self) -> Limits:
         if not self.is_talking:
             return Limits()
-        seen = float(np.percentile(opening(self.face.posed.shapes), 99))
+        seen = float(np.percentile(self.face.opening, 99))
         widest = float(np.clip(_WIDER_THAN_SEEN * seen, 0.10, 0.27))
         return Limits(knee=0.6 * widest, widest=widest)
 
@@ -167,12 +175,13 @@ class RewriteAvatar:
 
     def render(
         self,
-        shapes: Points,
+        shapes: Points | ShapesAt,
         plan: FramePlan,
         *,
         drive: Floats | None = None,
         forbidden: Forbidden | None = None,
         progress: Progress | None = None,
+        onto: Iterator[VideoFrame] | None = None,
     ) -> Iterator[VideoFrame]:
         """Yield the plan's frames with the face brought to canonical `shapes` (n_plan, 478, 3).
 
@@ -185,21 +194,35 @@ class RewriteAvatar:
         if drive is not None:
             strength = strength * drive
         edited = np.flatnonzero(strength > _LEAST_STRENGTH)
-        own = face.posed.shapes[rows[edited]]
-        targets = own + strength[edited, None, None] * (shapes[edited] - own)
-        donor_rows = self._donors_for(targets, rows[edited], forbidden) if len(edited) else None
+        shapes_at: ShapesAt = shapes if callable(shapes) else lambda entries: shapes[entries]
+
+        def targets(entries: NDArray[np.intp]) -> Points:
+            own = face.posed.shapes(rows[entries])
+            return own + strength[entries, None, None] * (shapes_at(entries) - own)
+
+        def led(start: int) -> Points:
+            """A block of targets from the edited entry `start`, with their lead."""
+            before = min(start, LEAD_MARGIN_FRAMES)
+            entries = edited[start - before : start + BLOCK + LEAD_MARGIN_FRAMES]
+            own = face.posed.shapes(rows[entries])
+            return with_lead(targets(entries), own)[before : before + BLOCK]
+
+        donor_rows = self._donors_for(edited, targets, rows, forbidden) if len(edited) else None
         interior = None if donor_rows is not None else self._interior()
         place = {int(k): n for n, k in enumerate(edited)}
+        first, block = 0, targets(edited[:0])
         report.n_frames = len(plan)
-        for k, frame in enumerate(self._source.play(plan.order)):
+        for k, frame in enumerate(self._source.play(plan.order) if onto is None else onto):
             n = place.get(k)
             if n is None:
                 row = int(rows[k])
                 why = "no_face" if row < 0 else face.reason[row] or "at_rest"
                 report.untouched[why] = report.untouched.get(why, 0) + 1
             else:
+                if n >= first + len(block):
+                    first, block = n, led(n)
                 donor = None if donor_rows is None else int(donor_rows[n])
-                self._edit(frame, int(rows[k]), targets[n], float(strength[k]), donor, interior)
+                self._edit(frame, int(rows[k]), block[n - first], float(strength[k]), donor, interior)
                 report.n_edited += 1
             frame.time_s = plan.times_s[k]
             yield frame
@@ -207,32 +230,36 @@ class RewriteAvatar:
                 progress(k + 1, len(plan))
 
     def _donors_for(
-        self, targets: Points, rows: NDArray[np.intp], forbidden: Forbidden | None
+        self,
+        edited: NDArray[np.intp],
+        targets: ShapesAt,
+        plan_rows: NDArray[np.intp],
+        forbidden: Forbidden | None,
     ) -> NDArray[np.intp] | None:
-        """The donor row of each target (n,), or None where the footage has too few fitting mouths."""
+        """The donor row of each edited entry (n,), or None where the footage has too few fitting mouths."""
         face = self.face
         report = self._report
         if not self.is_talking:
             report.mode = "own-lips"
             report.notes.append("The mouth hardly moves in this footage: its inside is drawn, not taken from it.")
             return None
-        candidates = self._donor_candidates()
+        candidates = np.array(sorted(row for row in self._mouths if face.strength[row] > 0.99), np.intp)
         if len(candidates) < 8:
             report.mode = "own-lips"
             report.notes.append("Too few frames show the mouth to take mouths from them: its inside is drawn.")
             return None
         posed = face.posed
         donors = Donors(
-            mouth_views(posed.shapes[candidates], face.turn[candidates], face.sharpness[candidates]),
+            self._views(candidates, lambda some: posed.shapes(candidates[some])),
             face.frame_index[candidates],
             np.stack(
                 [
-                    mouth_look(self._mouths[row], face.landmarks[row].astype(np.float32), float(posed.scale_px[row]))
-                    for row in candidates
+                    mouth_look(self._mouths[row], face.landmarks.row(row).astype(np.float32), posed.of(row).scale)
+                    for row in candidates.tolist()
                 ]
             ),
         )
-        wanted = mouth_views(posed.shapes[rows], face.turn[rows], face.sharpness[rows], look=targets)
+        wanted = self._views(plan_rows[edited], lambda some: targets(edited[some]))
         numbers = face.frame_index[candidates]
 
         def may_not_lend(k: int) -> NDArray[np.bool_]:
@@ -255,16 +282,20 @@ class RewriteAvatar:
         report.n_donor_changes = count_changes(chosen, donors.neighbours)
         return candidates[chosen]
 
-    def _donor_candidates(self) -> NDArray[np.intp]:
-        """Rows whose mouth was kept and may be lent."""
-        rows = np.array(sorted(row for row in self._mouths if self.face.strength[row] > 0.99), np.intp)
-        if len(rows) > _MAX_DONORS:
-            rows = rows[np.unique(np.linspace(0, len(rows) - 1, _MAX_DONORS).astype(int))]
-        return rows
-
-    def _pose(self, row: int) -> Pose:
-        posed = self.face.posed
-        return Pose(float(posed.scale_px[row]), posed.rotation[row], posed.translation_px[row])
+    def _views(self, rows: NDArray[np.intp], mouths: ShapesAt) -> MouthViews:
+        """Views of these rows (n,) with the mouths that `mouths` gives for them, made block by block."""
+        face = self.face
+        parts: list[MouthViews] = []
+        for block in blocks(len(rows)):
+            some = np.arange(block.start, block.stop)
+            shapes, here = mouths(some), rows[some]
+            parts.append(mouth_views(shapes, face.turn[here], face.sharpness[here]))
+        return MouthViews(
+            np.concatenate([part.features for part in parts]),
+            np.concatenate([part.gap for part in parts]),
+            np.concatenate([part.turn for part in parts]),
+            np.concatenate([part.sharpness for part in parts]),
+        )
 
     def _interior(self) -> Interior:
         video = self._source.info.video
@@ -275,12 +306,12 @@ class RewriteAvatar:
         teeth = None
         if self._drawing == "photo":
             face = self.face
-            gap = opening(face.posed.shapes)
-            open_rows = [row for row in np.argsort(-gap)[:60] if gap[row] > 0.045]
+            gap = face.opening
+            open_rows = [row for row in np.argsort(-gap)[:60].tolist() if gap[row] > 0.045]
             views = [
-                (self._mouths[int(row)], face.landmarks[row], self._pose(int(row)))
+                (self._mouths[row], face.landmarks.row(row), face.posed.of(row))
                 for row in open_rows
-                if int(row) in self._mouths
+                if row in self._mouths
             ]
             teeth = harvest_teeth(views, face.closed, palette.tooth, to_rgb)
         back = from_rgb_matrix(video.colour, video.height_px)
@@ -297,9 +328,10 @@ class RewriteAvatar:
     ) -> None:
         """Rewrite the mouth of one frame, in place; at a low `strength` the frame's own mouth shines through."""
         face = self.face
-        pose = self._pose(row)
-        points = face.landmarks[row]
-        to = self._destination.pixels(target, face.posed.shapes[row], pose.scale, pose.rotation, points)
+        pose = face.posed.of(row)
+        points = face.landmarks.row(row)
+        own = face.posed.shapes(range(row, row + 1))[0]
+        to = self._destination.pixels(target, own, pose.scale, pose.rotation, points)
         size, step = (frame.width_px, frame.height_px), frame.chroma_step
         io_px = pose.scale
         region = patch.face_region(to, io_px, frame_size=size, step=step)
@@ -315,7 +347,7 @@ class RewriteAvatar:
         alpha = patch.patch_alpha(mouth_area, to, io_px) * np.float32(cover)
         if donor is not None:
             mouth = patch.lay_mouth(
-                self._mouths[donor], face.landmarks[donor], to, mouth_area, io_px,
+                self._mouths[donor], face.landmarks.row(donor), to, mouth_area, io_px,
                 inset_io=0.007, smoothing=smoothing, with_interior=True,
             )  # fmt: skip
             patch.blend(result, mouth, alpha, io_px, match=True)
@@ -325,38 +357,6 @@ class RewriteAvatar:
                 source, points, to, mouth_area, io_px, inset_io=0.026, smoothing=smoothing, with_interior=False
             )
             patch.blend(result, mouth, alpha, io_px, match=False)
-            was_open = float(largest_gap(face.posed.shapes[row]))
+            was_open = float(largest_gap(own))
             interior.paint(result, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         result.paste(frame)
-
-
-def _row_times(study: FaceStudy, face: _Face) -> Floats:
-    """(n,) seconds of each row; filled rows lie between their neighbours."""
-    return np.interp(face.frame_index, study.frame_index, [float(t) for t in study.time_s])
-
-
-def _prepare_face(study: FaceStudy) -> _Face:
-    raw = np.stack(study.landmarks).astype(np.float64)
-    index, filled, seen = fill_gaps(study.frame_index, raw)
-    landmarks = steady(index, filled)
-    posed = pose_shapes(landmarks)
-    sharpness = np.interp(index, study.frame_index, study.sharpness)
-    hidden = np.zeros(len(index), bool)
-    hidden[seen] = study.meter.finish().is_hidden
-    strength, reason = strengths(index, posed, hidden)
-    usable = seen & (strength > 0)
-    closed = closed_neutral(neutral_shape(posed.shapes[usable if usable.any() else seen]))
-    coefficients = shape_basis().encode(posed.shapes, closed)
-    return _Face(
-        frame_index=np.array(index, np.intp),
-        row_of={number: row for row, number in enumerate(index)},
-        landmarks=landmarks,
-        posed=posed,
-        turn=Rotation.from_matrix(posed.rotation).as_rotvec(),
-        sharpness=sharpness,
-        strength=strength,
-        reason=reason,
-        closed=closed,
-        coefficients=coefficients,
-        slow=gaussian_over_frames(coefficients, _MOOD_S * study.frames_per_s),
-    )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.engines.rewrite.picture import smoothstep
-from lipwright.vision.shape import Floats, PosedShapes
+from lipwright.vision.shape import Floats
 
 FULL_TURN_DEG = 35.0
 NO_TURN_DEG = 50.0
@@ -23,13 +23,13 @@ def turned_away_deg(rotation: Floats) -> Floats:
     return np.abs(np.degrees(np.arctan2(forward[:, 0], forward[:, 2])))
 
 
-def strengths(frame_index: Sequence[int], posed: PosedShapes, occluded: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
+def strengths(frame_index: Sequence[int], rotation: Floats, occluded: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
     """How far each row may be driven, (n,) 0..1, and why not where it is 0.
 
     Beside frames that are left alone, the drive ramps over RAMP_FRAMES frames, so that nothing pops.
     """
-    n = len(posed)
-    turn = turned_away_deg(posed.rotation)
+    n = len(rotation)
+    turn = turned_away_deg(rotation)
     strength = 1 - np.clip((turn - FULL_TURN_DEG) / (NO_TURN_DEG - FULL_TURN_DEG), 0, 1)
     reason = ["profile" if s <= 0 else "" for s in strength]
     blocked = (strength <= 0) | occluded

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.core.errors import FaceNotFound, NoFaceFound
-from lipwright.core.face import FaceChoice, TrackedFace
-from lipwright.core.media import VideoFrame
+from lipwright.core.face import TrackedFace
+from lipwright.core.media import Plane, VideoFrame
+from lipwright.engines.base import Memory
 from lipwright.engines.rewrite.patch import mouth_region
-from lipwright.engines.rewrite.picture import Float32, Picture
+from lipwright.engines.rewrite.picture import Float32, Picture, Region
+from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.vision import mesh
 from lipwright.vision.occlusion import OcclusionMeter
 
 LIBRARY_BYTES = 192 << 20
 """Memory for pictures of mouths, all faces together."""
-_RUN = 50
+MAX_MOUTHS = 1200
+"""Pictures of one face's mouth: choosing among more takes longer and gains nothing."""
+_RUN = 25
 """Consecutive frames that a thinned library keeps or drops together: donors play on as footage does."""
 _MARGIN_IO = 0.30
 _COLOUR_EVERY = 10
 _SKIN = (205, 425, 207, 427, 50, 280, 199)
 _LIP = (16, 15, 85, 315, 0, 11, 72, 302)
+_CELL_IO = np.array((0.02, 0.04, 0.12, 0.12))
+"""Mouths whose opening and width, and whose nose's place between the eyes, lie within one cell show the same."""
+
+Cell = tuple[int, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -33,55 +42,127 @@ class FaceStudy:
 
     face_id: int
     frame_index: list[int] = field(default_factory=list[int])
-    time_s: list[Fraction] = field(default_factory=list[Fraction])
-    landmarks: list[NDArray[np.float32]] = field(default_factory=list[NDArray[np.float32]])
-    """(478, 3) px each."""
+    time_s: list[float] = field(default_factory=list[float])
+    landmarks: LandmarkRows = field(default_factory=LandmarkRows)
     sharpness: list[float] = field(default_factory=list[float])
     mouths: dict[int, Picture] = field(default_factory=dict[int, Picture])
     """By row: the mouth with its surroundings, as far as the library's memory goes."""
     skin: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
     """(3,) code values each, 8-bit scale."""
     lip: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
-    meter: OcclusionMeter = field(default_factory=OcclusionMeter)
-    """Sees the same rows."""
-    area_px2: float = 0.0
-    """Summed over frames: how present the face is."""
     n_bytes: int = 0
-    _stride: int = 1
+    _meter: OcclusionMeter = field(default_factory=OcclusionMeter)
+    """Sees the same rows."""
+    _hidden: NDArray[np.bool_] | None = None
+    _cells: dict[int, Cell] = field(default_factory=dict[int, Cell])
+    """What each kept mouth shows, coarsely."""
 
     def observe(self, frame: VideoFrame, face: TrackedFace) -> None:
         row = len(self.frame_index)
         points = face.landmarks
         io_px = max(8.0, float(np.linalg.norm(points[33] - points[263])))
         self.frame_index.append(frame.index)
-        self.time_s.append(frame.time_s)
+        self.time_s.append(float(frame.time_s))
         self.landmarks.append(points)
         self.sharpness.append(_sharpness(frame, points, io_px))
-        self.area_px2 += face.box.area_px2
-        self.meter.observe(frame, face)
+        self._meter.observe(frame, face)
         if row % _COLOUR_EVERY == 0:
             self.skin.append(_mean_colour(frame, points, _SKIN))
             self.lip.append(_mean_colour(frame, points, _LIP))
-        if (row // _RUN) % self._stride == 0:
-            region = mouth_region(
-                points, io_px, _MARGIN_IO, frame_size=(frame.width_px, frame.height_px), step=frame.chroma_step
-            )
-            if not region.is_empty:
-                picture = Picture.cut(frame, region)
-                self.mouths[row] = picture
-                self.n_bytes += picture.n_bytes
+        region = mouth_region(
+            points, io_px, _MARGIN_IO, frame_size=(frame.width_px, frame.height_px), step=frame.chroma_step
+        )
+        if region.is_empty:
+            return
+        picture = Picture.cut(frame, region)
+        self.mouths[row] = picture
+        self.n_bytes += picture.n_bytes
+        self._cells[row] = _cell(face, io_px)
+        while len(self.mouths) > MAX_MOUTHS:
+            self.thin()
+
+    @property
+    def is_hidden(self) -> NDArray[np.bool_]:
+        """(n,) whether something covers the mouth."""
+        return self._meter.finish().is_hidden if self._hidden is None else self._hidden
 
     @property
     def frames_per_s(self) -> float:
         """The usual rate of the frames that show this face; 25 where one frame is all there is."""
-        steps = np.diff([float(t) for t in self.time_s]) / np.maximum(np.diff(self.frame_index), 1)
+        steps = np.diff(self.time_s) / np.maximum(np.diff(self.frame_index), 1)
         return float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else 25.0
 
     def thin(self) -> None:
-        """Halve the library: keep every other run of frames."""
-        self._stride *= 2
-        self.mouths = {row: mouth for row, mouth in self.mouths.items() if (row // _RUN) % self._stride == 0}
-        self.n_bytes = sum(mouth.n_bytes for mouth in self.mouths.values())
+        """Give up one run of mouths: the one that shows most of what others show too."""
+        common = Counter(self._cells.values())
+        worth: dict[int, float] = {}
+        blurred = float(np.median([self.sharpness[row] for row in self.mouths])) - 1
+        for row, cell in self._cells.items():
+            share = (0.5 if self.sharpness[row] < blurred else 1.0) / common[cell]
+            worth[row // _RUN] = worth.get(row // _RUN, 0.0) + share
+        latest = (len(self.frame_index) - 1) // _RUN
+        settled = [run for run in worth if run != latest] or list(worth)
+        given_up = min(settled, key=lambda run: worth[run])
+        for row in [row for row in self.mouths if row // _RUN == given_up]:
+            self.n_bytes -= self.mouths.pop(row).n_bytes
+            del self._cells[row]
+
+    def memory(self) -> Memory:
+        """All of it, as arrays whose names begin with the face's id."""
+        name = f"face/{self.face_id}"
+        steps, frames = self.landmarks.packed()
+        yield f"{name}/frame_index", np.array(self.frame_index, np.int64)
+        yield f"{name}/time_s", np.array(self.time_s)
+        yield f"{name}/landmark_steps", steps
+        yield f"{name}/landmark_frames", frames
+        yield f"{name}/sharpness", np.array(self.sharpness)
+        yield f"{name}/hidden", self.is_hidden
+        yield f"{name}/skin", np.array(self.skin)
+        yield f"{name}/lip", np.array(self.lip)
+        for run in sorted({row // _RUN for row in self.mouths}):
+            rows = [row for row in sorted(self.mouths) if row // _RUN == run]
+            pictures = [self.mouths[row] for row in rows]
+            regions = [(p.region.left, p.region.top, p.region.right, p.region.bottom) for p in pictures]
+            looks = [
+                (row, *edges, *p.step, p.bits, len(p.parts))
+                for row, edges, p in zip(rows, regions, pictures, strict=True)
+            ]
+            yield f"{name}/mouths/{run}/looks", np.array(looks, np.int64)
+            yield f"{name}/mouths/{run}/codes", np.concatenate([part.ravel() for p in pictures for part in p.parts])
+
+    @classmethod
+    def recall(cls, face_id: int, memory: Mapping[str, NDArray[Any]]) -> FaceStudy:
+        """From the arrays of this face, without its id. Raises KeyError, ValueError where they do not fit together."""
+        study = cls(
+            face_id,
+            frame_index=[int(k) for k in memory["frame_index"]],
+            time_s=[float(t) for t in memory["time_s"]],
+            landmarks=LandmarkRows.unpacked(memory["landmark_steps"], memory["landmark_frames"]),
+            sharpness=[float(value) for value in memory["sharpness"]],
+            skin=list(memory["skin"]),
+            lip=list(memory["lip"]),
+            _hidden=memory["hidden"].astype(np.bool_),
+        )
+        n = len(study.frame_index)
+        if not n or {n} != {len(study.time_s), len(study.landmarks), len(study.sharpness), len(study.is_hidden)}:
+            raise ValueError(f"face {face_id} has rows of different lengths")
+        for name in [name for name in memory if name.startswith("mouths/") and name.endswith("/looks")]:
+            study._recall_mouths(memory[name], memory[name.removesuffix("looks") + "codes"])
+        return study
+
+    def _recall_mouths(self, looks: NDArray[Any], codes: NDArray[Any]) -> None:
+        at = 0
+        for row, left, top, right, bottom, step_x, step_y, bits, n_parts in looks.tolist():
+            region = Region(left, top, right, bottom)
+            chroma = (-(-bottom // step_y) - top // step_y, -(-right // step_x) - left // step_x, 2)
+            parts: list[Plane] = []
+            for shape in [(region.height, region.width), chroma][:n_parts]:
+                n = int(np.prod(shape))
+                parts.append(cast("Plane", codes[at : at + n].reshape(shape)))
+                at += n
+            picture = Picture(parts, region, (step_x, step_y), bits)
+            self.mouths[row] = picture
+            self.n_bytes += picture.n_bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -89,32 +170,39 @@ class Study:
     """All faces of one piece of footage."""
 
     faces: dict[int, FaceStudy] = field(default_factory=dict[int, FaceStudy])
-    n_frames: int = 0
-    points_seen: dict[int, int] = field(default_factory=dict[int, int])
 
-    def observe(self, frame: VideoFrame, faces: list[TrackedFace], choice: FaceChoice) -> None:
-        self.n_frames += 1
+    def observe(self, frame: VideoFrame, faces: list[TrackedFace]) -> None:
         for face in faces:
             study = self.faces.setdefault(face.face_id, FaceStudy(face.face_id))
             study.observe(frame, face)
-            if choice.point_px is not None and face.box.contains(*choice.point_px):
-                self.points_seen[face.face_id] = self.points_seen.get(face.face_id, 0) + 1
         while sum(study.n_bytes for study in self.faces.values()) > LIBRARY_BYTES:
             max(self.faces.values(), key=lambda study: study.n_bytes).thin()
 
-    def choose(self, choice: FaceChoice) -> FaceStudy:
-        """The face that was asked for. Raises NoFaceFound, FaceNotFound."""
-        if not self.faces:
-            raise NoFaceFound(frames_searched=self.n_frames)
-        if choice.face_id is not None:
-            if choice.face_id not in self.faces:
-                raise FaceNotFound(choice=str(choice), face_ids=tuple(sorted(self.faces)))
-            return self.faces[choice.face_id]
-        if choice.point_px is not None:
-            if not self.points_seen:
-                raise FaceNotFound(choice=str(choice), face_ids=tuple(sorted(self.faces)))
-            return self.faces[max(self.points_seen, key=lambda face_id: self.points_seen[face_id])]
-        return max(self.faces.values(), key=lambda study: study.area_px2)
+    def memory(self) -> Memory:
+        for study in self.faces.values():
+            yield from study.memory()
+
+    @classmethod
+    def recall(cls, memory: Mapping[str, NDArray[Any]]) -> Study:
+        """Raises ValueError where the arrays are not those of a study."""
+        parts: dict[int, dict[str, NDArray[Any]]] = {}
+        for name, values in memory.items():
+            kind, _, rest = name.partition("/")
+            face_id, _, what = rest.partition("/")
+            if kind == "face":
+                parts.setdefault(int(face_id), {})[what] = values
+        try:
+            return cls({face_id: FaceStudy.recall(face_id, parts[face_id]) for face_id in sorted(parts)})
+        except KeyError as exc:
+            raise ValueError(f"{exc.args[0]} is missing") from exc
+
+
+def _cell(face: TrackedFace, io_px: float) -> Cell:
+    """What a mouth shows, coarsely: how far it is open and how wide it is, on a head turned so."""
+    points = face.landmarks
+    across = float(np.linalg.norm(points[61] - points[291])) / io_px
+    nose = (points[mesh.NOSE_BASE] - (points[33] + points[263]) / 2) / io_px
+    return tuple(np.floor(np.array((face.lip_gap, across, nose[0], nose[1])) / _CELL_IO).astype(int).tolist())
 
 
 def _sharpness(frame: VideoFrame, points: NDArray[np.float32], io_px: float) -> float:

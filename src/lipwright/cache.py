@@ -1,0 +1,116 @@
+"""A folder of arrays that cost time to make: named by what they were made from, bounded, and never trusted blindly.
+
+entry      <key>.npz, whole or not there: written beside its place and renamed
+used       its modification time is when it was last read; the longest unused are given up first
+damaged    a check sum that does not fit: the entry is removed, and the work done again
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from time import time
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEFAULT_BYTES: Final = 2 << 30
+_LEFT_OVER_S: Final = 24 * 3600.0
+"""Half-written files older than this belong to a process that is gone."""
+
+format_ = cast("Any", np.lib.format)  # untyped
+
+Arrays = Iterable[tuple[str, NDArray[Any]]]
+
+
+class Cache:
+    """Any number of processes may use one folder at a time. What goes wrong is told in `notes`, and never raised."""
+
+    def __init__(self, folder: Path, *, max_bytes: int = DEFAULT_BYTES) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+        self.notes: list[str] = []
+        """What went wrong, worded for the person who looks at the result."""
+
+    def read(self, key: str) -> dict[str, NDArray[Any]] | None:
+        """All arrays of an entry; None where there is none, or it is damaged."""
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                loaded: Any = np.load(file, allow_pickle=False)
+                arrays = {name: loaded[name] for name in loaded.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError, KeyError, AttributeError, NotImplementedError, zipfile.BadZipFile):
+            self.drop(key, "is damaged")
+            return None
+        with suppress(OSError):  # a folder that may only be read still serves
+            os.utime(path)
+        return arrays
+
+    def write(self, key: str, arrays: Arrays) -> None:
+        """Keep arrays, none of them of objects, taken one after the other; the oldest entries make room."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{key[:16]}.", suffix=".part", dir=self.folder)
+        except OSError as exc:
+            self._cannot_keep(exc)
+            return
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for array_name, values in arrays:
+                    with archive.open(f"{array_name}.npy", "w", force_zip64=True) as member:
+                        format_.write_array(member, np.asanyarray(values), allow_pickle=False)
+            if part.stat().st_size <= self.max_bytes:
+                part.replace(self._path(key))
+        except OSError as exc:
+            self._cannot_keep(exc)
+        finally:
+            part.unlink(missing_ok=True)
+        self._make_room()
+
+    def drop(self, key: str, why: str) -> None:
+        """Remove an entry that `why`, such as "is damaged", cannot be used."""
+        self.notes.append(f"What was kept of this footage {why}; it was looked at again.")
+        with suppress(OSError):
+            self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
+
+    def _cannot_keep(self, exc: OSError) -> None:
+        reason = (exc.strerror or str(exc)).lower()
+        self.notes.append(f"What was found out about this footage could not be kept in {self.folder}: {reason}.")
+
+    def _make_room(self) -> None:
+        entries: list[tuple[float, int, Path]] = []
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                with suppress(FileNotFoundError):  # another process was faster
+                    state = path.stat()
+                    if path.suffix == ".npz":
+                        entries.append((state.st_mtime, state.st_size, path))
+                    elif path.suffix == ".part" and time() - state.st_mtime > _LEFT_OVER_S:
+                        path.unlink()
+        n_bytes = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries):
+            if n_bytes <= self.max_bytes:
+                return
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            n_bytes -= size
+
+
+def key_of(path: Path, *about: str) -> str:
+    """The name of what is made from a file, told apart by its content and by `about`. Raises OSError."""
+    digest = hashlib.sha256("\0".join(about).encode())
+    with path.open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""Who was seen while an engine studied the footage, and who of them shall say what."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.articulation import Agreement, Heard, agreement
+from lipwright.core.errors import InvalidOption
+from lipwright.core.face import ChosenFace, FaceChoice, SeenFace, TrackedFace, choose_face
+from lipwright.core.media import VideoFrame
+from lipwright.engines.base import Memory, Tracker
+
+
+class Witness:
+    """Passes on what a tracker finds, and keeps of each face what choosing among people needs."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._faces: dict[int, _Rows] = {}
+        self.n_frames = 0
+        """Frames that went by."""
+
+    def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
+        """Each frame with its faces, as the tracker gives them."""
+        for frame, faces in self._tracker.track(frames):
+            self.n_frames += 1
+            for face in faces:
+                self._faces.setdefault(face.face_id, _Rows()).add(float(frame.time_s), face)
+            yield frame, faces
+
+    @property
+    def people(self) -> list[SeenFace]:
+        """Everyone, in order of id."""
+        return [rows.seen(face_id) for face_id, rows in sorted(self._faces.items())]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Thirty bytes for each frame."""
+
+    time_s: array[float] = field(default_factory=lambda: array("d"))
+    box_px: array[float] = field(default_factory=lambda: array("f"))
+    lip_gap: array[float] = field(default_factory=lambda: array("f"))
+
+    def add(self, time_s: float, face: TrackedFace) -> None:
+        box = face.box
+        self.time_s.append(time_s)
+        self.box_px.extend((box.left_px, box.top_px, box.right_px, box.bottom_px))
+        self.lip_gap.append(face.lip_gap)
+
+    def seen(self, face_id: int) -> SeenFace:
+        boxes = np.array(self.box_px, np.float32).reshape(-1, 4)
+        return SeenFace(face_id, np.array(self.time_s), boxes, np.array(self.lip_gap, np.float32))
+
+
+def memory_of(people: Iterable[SeenFace]) -> Memory:
+    """What `people_from` needs to tell of them again."""
+    for person in people:
+        yield f"person/{person.face_id}/time_s", person.time_s
+        yield f"person/{person.face_id}/box_px", person.box_px
+        yield f"person/{person.face_id}/lip_gap", person.lip_gap
+
+
+def people_from(memory: Mapping[str, NDArray[Any]]) -> list[SeenFace]:
+    """Everyone whom `memory_of` kept. Raises KeyError, ValueError where something is missing."""
+    ids = sorted({int(name.split("/")[1]) for name in memory if name.startswith("person/")})
+    return [
+        SeenFace(k, memory[f"person/{k}/time_s"], memory[f"person/{k}/box_px"], memory[f"person/{k}/lip_gap"])
+        for k in ids
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Who shall say something."""
+
+    face: ChosenFace
+    own_sync: Agreement | None
+    """How their lips go with the footage's own sound, where it has any."""
+
+
+def give_roles(
+    choices: Sequence[FaceChoice], people: Sequence[SeenFace], own_sound: Heard | None, *, n_frames: int
+) -> list[Role]:
+    """Whom each choice means, nobody twice: those asked for by id or place first, the others among who is left.
+
+    `own_sound` is the footage's. Raises NoFaceFound, FaceNotFound, InvalidOption.
+    """
+    fits: dict[int, Agreement] = {}
+    if own_sound is not None:
+        fits = {person.face_id: agreement(own_sound, person.lip_gap, person.time_s) for person in people}
+    speaks = {face_id: fit.fit for face_id, fit in fits.items() if fit.speaks}
+    chosen: dict[int, ChosenFace] = {}
+    taken: set[int] = set()
+    asked_first = sorted(range(len(choices)), key=lambda k: choices[k].face_id is None and choices[k].point_px is None)
+    for k in asked_first:
+        is_asked = choices[k].face_id is not None or choices[k].point_px is not None
+        left = [person for person in people if is_asked or person.face_id not in taken]
+        if people and not left:
+            raise InvalidOption("assign", str(choices[k]), "there are more speeches than faces")
+        chosen[k] = choose_face(left, choices[k], n_frames=n_frames, speaks=speaks)
+        if chosen[k].face_id in taken:
+            raise InvalidOption("assign", str(choices[k]), f"face {chosen[k].face_id} is given two speeches")
+        taken.add(chosen[k].face_id)
+    return [Role(chosen[k], fits.get(chosen[k].face_id)) for k in range(len(choices))]

@@ -1,0 +1,112 @@
+"""Study footage, or remember what an earlier study of the same bytes found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata, resources
+from typing import Any, Final, cast
+
+from lipwright.cache import Cache, key_of
+from lipwright.core.face import SeenFace
+from lipwright.core.media import Footage
+from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
+from lipwright.engines.people import Witness, memory_of, people_from
+
+_LIBRARIES: Final = ("lipwright", "mediapipe", "numpy", "opencv-contrib-python-headless", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Footage that was looked at: who is in it, and what the engine made of them."""
+
+    studied: Studied
+    people: list[SeenFace]
+    n_frames: int
+    is_recalled: bool
+    """Nothing was tracked: all of this was kept from an earlier run."""
+    notes: list[str] = field(default_factory=list[str])
+
+
+def study(
+    engine: Engine,
+    tracker: Tracker,
+    source: Footage,
+    options: Mapping[str, str],
+    *,
+    cache: Cache | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Everyone in the footage, tracked and studied once, or recalled. Raises UnreadableMedia.
+
+    `options["seed"]` is for speaking: a study is kept for all seeds.
+    """
+    key: str | None = None
+    if cache is not None and isinstance(engine, RecallingEngine):
+        chosen = [f"{name}={value}" for name, value in sorted(options.items()) if name != "seed"]
+        key = key_of(source.info.path, *_makers(type(engine), type(tracker)), *chosen)
+        recalled = _recall(engine, source, options, cache, key)
+        if recalled is not None:
+            if progress is not None:
+                progress(recalled.n_frames, recalled.n_frames)
+            return recalled
+    promised = source.info.video
+    witness = Witness(tracker)
+    studied = engine.study(source, tracker=witness, options=options, progress=progress)
+    done = Study(studied, witness.people, witness.n_frames, is_recalled=False)
+    # footage that decodes to other frames than its packets promise is told of by its decoder each time
+    if cache is not None and key is not None and source.info.video == promised:
+        cache.write(key, _memory(cast("Memorable", studied), done))
+    if cache is not None:
+        done.notes.extend(cache.notes)
+    return done
+
+
+def _memory(studied: Memorable, done: Study) -> Memory:
+    import numpy as np
+
+    yield "n_frames", np.array(done.n_frames)
+    yield from memory_of(done.people)
+    yield from studied.memory()
+
+
+def _recall(
+    engine: RecallingEngine, source: Footage, options: Mapping[str, str], cache: Cache, key: str
+) -> Study | None:
+    memory = cache.read(key)
+    if memory is None:
+        return None
+    try:
+        n_frames = int(memory.pop("n_frames"))
+        people = people_from(memory)
+        return Study(engine.recall(source, memory, options), people, n_frames, is_recalled=True)
+    except (KeyError, ValueError):
+        cache.drop(key, "does not fit together")
+        return None
+
+
+def _makers(*types: type[Any]) -> list[str]:
+    """What a study depends on beside the footage: the code of engine and tracker, and the libraries that they use."""
+    return [
+        *(f"{made.__module__}.{made.__qualname__} {_code(made.__module__.rpartition('.')[0])}" for made in types),
+        *(f"{name} {_version(name)}" for name in _LIBRARIES),
+    ]
+
+
+@cache
+def _code(package: str) -> str:
+    """A check sum over the files of a package: whoever changes one cannot forget to say so."""
+    digest = hashlib.sha256()
+    files = [entry for entry in resources.files(package).iterdir() if entry.is_file()]
+    for entry in sorted(files, key=lambda entry: entry.name):
+        digest.update(f"{entry.name}\0".encode() + hashlib.sha256(entry.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "none"

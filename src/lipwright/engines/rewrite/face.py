@@ -1,0 +1,169 @@
+"""The chosen face, ready to be driven: what of it is needed of every frame, in little memory.
+
+Landmarks are kept in fixed point; shapes are made of them when they are wanted, a block at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from lipwright.core.face import Pose
+from lipwright.engines.rewrite.guards import strengths
+from lipwright.engines.rewrite.rows import LandmarkRows
+from lipwright.engines.rewrite.steady import fill_gaps, gaussian_over_frames, steady
+from lipwright.engines.rewrite.study import FaceStudy
+from lipwright.vision.shape import (
+    Floats,
+    Points,
+    closed_neutral,
+    fit_similarity,
+    neutral_shape,
+    opening,
+    pose_shapes,
+    shape_basis,
+    unpose,
+)
+
+BLOCK = 256
+"""Frames whose shapes are held at a time: 3 MB."""
+_MARGIN = 32
+"""Rows on either side of a block that its steadying looks at; it reaches 21 frames far."""
+_MAX_FIT = 600
+_MAX_NEUTRAL = 2400
+_MOOD_S = 2.0
+"""What changes slower than this is mood, not speech."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posed:
+    """Pose of every row: `landmarks = scale * shape @ rotation.T + translation`; shapes are made on demand."""
+
+    template: Points
+    """(478, 3) the person's median shape."""
+    landmarks: LandmarkRows
+    scale_px: Floats
+    """(n,) pixels for one IO."""
+    rotation: Floats
+    """(n, 3, 3)."""
+    translation_px: Floats
+    """(n, 3)."""
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def shapes(self, rows: NDArray[np.intp] | range) -> Points:
+        """(k, 478, 3) canonical, IO."""
+        at = np.asarray(rows, np.intp)
+        return unpose(self.landmarks.rows(at), self.scale_px[at], self.rotation[at], self.translation_px[at])
+
+    def of(self, row: int) -> Pose:
+        return Pose(float(self.scale_px[row]), self.rotation[row], self.translation_px[row])
+
+
+@dataclass(slots=True, eq=False)
+class Face:
+    """One row for each frame that shows it, or that lies in a short gap between such frames."""
+
+    frame_index: NDArray[np.intp]
+    """(n,) which source frame each row is."""
+    row_of: dict[int, int]
+    """Source frame index -> row."""
+    landmarks: LandmarkRows
+    """(n, 478, 3) px, steadied where the face rests."""
+    posed: Posed
+    opening: Floats
+    """(n,) IO."""
+    turn: Floats
+    """(n, 3) rotation vectors, rad."""
+    sharpness: Floats
+    strength: Floats
+    """(n,) 0 leaves the frame as it is, 1 drives it fully."""
+    reason: list[str]
+    """(n,) why the strength is 0, else ""."""
+    closed: Points
+    coefficients: Floats
+    """(n, N_SHAPE) the footage's own mouth."""
+    slow: Floats
+    """(n, N_SHAPE) its slow part: mood and pose, not speech."""
+    time_s: Floats
+    """(n,); filled rows lie between their neighbours."""
+
+
+def prepare_face(study: FaceStudy) -> Face:
+    """Steady and pose a face that was studied."""
+    landmarks = LandmarkRows()
+    index: list[int] = []
+    is_seen: list[bool] = []
+    for numbers, points, seen in _steadied(study):
+        index += numbers
+        is_seen += seen.tolist()
+        landmarks.extend(points)
+    seen = np.array(is_seen)
+    posed = _pose(landmarks)
+    gap = posed_over(posed, lambda shapes: opening(shapes))
+    hidden = np.zeros(len(index), bool)
+    hidden[seen] = study.is_hidden
+    strength, reason = strengths(index, posed.rotation, hidden)
+    usable = seen & (strength > 0)
+    shown = np.flatnonzero(usable if usable.any() else seen)
+    closed = closed_neutral(neutral_shape(posed.shapes(evenly(shown, _MAX_NEUTRAL))))
+    basis = shape_basis()
+    coefficients = posed_over(posed, lambda shapes: basis.encode(shapes, closed))
+    return Face(
+        frame_index=np.array(index, np.intp),
+        row_of={number: row for row, number in enumerate(index)},
+        landmarks=landmarks,
+        posed=posed,
+        opening=gap,
+        turn=Rotation.from_matrix(posed.rotation).as_rotvec(),
+        sharpness=np.interp(index, study.frame_index, study.sharpness),
+        strength=strength,
+        reason=reason,
+        closed=closed,
+        coefficients=coefficients,
+        slow=gaussian_over_frames(coefficients, _MOOD_S * study.frames_per_s),
+        time_s=np.interp(index, study.frame_index, study.time_s),
+    )
+
+
+def posed_over(posed: Posed, measure: Callable[[Points], Floats]) -> Floats:
+    """What `measure` says of the shapes (k, 478, 3), for all rows, block by block."""
+    return np.concatenate([measure(posed.shapes(block)) for block in blocks(len(posed))])
+
+
+def blocks(n: int) -> Iterator[range]:
+    """0..n-1 in ranges of at most BLOCK."""
+    for start in range(0, n, BLOCK):
+        yield range(start, min(n, start + BLOCK))
+
+
+def evenly(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """At most `most` of these, evenly spread."""
+    return rows[:: -(-len(rows) // most)]
+
+
+def _steadied(study: FaceStudy) -> Iterator[tuple[list[int], Points, NDArray[np.bool_]]]:
+    """Frame numbers, landmarks (k, 478, 3) and which were seen: gaps filled, and steadied, block by block."""
+    n = len(study.frame_index)
+    for block in blocks(n):
+        around = range(max(0, block.start - _MARGIN), min(n, block.stop + _MARGIN))
+        index = [study.frame_index[row] for row in around]
+        numbers, filled, seen = fill_gaps(index, study.landmarks.rows(around))
+        first = study.frame_index[block.start]
+        after = study.frame_index[block.stop] if block.stop < n else numbers[-1] + 1
+        kept = np.array([first <= number < after for number in numbers])
+        points = steady(numbers, filled)[kept]
+        yield [number for number in numbers if first <= number < after], points, seen[kept]
+
+
+def _pose(landmarks: LandmarkRows) -> Posed:
+    n = len(landmarks)
+    template = pose_shapes(landmarks.rows(evenly(np.arange(n), _MAX_FIT))).template
+    parts = [fit_similarity(template, landmarks.rows(block)) for block in blocks(n)]
+    scale, rotation, translation = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Posed(template, landmarks, scale, rotation, translation)
