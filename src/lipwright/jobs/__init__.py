@@ -1,0 +1,13 @@
+"""Durable jobs: the narrow port to DBOS. Nothing outside this room knows that it is DBOS.
+
+Queue      puts a job into the queue within the caller's transaction, and tells what became of it
+Worker     takes jobs and runs them: `Work.prepare`, then `Work.render`, each begun again elsewhere if a worker dies
+
+    "admit-N"  an account's jobs, N at a time              "render"  everyone's, by priority, while there is room
+    job: prepare ───────── enqueue, wait ────────────────> render
+"""
+
+from lipwright.jobs.queue import Queue
+from lipwright.jobs.worker import HandedBack, Signs, Work, Worker
+
+__all__ = ["HandedBack", "Queue", "Signs", "Work", "Worker"]

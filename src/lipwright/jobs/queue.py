@@ -1,0 +1,93 @@
+"""The submitting side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+APPLICATION: Final = "lipwright"
+VERSION: Final = "1"
+"""Of the workflows. It stays the same from release to release: DBOS does not go on with jobs of another version."""
+POLL_S: Final = 0.2
+
+Fate = Literal["open", "ended", "unknown"]
+
+
+class Queue:
+    """Where jobs wait. DBOS is imported and its tables are made when the first Queue is."""
+
+    def __init__(self, url: str) -> None:
+        from dbos import DBOS, DBOSClient
+
+        DBOS.migrate(url)
+        self._client = DBOSClient(system_database_url=url, application_name=APPLICATION)
+        self._lock = threading.Lock()
+        self._known: set[int] = set()
+
+    def put(self, connection: sa.Connection, job_id: str, *, account_id: str, max_running: int, priority: int) -> None:
+        """Enqueue within this transaction: if it is rolled back, the job was never there.
+
+        Call `prepare` for `max_running` before the transaction.
+        """
+        self._client.enqueue_in_transaction(
+            connection,
+            {
+                "workflow_name": "job",
+                "queue_name": admit_queue(max_running),
+                "workflow_id": job_id,
+                "app_version": VERSION,
+                "queue_partition_key": account_id,
+                "priority": priority,
+            },
+            job_id,
+            priority,
+        )
+
+    def prepare(self, max_running: int) -> None:
+        """Make the queue of accounts that may run so many jobs at a time."""
+        with self._lock:
+            if max_running not in self._known:
+                self._client.register_queue(
+                    admit_queue(max_running), partition_concurrency=max_running, polling_interval_sec=POLL_S
+                )
+                self._known.add(max_running)
+
+    def fates(self, job_ids: Collection[str]) -> dict[str, Fate]:
+        """Whether each job is still to be run; "unknown" if it was never put here."""
+        found = self._client.list_workflows(workflow_ids=list(job_ids), load_input=False, load_output=False)
+        fates: dict[str, Fate] = dict.fromkeys(job_ids, "unknown")
+        for one in found:
+            fates[one.workflow_id] = "open" if one.status in {"ENQUEUED", "PENDING", "DELAYED"} else "ended"
+        return fates
+
+    def busy_workers(self) -> set[str]:
+        """The ids of workers that have begun something that has not ended."""
+        found = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {one.executor_id for one in found if one.executor_id}
+
+    def forget(self, ended_before: datetime, limit: int = 1000) -> int:
+        """Drop the history of some jobs that ended before that; how many."""
+        found = self._client.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            completed_before=ended_before.isoformat(),
+            limit=limit,
+            load_input=False,
+            load_output=False,
+        )
+        ids = [one.workflow_id for one in found]
+        if ids:
+            self._client.delete_workflows(ids)
+        return len(ids)
+
+    def close(self) -> None:
+        self._client.destroy()
+
+
+def admit_queue(max_running: int) -> str:
+    """The queue of accounts that may run so many jobs at a time: the limit belongs to the queue, not to its part."""
+    return f"admit-{max_running}"

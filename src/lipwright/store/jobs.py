@@ -1,0 +1,281 @@
+"""Jobs: begun, followed, and ended exactly once.
+
+queued ──> running ──> succeeded | failed | cancelled
+
+`finish` is the only way into a final state. Its condition is checked by the database, so that of all who try at the
+same time (a worker, a person who cancels, a worker that was thought dead) one ends the job, and its money and its
+webhook go with that in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from lipwright.core.errors import LipwrightError
+from lipwright.core.jobs import FaceName, Job, JobRequest, JobState
+from lipwright.store import ledger, media, outbox
+from lipwright.store.database import insert_once, now
+from lipwright.store.tables import idempotency, job
+
+OPEN = (JobState.QUEUED, JobState.RUNNING)
+KEEP_KEYS = timedelta(hours=24)
+CLAIM_HOLDS = timedelta(seconds=60)
+"""A claim without a job for so long was left behind by a process that died."""
+
+
+def add(connection: sa.Connection, made: Job, inputs: Mapping[str, str]) -> None:
+    """A queued job; `inputs` are the media that are here already, by role."""
+    connection.execute(
+        job.insert().values(
+            id=made.id,
+            number=made.number,
+            account_id=made.account_id,
+            face=made.request.face,
+            model=made.request.model,
+            request=_as_json(made.request),
+            inputs=dict(inputs),
+            state=made.state,
+            phase=made.phase,
+            progress=made.progress,
+            n_attempts=0,
+            created_at=made.created_at,
+            outputs=[],
+            has_nsfw=[],
+            price_microusd=made.price_microusd,
+            report={},
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job as it stands, and what only workers need of it."""
+
+    job: Job
+    inputs: Mapping[str, str]
+    n_attempts: int
+    is_deleted: bool
+
+
+def find(connection: sa.Connection, job_id: str | int) -> Found | None:
+    """By id or by number."""
+    wanted = job.c.number == job_id if isinstance(job_id, int) else job.c.id == job_id
+    row = connection.execute(job.select().where(wanted)).one_or_none()
+    if row is None:
+        return None
+    (value,) = _jobs(connection, [row])
+    return Found(value, row.inputs, row.n_attempts, row.deleted_at is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which jobs to list; None: any."""
+
+    account_id: str | None = None
+    states: Collection[JobState] | None = None
+    model: str | None = None
+    face: FaceName | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -> tuple[list[Job], int]:
+    """Some of those that are not deleted, newest first; and how many there are in all."""
+    wanted: list[sa.ColumnElement[bool]] = [job.c.deleted_at.is_(None)]
+    if which.account_id is not None:
+        wanted.append(job.c.account_id == which.account_id)
+    if which.states is not None:
+        wanted.append(job.c.state.in_(list(which.states)))
+    if which.model is not None:
+        wanted.append(job.c.model == which.model)
+    if which.face is not None:
+        wanted.append(job.c.face == which.face)
+    if which.since is not None:
+        wanted.append(job.c.created_at >= which.since)
+    if which.until is not None:
+        wanted.append(job.c.created_at < which.until)
+    n_total = connection.execute(sa.select(sa.func.count()).select_from(job).where(*wanted)).scalar_one()
+    order = (job.c.created_at.desc(), job.c.id)
+    rows = connection.execute(job.select().where(*wanted).order_by(*order).offset(offset).limit(limit)).all()
+    return _jobs(connection, rows), int(n_total)
+
+
+def begin(connection: sa.Connection, job_id: str, phase: str) -> int | None:
+    """Count one more attempt at the present stage; how many it makes, or None if the job is final."""
+    changes: dict[str, Any] = {
+        "state": JobState.RUNNING,
+        "phase": phase,
+        "n_attempts": job.c.n_attempts + 1,
+        "started_at": sa.func.coalesce(job.c.started_at, sa.literal(now(), job.c.started_at.type)),
+    }
+    found = connection.execute(_open(job_id).values(**changes).returning(job.c.n_attempts)).one_or_none()
+    return None if found is None else int(found[0])
+
+
+def stage_done(connection: sa.Connection, job_id: str, inputs: Mapping[str, str], price_microusd: int) -> bool:
+    """All inputs are here: attempts count anew. False if the job is final."""
+    values = {"inputs": dict(inputs), "price_microusd": price_microusd, "n_attempts": 0}
+    return connection.execute(_open(job_id).values(**values)).rowcount == 1
+
+
+def advance(connection: sa.Connection, job_id: str, phase: str, progress: float) -> bool:
+    """Tell how far it is; False if the job is final, and the work shall stop."""
+    return connection.execute(_open(job_id).values(phase=phase, progress=progress)).rowcount == 1
+
+
+def is_open(connection: sa.Connection, job_id: str) -> bool:
+    """Whether it is not final."""
+    state = connection.execute(sa.select(job.c.state).where(job.c.id == job_id)).scalar()
+    return state in OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What became of a job."""
+
+    state: JobState
+    outputs: tuple[str, ...] = ()
+    """Ids of media."""
+    error: LipwrightError | None = None
+    message: str = ""
+    """For people; else the error's own words."""
+    has_nsfw: tuple[bool, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def finish(connection: sa.Connection, job_id: str, ending: Ending) -> bool:
+    """End a job, settle its money and put its webhook into the outbox; False, and nothing done, if it is final."""
+    is_well = ending.state is JobState.SUCCEEDED
+    values: dict[str, Any] = {
+        "state": ending.state,
+        "phase": ending.state,
+        "finished_at": now(),
+        "outputs": list(ending.outputs),
+        "has_nsfw": list(ending.has_nsfw),
+        "report": dict(ending.report),
+        "error_code": None if ending.error is None else ending.error.code,
+        "error_message": None if ending.error is None else ending.message or str(ending.error),
+    }
+    values |= {"progress": 1.0} if is_well else {"price_microusd": 0}
+    told = (job.c.account_id, job.c.face, job.c.price_microusd, job.c.request)
+    row = connection.execute(_open(job_id).values(**values).returning(*told)).one_or_none()
+    if row is None:
+        return False
+    ledger.settle(connection, row.account_id, job_id, row.price_microusd if is_well else None)
+    media.expire_of_job(connection, job_id, ("fetched", "spoken"))
+    url = row.request.get("webhook_url")
+    if url:
+        outbox.add(connection, job_id, row.account_id, row.face, url)
+    return True
+
+
+def delete(connection: sa.Connection, job_id: str) -> None:
+    """Hide a final job from its owner, and let its results expire. The row stays, for the ledger."""
+    connection.execute(job.update().where(job.c.id == job_id).values(deleted_at=now()))
+    media.expire_of_job(connection, job_id, ("result",))
+
+
+def late(connection: sa.Connection, started_before: datetime) -> list[str]:
+    """Jobs that run since before that."""
+    wanted = job.c.state.in_(OPEN) & (job.c.started_at < started_before)
+    return [row.id for row in connection.execute(sa.select(job.c.id).where(wanted))]
+
+
+def open_ids(connection: sa.Connection, created_before: datetime) -> list[str]:
+    """Jobs that are not final and not brand-new."""
+    wanted = job.c.state.in_(OPEN) & (job.c.created_at < created_before)
+    return [row.id for row in connection.execute(sa.select(job.c.id).where(wanted))]
+
+
+def figures(connection: sa.Connection) -> dict[str, float]:
+    """How many jobs wait and run, and how long the oldest has waited."""
+    counted = sa.select(job.c.state, sa.func.count(), sa.func.min(job.c.created_at)).where(job.c.state.in_(OPEN))
+    by_state = {state: (n, oldest) for state, n, oldest in connection.execute(counted.group_by(job.c.state))}
+    n_queued, oldest = by_state.get(JobState.QUEUED, (0, None))
+    waited_s = 0.0 if oldest is None else (now() - oldest).total_seconds()
+    n_running, _ = by_state.get(JobState.RUNNING, (0, None))
+    return {"jobs_queued": n_queued, "jobs_running": n_running, "oldest_queued_s": max(0.0, waited_s)}
+
+
+# --- idempotency ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is kept under an idempotency key."""
+
+    fingerprint: str
+    job_id: str | None
+    is_mine: bool
+    """It was free, and is taken now."""
+
+
+def claim(connection: sa.Connection, account_id: str, key: str, fingerprint: str) -> Claim:
+    """Take a key that is free, or tell what is kept under it."""
+    of_key = (idempotency.c.account_id == account_id) & (idempotency.c.key == key)
+    is_left = idempotency.c.job_id.is_(None) & (idempotency.c.claimed_at < now() - CLAIM_HOLDS)
+    is_old = idempotency.c.claimed_at < now() - KEEP_KEYS
+    connection.execute(idempotency.delete().where(of_key & (is_left | is_old)))
+    values = {"account_id": account_id, "key": key, "fingerprint": fingerprint, "claimed_at": now()}
+    if insert_once(connection, idempotency, values):
+        return Claim(fingerprint, None, True)
+    row = connection.execute(idempotency.select().where(of_key)).one()
+    return Claim(row.fingerprint, row.job_id, False)
+
+
+def fill_claim(connection: sa.Connection, account_id: str, key: str, job_id: str) -> None:
+    """The job that was made under the key."""
+    of_key = (idempotency.c.account_id == account_id) & (idempotency.c.key == key)
+    connection.execute(idempotency.update().where(of_key).values(job_id=job_id))
+
+
+def drop_claim(connection: sa.Connection, account_id: str, key: str) -> None:
+    """Give a key back that made no job."""
+    of_key = (idempotency.c.account_id == account_id) & (idempotency.c.key == key)
+    connection.execute(idempotency.delete().where(of_key & idempotency.c.job_id.is_(None)))
+
+
+def drop_old_claims(connection: sa.Connection) -> int:
+    """Those of yesterday."""
+    return connection.execute(idempotency.delete().where(idempotency.c.claimed_at < now() - KEEP_KEYS)).rowcount
+
+
+# --- rows to values ---------------------------------------------------------------------------------------
+
+
+def _open(job_id: str) -> sa.Update:
+    return job.update().where((job.c.id == job_id) & job.c.state.in_(OPEN))
+
+
+def _jobs(connection: sa.Connection, rows: Any) -> list[Job]:
+    outputs = media.these(connection, {one for row in rows for one in row.outputs})
+    return [
+        Job(
+            id=row.id,
+            number=row.number,
+            account_id=row.account_id,
+            request=JobRequest(**row.request),
+            state=JobState(row.state),
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            phase=row.phase,
+            progress=row.progress,
+            outputs=tuple(outputs[one] for one in row.outputs if one in outputs),
+            error_code=row.error_code,
+            error_message=row.error_message,
+            has_nsfw=tuple(row.has_nsfw),
+            price_microusd=row.price_microusd,
+            report=row.report,
+        )
+        for row in rows
+    ]
+
+
+def _as_json(request: JobRequest) -> dict[str, Any]:
+    return {**asdict(request), "options": dict(request.options), "raw": dict(request.raw)}

@@ -1,0 +1,93 @@
+"""The ledger: rows are added, never changed; a balance is their sum.
+
+grant +   from the operator                     │ a job that succeeds:  hold -p · release +p · charge -p
+hold -    set aside when a job is taken in      │ one that does not:    hold -p · release +p
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lipwright.core.jobs import LedgerKind, LedgerRow, ModelUsage, Usage
+from lipwright.store.database import insert_once, now
+from lipwright.store.tables import job, ledger
+
+
+def add(
+    connection: sa.Connection,
+    account_id: str,
+    kind: LedgerKind,
+    amount_microusd: int,
+    *,
+    job_id: str | None = None,
+    note: str = "",
+) -> bool:
+    """One row; False, and no row, if the job has one of this kind already."""
+    values = {
+        "account_id": account_id,
+        "job_id": job_id,
+        "kind": kind,
+        "amount_microusd": amount_microusd,
+        "note": note,
+        "created_at": now(),
+    }
+    return insert_once(connection, ledger, values)
+
+
+def balance_microusd(connection: sa.Connection, account_id: str) -> int:
+    """The sum of its rows."""
+    total = sa.func.coalesce(sa.func.sum(ledger.c.amount_microusd), 0)
+    return int(connection.execute(sa.select(total).where(ledger.c.account_id == account_id)).scalar_one())
+
+
+def held_microusd(connection: sa.Connection, job_id: str) -> int:
+    """What is set aside for a job, holds and releases together."""
+    of_job = (ledger.c.job_id == job_id) & ledger.c.kind.in_(("hold", "hold_rest", "release"))
+    total = sa.func.coalesce(sa.func.sum(ledger.c.amount_microusd), 0)
+    return -int(connection.execute(sa.select(total).where(of_job)).scalar_one())
+
+
+def settle(connection: sa.Connection, account_id: str, job_id: str, price_microusd: int | None) -> None:
+    """Release what a job holds and, if it succeeded, charge its price. A second time changes nothing."""
+    held = held_microusd(connection, job_id)
+    if held:
+        add(connection, account_id, "release", held, job_id=job_id)
+    if price_microusd is not None:
+        add(connection, account_id, "charge", -price_microusd, job_id=job_id)
+
+
+def latest(connection: sa.Connection, account_id: str, limit: int) -> list[LedgerRow]:
+    """Newest first."""
+    found = ledger.select().where(ledger.c.account_id == account_id).order_by(ledger.c.id.desc()).limit(limit)
+    return [_row(row) for row in connection.execute(found)]
+
+
+def usage(connection: sa.Connection, account_id: str, since: datetime, until: datetime, model: str | None) -> Usage:
+    """What was charged within [since, until)."""
+    wanted = (
+        (ledger.c.account_id == account_id)
+        & (ledger.c.kind == "charge")
+        & (ledger.c.created_at >= since)
+        & (ledger.c.created_at < until)
+    )
+    if model is not None:
+        wanted &= job.c.model == model
+    columns = (job.c.model, sa.func.count(), sa.func.sum(ledger.c.amount_microusd))
+    rows = connection.execute(
+        sa.select(*columns)
+        .join_from(ledger, job, ledger.c.job_id == job.c.id)
+        .where(wanted)
+        .group_by(job.c.model)
+        .order_by(job.c.model)
+    )
+    by_model = tuple(ModelUsage(name, int(n_jobs), -int(total)) for name, n_jobs, total in rows)
+    return Usage(
+        since, until, sum(one.n_jobs for one in by_model), sum(one.cost_microusd for one in by_model), by_model
+    )
+
+
+def _row(row: Any) -> LedgerRow:
+    return LedgerRow(row.id, row.account_id, row.job_id, row.kind, row.amount_microusd, row.created_at, row.note)

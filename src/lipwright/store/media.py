@@ -1,0 +1,130 @@
+"""Media and upload tickets: what is known of bytes that lie in `blobs/` under the media's id."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from lipwright.core.jobs import Media, UploadTicket
+from lipwright.store.database import now
+from lipwright.store.tables import job, media, ticket
+
+Purpose = Literal["upload", "fetched", "spoken", "result"]
+"""Given by the client · fetched for a job · spoken for a job · made by a job."""
+
+
+def add(
+    connection: sa.Connection, made: Media, purpose: Purpose, expires_at: datetime, job_id: str | None = None
+) -> None:
+    """From now on it is found."""
+    names = ("id", "number", "account_id", "kind", "filename", "content_type", "n_bytes", "sha256", "created_at",
+             "duration_s", "width_px", "height_px")  # fmt: skip
+    values = {name: getattr(made, name) for name in names}
+    connection.execute(media.insert().values(**values, purpose=purpose, expires_at=expires_at, job_id=job_id))
+
+
+def find(connection: sa.Connection, *, media_id: str | None = None, number: int | None = None) -> Media | None:
+    """One that has not expired; by id or by number."""
+    wanted = media.c.id == media_id if media_id is not None else media.c.number == number
+    row = connection.execute(media.select().where(wanted & (media.c.expires_at > now()))).one_or_none()
+    return None if row is None else as_media(row)
+
+
+def these(connection: sa.Connection, ids: Collection[str]) -> dict[str, Media]:
+    """By id; those that are gone are left out."""
+    if not ids:
+        return {}
+    wanted = media.c.id.in_(ids) & (media.c.expires_at > now())
+    return {row.id: as_media(row) for row in connection.execute(media.select().where(wanted))}
+
+
+def keep_until(connection: sa.Connection, ids: Collection[str], until: datetime) -> None:
+    """Let none of them expire before that."""
+    wanted = media.c.id.in_(ids) & (media.c.expires_at < until)
+    connection.execute(media.update().where(wanted).values(expires_at=until))
+
+
+def expire_of_job(connection: sa.Connection, job_id: str, purposes: Collection[Purpose]) -> None:
+    """What was brought together for a job is not needed any more."""
+    wanted = (media.c.job_id == job_id) & media.c.purpose.in_(purposes)
+    connection.execute(media.update().where(wanted).values(expires_at=now()))
+
+
+def take_expired(connection: sa.Connection, limit: int) -> list[str]:
+    """Remove the rows of what has expired and is in no job that runs; their ids."""
+    expired = sa.select(media.c.id).where(media.c.expires_at <= now()).order_by(media.c.expires_at).limit(limit)
+    ids = [row.id for row in connection.execute(expired)]
+    if ids:
+        open_jobs = connection.execute(sa.select(job.c.inputs).where(job.c.state.in_(("queued", "running"))))
+        needed = {used for (inputs,) in open_jobs for used in inputs.values()}
+        ids = [one for one in ids if one not in needed]
+        connection.execute(media.delete().where(media.c.id.in_(ids)))
+    return ids
+
+
+def known(connection: sa.Connection, ids: Collection[str]) -> set[str]:
+    """Which of these ids have a row, expired or not, or belong to an upload that is still open."""
+    rows = connection.execute(sa.select(media.c.id).where(media.c.id.in_(ids)))
+    open_ = connection.execute(sa.select(ticket.c.media_id).where(ticket.c.media_id.in_(ids)))
+    return {row[0] for row in rows} | {row[0] for row in open_}
+
+
+def add_ticket(connection: sa.Connection, made: UploadTicket) -> None:
+    """From now on the upload is open."""
+    names = ("id", "account_id", "media_id", "media_number", "filename", "content_type", "n_bytes", "expires_at")
+    connection.execute(ticket.insert().values(**{name: getattr(made, name) for name in names}))
+
+
+def find_ticket(connection: sa.Connection, ticket_id: str) -> UploadTicket | None:
+    """One that is open."""
+    wanted = (ticket.c.id == ticket_id) & (ticket.c.expires_at > now())
+    row = connection.execute(ticket.select().where(wanted)).one_or_none()
+    if row is None:
+        return None
+    return UploadTicket(
+        id=row.id,
+        account_id=row.account_id,
+        media_id=row.media_id,
+        media_number=row.media_number,
+        filename=row.filename,
+        content_type=row.content_type,
+        n_bytes=row.n_bytes,
+        expires_at=row.expires_at,
+    )
+
+
+def use_ticket(connection: sa.Connection, ticket_id: str) -> bool:
+    """Close it; False if someone else did."""
+    return connection.execute(ticket.delete().where(ticket.c.id == ticket_id)).rowcount == 1
+
+
+def drop_tickets(connection: sa.Connection) -> int:
+    """Remove those that have expired."""
+    return connection.execute(ticket.delete().where(ticket.c.expires_at <= now())).rowcount
+
+
+def new_ticket_id() -> str:
+    """43 characters that cannot be guessed."""
+    return secrets.token_urlsafe(32)
+
+
+def as_media(row: Any) -> Media:
+    """The value of a row."""
+    return Media(
+        id=row.id,
+        number=row.number,
+        account_id=row.account_id,
+        kind=row.kind,
+        filename=row.filename,
+        content_type=row.content_type,
+        n_bytes=row.n_bytes,
+        sha256=row.sha256,
+        created_at=row.created_at,
+        duration_s=row.duration_s,
+        width_px=row.width_px,
+        height_px=row.height_px,
+    )

@@ -1,0 +1,111 @@
+"""Webhooks on their way: a row is made in the transaction that ends its job, and stays until it is delivered."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from lipwright.core.jobs import Delivery, DeliveryState
+from lipwright.store.database import insert_once, now
+from lipwright.store.tables import outbox
+
+WAITS_S: Final = (2, 10, 30, 60, 300, 900, 3600, 4 * 3600)
+"""After the first attempt that fails, the second, and so on; about five and a half hours in all."""
+LEASE: Final = timedelta(seconds=90)
+"""Whoever takes a delivery has so long to send it; if he dies, another one takes it then."""
+
+
+def add(connection: sa.Connection, job_id: str, account_id: str, face: str, url: str) -> None:
+    """To be sent at once."""
+    values = {
+        "id": job_id[:25],
+        "job_id": job_id,
+        "account_id": account_id,
+        "face": face,
+        "url": url,
+        "state": "waiting",
+        "n_attempts": 0,
+        "created_at": now(),
+        "next_at": now(),
+        "last_error": "",
+    }
+    insert_once(connection, outbox, values)
+
+
+def take_due(connection: sa.Connection, limit: int) -> list[Delivery]:
+    """Deliveries whose time has come, each for this caller alone until the lease ends."""
+    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= now())
+    rows = connection.execute(outbox.select().where(due).order_by(outbox.c.next_at).limit(limit)).all()
+    taken: list[Delivery] = []
+    for row in rows:
+        unchanged = (outbox.c.id == row.id) & (outbox.c.next_at == row.next_at) & (outbox.c.state == "waiting")
+        values = {"next_at": now() + LEASE, "n_attempts": row.n_attempts + 1}
+        if connection.execute(outbox.update().where(unchanged).values(**values)).rowcount == 1:
+            taken.append(_delivery(row, n_attempts=row.n_attempts + 1))
+    return taken
+
+
+def delivered(connection: sa.Connection, delivery_id: str) -> None:
+    """The receiver has it."""
+    values = {"state": "delivered", "delivered_at": now(), "last_error": ""}
+    connection.execute(outbox.update().where(outbox.c.id == delivery_id).values(**values))
+
+
+def not_delivered(connection: sa.Connection, delivery: Delivery, reason: str, *, is_hopeless: bool = False) -> None:
+    """Try again later, or give up: after the last wait, or where trying again cannot help."""
+    is_last = is_hopeless or delivery.n_attempts > len(WAITS_S)
+    values: dict[str, Any] = {"last_error": reason[:500]}
+    if is_last:
+        values["state"] = "given_up"
+    else:
+        values["next_at"] = now() + timedelta(seconds=WAITS_S[delivery.n_attempts - 1])
+    connection.execute(outbox.update().where(outbox.c.id == delivery.id).values(**values))
+
+
+def replay(connection: sa.Connection, delivery_id: str) -> Delivery | None:
+    """Begin anew, under the same id."""
+    values = {"state": "waiting", "n_attempts": 0, "next_at": now(), "delivered_at": None}
+    connection.execute(outbox.update().where(outbox.c.id == delivery_id).values(**values))
+    return find(connection, delivery_id)
+
+
+def find(connection: sa.Connection, delivery_id: str) -> Delivery | None:
+    row = connection.execute(outbox.select().where(outbox.c.id == delivery_id)).one_or_none()
+    return None if row is None else _delivery(row)
+
+
+def latest(connection: sa.Connection, state: DeliveryState | None, limit: int) -> list[Delivery]:
+    """Newest first."""
+    found = outbox.select().order_by(outbox.c.created_at.desc(), outbox.c.id).limit(limit)
+    if state is not None:
+        found = found.where(outbox.c.state == state)
+    return [_delivery(row) for row in connection.execute(found)]
+
+
+def n_waiting(connection: sa.Connection) -> int:
+    waiting = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == "waiting")
+    return int(connection.execute(waiting).scalar_one())
+
+
+def drop_old(connection: sa.Connection, before: datetime) -> int:
+    """Remove what was delivered or given up and made before that."""
+    is_done = (outbox.c.state != "waiting") & (outbox.c.created_at < before)
+    return connection.execute(outbox.delete().where(is_done)).rowcount
+
+
+def _delivery(row: Any, *, n_attempts: int | None = None) -> Delivery:
+    return Delivery(
+        id=row.id,
+        job_id=row.job_id,
+        account_id=row.account_id,
+        face=row.face,
+        url=row.url,
+        state=row.state,
+        n_attempts=row.n_attempts if n_attempts is None else n_attempts,
+        created_at=row.created_at,
+        next_at=row.next_at,
+        delivered_at=row.delivered_at,
+        last_error=row.last_error,
+    )
