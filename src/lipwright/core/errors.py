@@ -34,6 +34,7 @@ LipwrightError
 │   ├── IdempotencyMismatch       idempotency_mismatch
 │   ├── SubmitInFlight            submit_in_flight
 │   ├── OutputExists              output_exists
+│   ├── EncoderUnavailable        encoder_unavailable
 │   └── UnsupportedOutput         unsupported_output
 ├── OutputError                   the machine's owner can mend it
 │   ├── OutputNotWritable         output_not_writable
@@ -434,6 +435,21 @@ class UnsupportedOutput(InputError):
         super().__init__(f"{path} cannot be written: {reason}.")
         self.path = path
         self.reason = reason
+
+
+class EncoderUnavailable(InputError):
+    """The hardware encoder that was asked for is not here, or does not make this codec."""
+
+    code = "encoder_unavailable"
+
+    def __init__(self, encoder: str, codec: str, reason: str) -> None:
+        made = "" if codec == "auto" else f" {codec}"
+        super().__init__(
+            f"The encoder {encoder} cannot make{made or ' video'} here: {reason}. Choose `software`, or `auto` to take "
+            "hardware only where it works; `lipwright doctor` lists what works."
+        )
+        self.encoder = encoder
+        self.codec = codec
 
 
 class OutputError(LipwrightError):

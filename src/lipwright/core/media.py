@@ -26,6 +26,26 @@ class Colour:
 
 
 @dataclass(frozen=True, slots=True)
+class MasteringDisplay:
+    """The screen that HDR was graded on (SMPTE ST 2086): CIE 1931 (x, y) of its colours, and its luminances."""
+
+    red: tuple[Fraction, Fraction]
+    green: tuple[Fraction, Fraction]
+    blue: tuple[Fraction, Fraction]
+    white: tuple[Fraction, Fraction]
+    min_cd_m2: Fraction
+    max_cd_m2: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class ContentLight:
+    """How bright HDR becomes (CTA-861.3): its brightest pixel, and the brightest average of a frame."""
+
+    max_cd_m2: int
+    max_average_cd_m2: int
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
     """A video stream, as its container and its first frames describe it."""
 
@@ -54,6 +74,10 @@ class VideoInfo:
     """When the first frame is shown, counted from the start of the presentation (its first picture or sound)."""
     times_s: tuple[Fraction, ...] = field(default=(), repr=False)
     """When each frame is shown, where the rate varies; empty for a constant rate: `start_s + index / fps`."""
+    mastering: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+    is_seamless: bool = False
+    """Its last frame leads on to its first: it is made longer by starting again, whatever is chosen for others."""
 
 
 @dataclass(frozen=True, slots=True)

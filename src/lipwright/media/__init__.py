@@ -6,16 +6,20 @@ read_speech(path) -> AudioClip            mono samples, from time zero of the pr
 write_video(path, frames, source, ...)    H.264 and others, speech muxed from time zero
 """
 
+from lipwright.core.options import Codec, EncoderChoice
 from lipwright.media.audio import read_speech, speech_duration
+from lipwright.media.encoders import check_encoding
 from lipwright.media.footage import MediaFootage, open_footage
 from lipwright.media.survey import probe
-from lipwright.media.write import AudioPlan, Codec, Written, write_video
+from lipwright.media.write import AudioPlan, Written, write_video
 
 __all__ = [
     "AudioPlan",
     "Codec",
+    "EncoderChoice",
     "MediaFootage",
     "Written",
+    "check_encoding",
     "open_footage",
     "probe",
     "read_speech",

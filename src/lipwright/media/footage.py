@@ -25,12 +25,13 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Discard
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from lipwright.core.errors import NoVideo, UnreadableMedia
 from lipwright.core.media import SourceInfo, VideoFrame
-from lipwright.media.opening import opened
+from lipwright.media.opening import decoder_of, opened
 from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
 from lipwright.media.timing import strictly_increasing
@@ -212,6 +213,7 @@ class _Decoder:
         self._stack = ExitStack()
         self._container: InputContainer | None = None
         self._stream: VideoStream | None = None
+        self._decoder: VideoCodecContext | None = None
 
     def __enter__(self) -> _Decoder:
         self._open()
@@ -219,7 +221,7 @@ class _Decoder:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-        self._container = self._stream = None
+        self._container = self._stream = self._decoder = None
 
     def _open(self) -> None:
         self._stack.close()
@@ -229,9 +231,10 @@ class _Decoder:
         for other in self._container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        stream.codec_context.thread_count = self._threads
-        stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"  # type: ignore[assignment]
-        self._stream = stream
+        decoder = decoder_of(stream)
+        decoder.thread_count = self._threads
+        decoder.thread_type = "AUTO" if self._threads > 1 else "NONE"  # type: ignore[assignment]
+        self._stream, self._decoder = stream, decoder
 
     def run(self, key: int | None = None, needed_from: int | None = None) -> Iterator[tuple[av.VideoFrame, int]]:
         """Pictures from the start, or from key frame number `key` on.
@@ -267,16 +270,16 @@ class _Decoder:
         return int((self._picture.key_dts if is_mov else self._picture.key_ticks)[key])
 
     def _decode(self, needed_from: int | None) -> Iterator[av.VideoFrame]:
-        assert self._stream is not None
+        assert self._decoder is not None
         is_skipping = False
         for packet in self._packets():
             if needed_from is not None:
                 skips = packet is not None and packet.pts is not None and packet.pts < needed_from
                 if skips != is_skipping:
-                    self._stream.codec_context.skip_frame = "NONREF" if skips else "DEFAULT"
+                    self._decoder.skip_frame = "NONREF" if skips else "DEFAULT"
                     is_skipping = skips
             try:
-                frames = self._stream.decode(packet)
+                frames = self._decoder.decode(packet)
             except FFmpegError:
                 self._notes["Some packets of the video are damaged; what could not be decoded is left out."] = None
                 continue

@@ -248,6 +248,45 @@ def with_properties(frame: av.VideoFrame) -> av.VideoFrame:
     return out
 
 
+class Converter:
+    """Brings planar frames into another format: by copying planes where these are the same, else by swscale.
+
+    Whatever the format's name makes swscale think, code values keep their meaning unless the range changes.
+    """
+
+    def __init__(self, pool: FramePool) -> None:
+        self._pool = pool
+        self._swscale = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame, format_name: str, *, was_full: bool, is_full: bool) -> av.VideoFrame:
+        """`frame` in `format_name`; the ranges are those of `frame` and of the result."""
+        have, wanted = layout(frame.format.name), layout(format_name)
+        # half a chroma sample at an odd edge is swscale's to make up
+        if have is not None and wanted is not None and was_full == is_full and have.bits == wanted.bits:
+            is_same = have.is_grey or (not wanted.is_grey and have.step == wanted.step)
+            if is_same:
+                return self._copied(frame, wanted)
+        return self._swscale.reformat(
+            frame,
+            format=format_name,
+            src_color_range=RANGE_FULL if was_full else RANGE_LIMITED,
+            dst_color_range=RANGE_FULL if is_full else RANGE_LIMITED,
+            threads=1,
+        )
+
+    def _copied(self, frame: av.VideoFrame, wanted: Layout) -> av.VideoFrame:
+        out = self._pool.take(frame.width, frame.height, wanted.name)
+        have = planes_of(frame)
+        for i, to in enumerate(planes_of(out)):
+            if i == 3 and len(have) < 4:
+                to[:] = (1 << wanted.bits) - 1
+            elif i >= len(have):
+                to[:] = 1 << (wanted.bits - 1)
+            else:
+                np.copyto(to, have[i])
+        return out
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """What a VideoFrame carries for the encoder: the coded picture that its planes look into."""

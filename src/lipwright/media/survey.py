@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -14,17 +14,23 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Discard, Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from lipwright.core.errors import UnreadableMedia
-from lipwright.core.media import AudioInfo, SourceInfo, VideoInfo
-from lipwright.media.opening import opened
+from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, SourceInfo, VideoInfo
+from lipwright.media.opening import decoder_of, opened
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
 from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
+from lipwright.media.webp import is_moving_webp
 
 N_PACKETS_TO_FIRST = 600
 """Packets without a decodable frame after which a stream counts as undecodable."""
+
+UNKNOWN = 2
+"""ITU-T H.273's code point for colours of which nothing is said."""
+DYNAMIC_HDR = (SideDataType.DYNAMIC_HDR_PLUS, SideDataType.DOVI_METADATA, SideDataType.DOVI_RPU_BUFFER)
 
 # In these each packet is a frame, so that counting packets counts frames.
 PACKET_IS_FRAME = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ivf")
@@ -91,7 +97,7 @@ def survey(path: Path) -> Survey:
         sounds = list(container.streams.audio)
         if video is None and not sounds:
             raise UnreadableMedia(path, "it holds neither picture nor sound")
-        name = container.format.name
+        name = "webp" if is_moving_webp(path) else container.format.name
         first, audio_starts = _first_frames(container, video, sounds)
         described = [_sound(container, sound) for sound in sounds]
     if video is not None and first is None:
@@ -107,6 +113,8 @@ def survey(path: Path) -> Survey:
     info: VideoInfo | None = None
     if first is not None:
         picture = _picture(path, name, first, origin, notes)
+        if first.has_dynamic_hdr:
+            notes.append("The footage tells its HDR scene by scene (HDR10+ or Dolby Vision); that is not taken over.")
         info = video_info(picture, first.like, frame_timing(picture))
     audio = tuple(
         AudioInfo(
@@ -161,6 +169,7 @@ class _First:
     format_name: str
     width_px: int
     height_px: int
+    has_dynamic_hdr: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +200,10 @@ def _first_frames(
     audio_starts: list[Fraction | None] = [None] * len(sounds)
     wanted = {stream.index for stream in sounds} | ({video.index} if video is not None else set[int]())
     numbers = {stream.index: i for i, stream in enumerate(sounds)}
+    decoder: VideoCodecContext | None = None
     if video is not None:
-        video.thread_count = 1
+        decoder = decoder_of(video)
+        decoder.thread_count = 1
     n_tried = dict.fromkeys(wanted, 0)
     for packet in container.demux([stream for stream in container.streams if stream.index in wanted]):
         index = packet.stream_index if packet.size else packet.stream.index
@@ -200,7 +211,8 @@ def _first_frames(
             continue
         n_tried[index] += 1
         try:
-            frames = packet.decode()
+            is_picture = decoder is not None and video is not None and index == video.index
+            frames = decoder.decode(packet) if is_picture and decoder is not None else packet.decode()
         except FFmpegError:
             frames = []
         for frame in frames:
@@ -244,11 +256,13 @@ def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
         rotation_deg=orientation.rotation_deg,
         pixel_format=name,
         bits=shape.bits,
-        colour=colour_of(frame),
+        colour=_colour(stream, frame),
         codec=stream.codec_context.codec.canonical_name,
         sample_aspect=aspect if aspect else Fraction(1),
         is_mirrored=orientation.is_mirrored,
         is_interlaced=frame.interlaced_frame,
+        mastering=_mastering(frame),
+        content_light=_content_light(frame),
     )
     time_base = stream.time_base
     assert time_base is not None
@@ -263,7 +277,43 @@ def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
         format_name=name,
         width_px=frame.width,
         height_px=frame.height,
+        has_dynamic_hdr=any(_side_data(frame, kind) is not None for kind in DYNAMIC_HDR),
     )
+
+
+def _colour(stream: VideoStream, frame: av.VideoFrame) -> Colour:
+    """The frame's tags; a decoder of our own does not know those of the container."""
+    colour, context = colour_of(frame), stream.codec_context
+    return replace(
+        colour,
+        primaries=int(context.color_primaries) if colour.primaries == UNKNOWN else colour.primaries,
+        transfer=int(context.color_trc) if colour.transfer == UNKNOWN else colour.transfer,
+    )
+
+
+def _side_data(frame: av.VideoFrame, kind: SideDataType) -> bytes | None:
+    found = cast(Any, frame.side_data).get(kind)
+    return None if found is None else bytes(found)
+
+
+def _mastering(frame: av.VideoFrame) -> MasteringDisplay | None:
+    """FFmpeg's AVMasteringDisplayMetadata: ten fractions, and whether the colours and the luminances are given."""
+    data = _side_data(frame, SideDataType.MASTERING_DISPLAY_METADATA)
+    if data is None or len(data) < 88:
+        return None
+    numbers = [int(number) for number in np.frombuffer(data[:88], np.int32)]
+    if not (numbers[20] and numbers[21]) or not all(numbers[1:20:2]):
+        return None
+    v = [Fraction(numbers[2 * i], numbers[2 * i + 1]) for i in range(10)]
+    return MasteringDisplay((v[0], v[1]), (v[2], v[3]), (v[4], v[5]), (v[6], v[7]), v[8], v[9])
+
+
+def _content_light(frame: av.VideoFrame) -> ContentLight | None:
+    data = _side_data(frame, SideDataType.CONTENT_LIGHT_LEVEL)
+    if data is None or len(data) < 8:
+        return None
+    highest, average = (int(number) for number in np.frombuffer(data[:8], np.uint32))
+    return ContentLight(highest, average) if highest or average else None
 
 
 def _picture(path: Path, container_name: str, first: _First, origin: Fraction, notes: list[str]) -> Picture:
@@ -341,21 +391,12 @@ def frame_timing(picture: Picture) -> Timing:
 def video_info(picture: Picture, like: VideoInfo, when: Timing) -> VideoInfo:
     """`like` with the times and the number of frames of `picture`."""
     start = picture.ticks[0] * picture.time_base - picture.origin
-    return VideoInfo(
-        width_px=like.width_px,
-        height_px=like.height_px,
+    return replace(
+        like,
         fps=when.fps,
         is_vfr=when.is_vfr,
         n_frames=len(picture.ticks),
         duration_s=when.duration_s,
-        rotation_deg=like.rotation_deg,
-        pixel_format=like.pixel_format,
-        bits=like.bits,
-        colour=like.colour,
-        codec=like.codec,
-        sample_aspect=like.sample_aspect,
-        is_mirrored=like.is_mirrored,
-        is_interlaced=like.is_interlaced,
         start_s=start,
         times_s=tuple(start + time for time in when.times_s),
     )
