@@ -73,11 +73,11 @@ def check_url(url: str, *, allow: Iterable[str] = (), ports: Iterable[int] = POR
         raise UrlRefused(shown(url), "it contains a space, a backslash or a control character")
     try:
         parsed = httpx.URL(url)
-        port = parsed.port or {"http": 80, "https": 443}.get(parsed.scheme)
+        port = {"http": 80, "https": 443}.get(parsed.scheme) if parsed.port is None else parsed.port
         host = parsed.raw_host.decode("ascii").lower()
     except (httpx.InvalidURL, ValueError) as exc:
         raise UrlRefused(shown(url), "it is no valid address") from exc
-    if port is None:
+    if port is None or parsed.scheme not in ("http", "https"):
         raise UrlRefused(shown(url), "only http and https are fetched")
     if parsed.userinfo or "@" in parsed.netloc.decode("ascii", "replace"):
         raise UrlRefused(shown(url), "it contains a user name or password")

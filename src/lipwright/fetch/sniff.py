@@ -55,11 +55,11 @@ def sniff(head: bytes) -> Sniffed | None:
         return _RIFF.get(head[8:12])
     if head[4:8] in _MP4_FIRST:
         return _mp4(head)
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return Sniffed("video/webm" if b"webm" in head else "video/x-matroska", _AV)
     for start, kind in _STARTS:
         if head.startswith(start):
-            return (
-                Sniffed("video/x-matroska", _AV) if kind.content_type == "video/webm" and b"webm" not in head else kind
-            )
+            return kind
     if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47:
         return Sniffed("video/mp2t", _AV)
     return _frames_of_sound(head)

@@ -1,0 +1,290 @@
+"""Downloads come whole, of the right kind and in time, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from lipwright.core.errors import (
+    FetchFailed,
+    LipwrightError,
+    MediaTooLarge,
+    OutputNotWritable,
+    UrlRefused,
+    WrongContent,
+)
+from lipwright.fetch import FetchLimits, Network, download, post, sniff
+
+from .conftest import PUBLIC, Answer, Elsewhere, Server  # noqa: TID252  pytest gives tests no absolute name
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(100)
+LIMITS = FetchLimits(max_bytes=100_000, connect_s=5, total_s=10)
+
+
+def gives(body: bytes, status: int = 200, **headers: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in {"Content_Length": str(len(body)), **headers}.items():
+            if value:
+                handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def drips(piece: bytes, *, in_headers: bool = False) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if in_headers:
+            handler.wfile.write(b"HTTP/1.0 200 OK\r\nX: ")
+        else:
+            gives(WAV, Content_Length="")(handler)
+        for _ in range(60):
+            handler.wfile.write(piece)
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    return answer
+
+
+def test_a_file_of_a_host_that_the_operator_names_arrives_whole(server: Server, tmp_path: Path) -> None:
+    body = WAV + bytes(range(256)) * 300
+    server.answers["/v.mp4"] = gives(body, Content_Type="video/mp4")
+
+    got = download(f"http://{server.host}/v.mp4?sig=1%2F", tmp_path / "got", limits=LIMITS, allow=[server.host])
+
+    assert got.path.read_bytes() == body
+    assert (got.n_bytes, got.sha256) == (len(body), hashlib.sha256(body).hexdigest())
+    assert got.content_type == "audio/wav"  # by its bytes, and not by what the server says
+    method, path, headers, _ = server.asked[0]
+    assert (method, path) == ("GET", "/v.mp4?sig=1%2F")
+    assert headers["Host"] == server.host
+    assert headers["Accept-Encoding"] == "identity"
+    assert list(tmp_path.iterdir()) == [got.path]
+
+
+def test_without_the_operators_word_the_same_file_is_refused(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(UrlRefused):
+        download(f"http://{server.host}/v.mp4", tmp_path / "got", limits=LIMITS)
+
+    assert not server.asked
+
+
+def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_connected_to(
+    server: Server, tmp_path: Path
+) -> None:
+    server.answers["/a.wav"] = gives(WAV)
+    rebinding = Elsewhere(server.port, answers=[[PUBLIC], ["127.0.0.1"]])
+
+    download("http://rebind.test/a.wav", tmp_path / "got", limits=LIMITS, network=rebinding)
+
+    assert rebinding.resolved == ["rebind.test"]
+    assert rebinding.connected == [PUBLIC]
+    assert server.asked[0][2]["Host"] == "rebind.test"
+
+
+def test_a_second_request_of_a_rebinding_name_is_refused(server: Server, tmp_path: Path) -> None:
+    server.answers["/a.wav"] = gives(b"", 302, Location="http://rebind.test/b.wav")
+    server.answers["/b.wav"] = gives(WAV)
+    rebinding = Elsewhere(server.port, answers=[[PUBLIC], ["127.0.0.1"]])
+
+    with pytest.raises(UrlRefused):
+        download("http://rebind.test/a.wav", tmp_path / "got", limits=LIMITS, network=rebinding)
+
+    assert rebinding.connected == [PUBLIC]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "location",
+    ["http://127.0.0.1/secret", "//127.0.0.1/secret", "http://[::1]/", "http://2130706433/", "file:///etc/passwd",
+     "http://169.254.169.254/latest/meta-data/", "http://user@example.com/", "gopher://example.com/", "http://a:b:c/"],
+)  # fmt: skip
+def test_a_redirect_to_where_we_do_not_go_is_refused(
+    location: str, status: int, server: Server, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    server.answers["/v.mp4"] = gives(b"", status, Location=location)
+
+    with pytest.raises(UrlRefused):
+        download("http://public.test/v.mp4", tmp_path / "got", limits=LIMITS, network=elsewhere)
+
+    assert len(server.asked) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_redirect_to_where_we_go_is_followed(server: Server, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    server.answers["/v"] = gives(b"", 302, Location="../w/a.wav?x=1")
+    server.answers["/w/a.wav"] = gives(WAV)
+
+    got = download("http://public.test/v", tmp_path / "got", limits=LIMITS, network=elsewhere)
+
+    assert got.final_url == "http://public.test/w/a.wav?x=1"
+
+
+def test_redirects_have_an_end(server: Server, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    server.answers["/v"] = gives(b"", 302, Location="/v")
+
+    with pytest.raises(FetchFailed, match="more than 5 times"):
+        download("http://public.test/v", tmp_path / "got", limits=LIMITS, network=elsewhere)
+
+    assert len(server.asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "reason"),
+    [
+        (gives(WAV, 404), FetchFailed, "status 404"),
+        (gives(WAV, 206), FetchFailed, "status 206"),
+        (gives(b"", 302), FetchFailed, "without an address"),
+        (gives(WAV, Content_Encoding="gzip"), FetchFailed, "compressed"),
+        (gives(WAV, Content_Length="5000000"), MediaTooLarge, "5e\\+06"),
+        (gives(WAV + bytes(200_000), Content_Length=""), MediaTooLarge, "100000"),
+        (gives(WAV, Content_Length="5000"), FetchFailed, "broke"),
+        (gives(b"<!doctype html><html>sign in"), WrongContent, "web page"),
+        (gives(b""), WrongContent, "empty"),
+        (gives(b"#EXTM3U\n/etc/passwd"), WrongContent, "no media"),
+        (gives(b"\x89PNG\r\n\x1a\n" + bytes(50)), WrongContent, "image/png"),
+        (lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH\r\n"), FetchFailed, "broke"),
+        (lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000), FetchFailed, "broke"),
+    ],
+    ids=["404", "206", "no-location", "gzip", "announced", "streamed", "short", "html", "empty", "hls", "png", "ssh",
+         "headers"],
+)  # fmt: skip
+def test_what_cannot_be_used_says_why_and_leaves_nothing_behind(
+    answer: Answer, error: type[LipwrightError], reason: str, server: Server, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    server.answers["/x"] = answer
+
+    with pytest.raises(error, match=reason):
+        download("http://public.test/x", tmp_path / "got", limits=LIMITS, expect=["audio"], network=elsewhere)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("in_headers", [False, True])
+def test_a_slow_drip_ends_at_the_deadline(
+    in_headers: bool, server: Server, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    server.answers["/slow"] = drips(b"x", in_headers=in_headers)
+    started_s = time.monotonic()
+
+    with pytest.raises(FetchFailed, match="too long"):
+        download("http://public.test/slow", tmp_path / "got", limits=FetchLimits(1000, total_s=0.8), network=elsewhere)
+
+    assert time.monotonic() - started_s < 2.5
+
+
+def test_a_resolver_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
+    class Mute(Network):
+        def resolve(self, host: str, port: int) -> list[str]:
+            time.sleep(3)
+            return []
+
+    started_s = time.monotonic()
+
+    with pytest.raises(FetchFailed, match="not known"):
+        download("http://mute.test/", tmp_path / "got", limits=FetchLimits(1000, connect_s=0.3), network=Mute())
+
+    assert time.monotonic() - started_s < 2
+
+
+def test_proxies_of_the_environment_are_not_used(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    server.answers["/a.wav"] = gives(WAV)
+
+    download(f"http://{server.host}/a.wav", tmp_path / "got", limits=LIMITS, allow=[server.host])
+
+    assert server.asked[0][1] == "/a.wav"
+
+
+def test_a_folder_that_is_not_there_is_no_fault_of_the_address(server: Server, tmp_path: Path) -> None:
+    server.answers["/a.wav"] = gives(WAV)
+
+    with pytest.raises(OutputNotWritable):
+        download(f"http://{server.host}/a.wav", tmp_path / "no" / "got", limits=LIMITS, allow=[server.host])
+
+
+def test_the_certificate_is_the_names_though_the_connection_is_the_numbers(
+    server: Server, certificate: Path, tmp_path: Path
+) -> None:
+    asked_for: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    context.sni_callback = lambda _socket, name, _context: asked_for.append(name)
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    server.answers["/a.wav"] = gives(WAV)
+    trusting = Elsewhere(server.port, authority=certificate / "cert.pem")
+
+    got = download("https://media.test/a.wav", tmp_path / "got", limits=LIMITS, network=trusting)
+
+    assert got.n_bytes == len(WAV)
+    assert asked_for == ["media.test"]
+    assert server.asked[0][2]["Host"] == "media.test"
+    with pytest.raises(FetchFailed, match="certificate"):
+        download("https://other.test/a.wav", tmp_path / "other", limits=LIMITS, network=trusting)
+    with pytest.raises(FetchFailed, match="certificate"):
+        download("https://media.test/a.wav", tmp_path / "other", limits=LIMITS, network=Elsewhere(server.port))
+
+
+def test_a_webhook_is_posted_as_it_is(server: Server) -> None:
+    server.answers["/hook"] = gives(b"thanks" * 1000, 503)
+    headers = {"webhook-id": "msg_1", "Content-Type": "application/json"}
+
+    said = post(
+        f"http://{server.host}/hook", b'{"a": 1}', headers, limits=FetchLimits(max_bytes=6), allow=[server.host]
+    )
+
+    assert (said.status, said.body) == (503, b"thanks")
+    method, _, got, body = server.asked[0]
+    assert (method, body) == ("POST", b'{"a": 1}')
+    assert got.items() >= headers.items()
+    assert got["Content-Length"] == "8"
+
+
+def test_a_webhook_does_not_follow_redirects(server: Server) -> None:
+    server.answers["/hook"] = gives(b"", 307, Location="/elsewhere")
+
+    assert post(f"http://{server.host}/hook", b"", {}, limits=LIMITS, allow=[server.host]).status == 307
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "content_type"),
+    [
+        (b"\x00\x00\x00\x20ftypisom", "video/mp4"),
+        (b"\x00\x00\x00\x20ftypM4A ", "audio/mp4"),
+        (b"\x00\x00\x00\x14ftypqt  ", "video/quicktime"),
+        (b"\x1aE\xdf\xa3\x01\x00webm", "video/webm"),
+        (b"\x1aE\xdf\xa3\x01\x00matroska", "video/x-matroska"),
+        (b"ID3\x04" + bytes(20), "audio/mpeg"),
+        (b"\xff\xfb\x90\x00" + bytes(20), "audio/mpeg"),
+        (b"\xff\xf1\x50\x80" + bytes(20), "audio/aac"),
+        (b"OggS" + bytes(20), "audio/ogg"),
+        (b"RIFF\x00\x00\x00\x00AVI ", "video/x-msvideo"),
+        (b"G" + bytes(187) + b"G" + bytes(187), "video/mp2t"),
+        (b"GIF89a" + bytes(20), "image/gif"),
+        (b"\xff\xd8\xff\xe0" + bytes(20), "image/jpeg"),
+    ],
+)
+def test_a_file_is_known_by_its_first_bytes(head: bytes, content_type: str) -> None:
+    found = sniff(head)
+
+    assert found is not None
+    assert found.content_type == content_type
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"\x00", b"#EXTM3U\n", b"ffconcat version 1.0\nfile /etc/passwd", b"<?xml version='1.0'?><svg/>", b"<MPD/>",
+     b"v=0\r\no=- 0 0 IN IP4 127.0.0.1", b"PK\x03\x04", b"%PDF-1.7", b"\x7fELF", b"\x1f\x8b\x08", b"\xff\xfe<\x00"],
+)  # fmt: skip
+def test_what_is_no_media_is_not_taken_for_it(head: bytes) -> None:
+    assert sniff(head) is None
