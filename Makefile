@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench train docs lock clean
+.PHONY: help demo test check format bench train mutants docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -48,6 +48,9 @@ bench: $(STAMPS)/run ## measure over a folder of clips (CLIPS=FOLDER), into out/
 train: $(TRAIN)/.stamp ## train what the package ships, from ../shared/data; about an hour
 	dpkg -s $(TRAIN_PROGRAMS) >/dev/null 2>&1 || { apt-get update -q && apt-get install -y -q $(TRAIN_PROGRAMS); }
 	PYTHONPATH=src:. $(TRAIN)/bin/python -m training.make --data ../shared/data/av --work build/train $(ARGS)
+
+mutants: $(STAMPS)/dev ## break each guard on purpose, and see a test fail; four minutes
+	$(BIN)/python scripts/mutants.py $(ARGS)
 
 docs: $(STAMPS)/dev ## write the tables of the how-to pages from the code
 	$(BIN)/python scripts/tables.py write

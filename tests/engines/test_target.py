@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lipwright.engines.rewrite.target import Destination, Limits, target_shapes
+from lipwright.engines.rewrite.target import Destination, Limits, target_shapes, with_lead
 from lipwright.vision import mesh
 from lipwright.vision.shape import (
     Points,
@@ -89,3 +89,47 @@ def test_eyes_and_forehead_stay_on_their_pixels(closed: Points, posed: PosedShap
     upper = posed.template[:, 1] < posed.template[mesh.NOSE_BASE, 1] - 0.05
     np.testing.assert_array_equal(to[upper], landmarks[upper, :2])
     assert np.abs(to[[61, 291, 17]] - landmarks[[61, 291, 17], :2]).max() > 0.5
+
+
+def leading(closed: Points, asked: NDArray[Any], own: NDArray[Any]) -> tuple[Points, Points, Points]:
+    """Targets (n, 478, 3) for coefficients, the frames' own shapes, and the targets with their lead."""
+    basis, none = shape_basis(), np.zeros(len(asked))
+    targets = target_shapes(asked, none, closed, basis, Limits())
+    mine = target_shapes(own, none, closed, basis, Limits())
+    return targets, mine, with_lead(targets, mine)
+
+
+def test_lips_are_driven_further_than_asked_and_away_from_the_frames_own(closed: Points) -> None:
+    wide = np.repeat(many(seed=3, n=1, size=0.3) + np.eye(8)[0] * 0.1, 30, axis=0)
+    targets, own, led = leading(closed, wide, np.zeros((30, 8)))
+
+    asked, more = (s[15, mesh.CORNERS] - own[15, mesh.CORNERS] for s in (targets, led))
+
+    np.testing.assert_allclose(more[:, :2], (1.20, 1.25) * asked[:, :2], atol=0.03 * np.abs(asked[:, :2]).max())
+    assert opening(led)[15] > 1.03 * opening(targets)[15]
+
+
+def test_lips_that_must_touch_touch_whatever_the_lead(closed: Points) -> None:
+    wide_open = np.repeat(np.eye(8)[:1] * 0.5, 30, axis=0)
+    _, own, led = leading(closed, np.zeros((30, 8)), wide_open)
+
+    assert largest_gap(own).min() > 0.08
+    assert np.abs(led[:, mesh.INNER_LOWER[1:-1], 1] - led[:, mesh.INNER_UPPER[1:-1], 1]).max() < 1e-9
+
+
+def test_noise_of_the_tracker_gets_no_lead(closed: Points) -> None:
+    still = np.zeros((60, 8))
+    still[:, 0] = 0.2
+    targets, own, _ = leading(closed, still, np.zeros((60, 8)))
+    shaken = own + np.random.default_rng(5).normal(0, 0.01, own.shape)
+
+    lead = (with_lead(targets, shaken) - with_lead(targets, own))[:, mesh.CORNERS, :2]
+
+    assert np.diff(lead, axis=0).std() < 0.1 * np.diff(shaken[:, mesh.CORNERS, :2], axis=0).std()
+
+
+def test_what_is_as_asked_is_not_driven(closed: Points) -> None:
+    targets, own, led = leading(closed, many(n=20), many(n=20))
+
+    np.testing.assert_array_equal(targets, own)
+    np.testing.assert_allclose(led, targets, atol=1e-12)

@@ -1,0 +1,194 @@
+"""Break each guard on purpose, and see that a test fails for it.
+
+    python scripts/mutants.py            all of them; exit 1 if one lives
+    python scripts/mutants.py closure    those whose name holds a word
+
+Each mutant is one replaced piece of text in a copy of the package; the tests named beside it run against the copy.
+A mutant whose text is not found any more is an error: it guards nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = "engines/rewrite"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A guard, and how it is broken."""
+
+    name: str
+    path: str
+    """Below src/lipwright."""
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "closure off: lips that must touch stay apart",
+        f"{ENGINE}/target.py",
+        "shut = np.maximum(smoothstep((0.030 - gaps.max(1)) / 0.015), closure)",
+        "shut = np.zeros_like(closure)",
+        ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "closure off in the plan",
+        "articulation/plan.py",
+        "closure = closure_strength(heard) if facts is None else facts.closure",
+        "closure = np.zeros(n)",
+        ("tests/articulation/test_plan.py",),
+    ),
+    Mutant(
+        "lips may cross",
+        f"{ENGINE}/target.py",
+        "_change_gaps(shapes, np.maximum(gaps, 0) * (1 - shut[:, None]) - gaps)",
+        "_change_gaps(shapes, gaps * (1 - shut[:, None]) - gaps)",
+        ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "lead off: mouths are read smaller than asked",
+        f"{ENGINE}/target.py",
+        "out[..., :2] += gaussian_over_frames(ahead, _LEAD_FRAMES)",
+        "out[..., :2] += 0 * ahead",
+        ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "lead opens lips that must touch",
+        f"{ENGINE}/target.py",
+        "_change_gaps(out, np.clip(led, _LEAD_GAPS[0] * gaps, _LEAD_GAPS[1] * gaps) - led)",
+        "pass",
+        ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "mask shrunk: the old lips show beside the new ones",
+        f"{ENGINE}/patch.py",
+        "DILATION_IO = 0.13",
+        "DILATION_IO = -0.02",
+        ("tests/engines/test_patch.py",),
+    ),
+    Mutant(
+        "mask grown over the cheeks",
+        f"{ENGINE}/patch.py",
+        "DILATION_IO = 0.13",
+        "DILATION_IO = 0.40",
+        ("tests/engines/test_patch.py",),
+    ),
+    Mutant(
+        "membrane off: a donor in other light shows its edge",
+        f"{ENGINE}/patch.py",
+        "over += _membrane(under - over, weights_for(ring, over), cell_px=max(1, int(io_px / 24 / step[0])))",
+        "pass",
+        ("tests/engines/test_patch.py",),
+    ),
+    Mutant(
+        "a profile is driven like a face",
+        f"{ENGINE}/guards.py",
+        "blocked = (strength <= 0) | occluded",
+        "strength, blocked = np.ones(n), occluded",
+        ("tests/engines/test_guards.py",),
+    ),
+    Mutant(
+        "a hand before the mouth is painted over",
+        f"{ENGINE}/guards.py",
+        "blocked = (strength <= 0) | occluded",
+        "blocked = strength <= 0",
+        ("tests/engines/test_guards.py",),
+    ),
+    Mutant(
+        "faceless frames dropped",
+        f"{ENGINE}/engine.py",
+        "            frame.time_s = plan.times_s[k]\n            yield frame\n",
+        "            frame.time_s = plan.times_s[k]\n            if n is None and rows[k] < 0:\n"
+        "                continue\n            yield frame\n",
+        ("tests/engines/test_rewrite.py",),
+    ),
+    Mutant(
+        "frame rate rounded to a whole number",
+        "media/write.py",
+        "self._clock = VFR_CLOCK if video.is_vfr else 1 / video.fps",
+        "self._clock = VFR_CLOCK if video.is_vfr else Fraction(1, round(video.fps))",
+        ("tests/media/test_write.py",),
+    ),
+    Mutant(
+        "frames planned at a whole rate",
+        "core/plan.py",
+        "    fps = video.fps\n",
+        "    fps = Fraction(round(video.fps))\n",
+        ("tests/media/test_plan.py",),
+    ),
+    Mutant(
+        "chatter in pauses: the mouth does not come to rest",
+        "articulation/plan.py",
+        "quiet = smooth(heard.rest, 1.5)",
+        "quiet = np.zeros(n)",
+        ("tests/articulation/test_plan.py",),
+    ),
+    Mutant(
+        "donors change at every frame",
+        f"{ENGINE}/select.py",
+        "MIN_SEGMENT = 5",
+        "MIN_SEGMENT = 1",
+        ("tests/engines/test_select.py",),
+    ),
+)
+
+
+def break_it(mutant: Mutant, copy: Path) -> None:
+    """Raises LookupError where the mutant's text is not there exactly once."""
+    path = copy / "src" / "lipwright" / mutant.path
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        raise LookupError(f"{mutant.name}: its text stands {text.count(mutant.old)} times in {mutant.path}")
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+
+
+def passes(tests: Iterable[str], mutant: Mutant | None) -> bool:
+    """Whether these tests pass on a copy of the project, broken by the mutant or whole."""
+    with tempfile.TemporaryDirectory(prefix="lipwright-mutant-") as folder:
+        copy = Path(folder) / "project"
+        for part in ("src", "tests"):
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        if mutant is not None:
+            break_it(mutant, copy)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests]
+        environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        ended = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    if ended.returncode not in (0, 1):
+        raise RuntimeError(f"the tests did not run\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+    if ended.returncode and mutant is None:
+        print(ended.stdout[-2000:])
+    return ended.returncode == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Break each guard on purpose, and see that a test fails for it.")
+    parser.add_argument("words", nargs="*", help="only mutants whose name holds one of these")
+    words: list[str] = parser.parse_args().words
+    chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
+    if not passes(sorted({test for mutant in chosen for test in mutant.tests}), None):
+        print("The tests fail without any mutant: mend that first.")
+        return 1
+    alive = 0
+    for mutant in chosen:
+        killed = not passes(mutant.tests, mutant)
+        alive += not killed
+        print(f"{'killed' if killed else 'ALIVE '}  {mutant.name}", flush=True)
+    print(f"{len(chosen) - alive} of {len(chosen)} killed")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
