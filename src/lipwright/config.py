@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lipwright.core.errors import InvalidOption
-from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
 
 PREFIX = "LIPWRIGHT_"
 _DEFAULT = SyncOptions()
@@ -35,9 +35,13 @@ class Settings(BaseSettings):
         default=_DEFAULT.when_long, description="What to do with footage longer than the speech."
     )
     crf: float = Field(
-        default=_DEFAULT.crf, ge=0, le=51, description="Quality of the H.264 picture: smaller is better."
+        default=_DEFAULT.crf, ge=0, le=51, description="Quality of the picture: smaller is better."
     )
-    preset: Preset = Field(default=_DEFAULT.preset, description="Effort of the H.264 encoder.")
+    preset: Preset = Field(default=_DEFAULT.preset, description="Effort of the encoder.")
+    codec: Codec = Field(default=_DEFAULT.codec, description="Codec of the picture.")
+    encoder: EncoderChoice = Field(
+        default=_DEFAULT.encoder, description="Who encodes: a program, or the machine's hardware."
+    )
     intensity: float = Field(default=_DEFAULT.intensity, ge=0.5, le=1.5, description="How far the mouth moves.")
     seed: int = Field(default=_DEFAULT.seed, ge=0, description="For engines that draw at random.")
     threads: int = Field(

@@ -36,7 +36,7 @@ from lipwright.core.timeline import FramePlan, Timeline
 from lipwright.engines.base import Engine, Progress, RenderReport, Tracker
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
-from lipwright.media.write import CONTAINERS
+from lipwright.media.encoders import CONTAINERS
 
 Phase = Literal["study", "listen", "render"]
 """`study` looks at every frame of the footage; `listen` hears the speech; `render` makes and writes the frames."""
@@ -106,6 +106,8 @@ class SyncResult:
     duration_s: Fraction
     speakers: tuple[Speaker, ...]
     codec: str
+    encoder: str
+    """FFmpeg's name of what encoded the picture, such as "libx264"."""
     audio: str
     """"copied": the speech's own packets, bit by bit; "encoded": in another codec, which the container takes."""
     is_recalled: bool
@@ -143,6 +145,7 @@ class SyncResult:
             "duration_s": float(self.duration_s),
             "speech_s": float(self.speech_s),
             "codec": self.codec,
+            "encoder": self.encoder,
             "audio": self.audio,
             "render": asdict(self.render),
             "speakers": [speaker.as_dict() for speaker in self.speakers],
@@ -180,6 +183,7 @@ def sync(
         choices = [parse_face(line.face) for line in lines]
         check_inputs(video, *sounds)
         check_output(output, (video, *sounds), may_replace=may_replace)
+        media.check_encoding(output, options.codec, options.encoder)
         footage = media.open_footage(video, threads=options.threads)
         speeches = [media.read_speech(sound) for sound in sounds]
         lasts_s = [speech.duration_s for speech in speeches]
@@ -216,6 +220,8 @@ def sync(
             audio=media.AudioPlan(sounds[0], keep_original_db=options.keep_original_db, others=tuple(sounds[1:])),
             crf=options.crf,
             preset=options.preset,
+            codec=options.codec,
+            encoder=options.encoder,
             threads=options.threads,
         )
     speakers = tuple(
@@ -356,6 +362,7 @@ def _result(
         duration_s=frames.duration_s,
         speakers=speakers,
         codec=written.codec,
+        encoder=written.encoder,
         audio=written.audio,
         is_recalled=is_recalled,
         took_s=clock.took_s,

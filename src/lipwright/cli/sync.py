@@ -9,7 +9,7 @@ import typer
 
 from lipwright.cli.screen import as_json, clock_time, progress_report, rate_text, speaks_errors, write_file
 from lipwright.core.errors import InvalidOption
-from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
 
 if TYPE_CHECKING:
     from lipwright.cache import Cache
@@ -93,6 +93,20 @@ def sync(
         Preset | None,
         typer.Option(help="Effort of the encoder.", metavar="NAME", show_default=_DEFAULT.preset),
     ] = None,
+    codec: Annotated[
+        Codec | None,
+        typer.Option(
+            help="Of the picture; auto is what most players of the output's kind show, with nothing of it lost.",
+            show_default=_DEFAULT.codec,
+        ),
+    ] = None,
+    encoder: Annotated[
+        EncoderChoice | None,
+        typer.Option(
+            help="A program, the machine's hardware, or hardware where it works and loses nothing (auto).",
+            show_default=_DEFAULT.encoder,
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(help="For decoding and encoding.", show_default="every core"),
@@ -120,7 +134,8 @@ def sync(
     given = {
         "face": face, "intensity": intensity, "engine": engine, "seed": seed, "when_short": when_short,
         "when_long": when_long, "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
-        "threads": threads, "engine_options": _pairs(engine_option or [], "engine-option", "NAME=VALUE"),
+        "codec": codec, "encoder": encoder, "threads": threads,
+        "engine_options": _pairs(engine_option or [], "engine-option", "NAME=VALUE"),
     }  # fmt: skip
     options = choose(given)
     speeches = {face: Path(path) for face, path in _pairs(assign or [], "assign", "FACE=AUDIO").items()}
@@ -181,6 +196,7 @@ def summary(result: SyncResult) -> str:
             f"  frames   {render.n_edited} edited, {n_through} passed through as they were{f' ({why})' if why else ''}",
         ]
     lines += [
+        f"  picture  {result.codec}, by {result.encoder}",
         f"  sound    {result.audio}",
         *(["  footage  known from an earlier run: it was not looked at again"] if result.is_recalled else []),
         f"  time     {result.took_s:.1f} s, {result.realtime_factor:.2f} × real time ({stages})",

@@ -15,7 +15,7 @@ from lipwright import media, plugins
 from lipwright.cache import Cache
 from lipwright.core.errors import BrokenEngine, InvalidOption
 from lipwright.core.media import SourceInfo
-from lipwright.core.options import Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.engines.base import Engine, Progress
 from lipwright.media import abilities
 from lipwright.media.footage import n_cores
@@ -42,6 +42,8 @@ def sync(
     keep_original_db: float | None = None,
     crf: float = 18,
     preset: Preset = "veryfast",
+    codec: Codec = "auto",
+    encoder: EncoderChoice = "software",
     engine: str = "rewrite",
     engine_options: dict[str, str] | None = None,
     intensity: float = 1.0,
@@ -65,6 +67,8 @@ def sync(
         keep_original_db=keep_original_db,
         crf=crf,
         preset=preset,
+        codec=codec,
+        encoder=encoder,
         engine=engine,
         engine_options=engine_options or {},
         intensity=intensity,
@@ -178,6 +182,10 @@ def doctor() -> list[Check]:
     checks += [
         Check("encoders", name, "there" if is_there else "missing", is_there)
         for name, is_there in abilities.encoders().items()
+    ]
+    checks += [
+        Check("hardware", name, "works" if it_works else "not here")
+        for name, it_works in abilities.hardware_encoders().items()
     ]
     checks += [_engine(name) for name in plugins.engine_names()]
     checks += [_model(package, name) for package, name in _MODELS]
