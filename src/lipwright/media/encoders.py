@@ -21,7 +21,7 @@ from av.video.format import VideoFormat
 
 from lipwright.core.errors import EncoderUnavailable, UnsupportedOutput
 from lipwright.core.media import ContentLight, MasteringDisplay, VideoInfo
-from lipwright.core.options import Codec, EncoderChoice
+from lipwright.core.options import Codec, EncoderChoice, Preset
 from lipwright.media.pixels import layout, nearest_planar
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -81,7 +81,18 @@ HARDWARE: Mapping[str, Mapping[str, Encoder]] = {
 """By kind and codec. They code progressive pictures and carry no mastering display."""
 
 N_REORDERED = 8
-_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+_PRESETS: tuple[Preset, ...] = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
 SVT_PRESET = dict(zip(_PRESETS, (11, 10, 9, 9, 8, 7, 6, 5, 4, 3), strict=True))
 """From 10 on SVT-AV1 itself warns of visible faults."""
 VP9_SPEED = dict(zip(_PRESETS, (8, 7, 6, 5, 5, 4, 3, 2, 1, 0), strict=True))
@@ -199,7 +210,7 @@ def has_light(video: VideoInfo) -> bool:
 
 
 def options_of(
-    encoder: Encoder, *, crf: float, preset: str, format_name: str, video: VideoInfo, n_frames: int
+    encoder: Encoder, *, crf: float, preset: Preset, format_name: str, video: VideoInfo, n_frames: int
 ) -> dict[str, str]:
     """The options of an encoder for this quality and effort, for `n_frames` pictures or so in `format_name`."""
     quality = f"{crf:g}"

@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# PyAV leaves its packets' type parameter open.
 """What a file holds: its streams, and when each frame and sample is presented, without decoding it all."""
 
 from __future__ import annotations

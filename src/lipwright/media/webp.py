@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false
+# PyAV leaves its packets' type parameter open.
 """Moving WebP, which FFmpeg does not read: its pictures are put together here and handed on without loss.
 
     RIFF WEBP | VP8X canvas | ANIM | ANMF x y w h duration | ALPH? VP8 or VP8L | ANMF ...

@@ -28,7 +28,7 @@ from av.video.stream import VideoStream
 
 from lipwright.core.errors import DiskFull, OutputError, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import SourceInfo, VideoFrame, VideoInfo
-from lipwright.core.options import Codec, EncoderChoice
+from lipwright.core.options import Codec, EncoderChoice, Preset
 from lipwright.media.encoders import (
     Encoder,
     choose,
@@ -73,7 +73,7 @@ def write_video(
     duration_s: Fraction,
     audio: AudioPlan,
     crf: float = 18,
-    preset: str = "veryfast",
+    preset: Preset = "veryfast",
     codec: Codec = "auto",
     encoder: EncoderChoice = "software",
     threads: int = 0,
@@ -172,7 +172,7 @@ class _Writer:
         video: VideoInfo,
         duration_s: Fraction,
         crf: float,
-        preset: str,
+        preset: Preset,
         threads: int,
         notes: list[str],
     ) -> None:
