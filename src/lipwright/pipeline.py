@@ -37,6 +37,7 @@ from lipwright.engines.base import Engine, Progress, RenderReport, Tracker
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
 from lipwright.media.encoders import CONTAINERS
+from lipwright.portrait import Portrait, open_source
 
 Phase = Literal["study", "listen", "render"]
 """`study` looks at every frame of the footage; `listen` hears the speech; `render` makes and writes the frames."""
@@ -184,9 +185,18 @@ def sync(
         check_inputs(video, *sounds)
         check_output(output, (video, *sounds), may_replace=may_replace)
         media.check_encoding(output, options.codec, options.encoder)
-        footage = media.open_footage(video, threads=options.threads)
         speeches = [media.read_speech(sound) for sound in sounds]
         lasts_s = [speech.duration_s for speech in speeches]
+        footage, tracker = open_source(
+            video,
+            tracker,
+            is_still=options.still,
+            seed=options.seed,
+            duration_s=max(lasts_s),
+            threads=options.threads,
+        )
+        if isinstance(footage, Portrait):
+            cache = None  # its frames are made, and another time they are others
     with clock.stage("study"):
         settings = {"seed": str(options.seed), **options.engine_options}
         seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))

@@ -59,6 +59,9 @@ def sync(
         int | None,
         typer.Option(help="For engines that draw at random.", show_default=f"{_DEFAULT.seed}"),
     ] = None,
+    still: Annotated[
+        bool, typer.Option("--still", help="A still picture moves only its mouth: no blinks, no breath.")
+    ] = False,
     when_short: Annotated[
         WhenShort | None,
         typer.Option(
@@ -132,13 +135,13 @@ def sync(
 ) -> None:
     """Make the face in VIDEO say AUDIO, or several faces a speech each."""
     given = {
-        "face": face, "intensity": intensity, "engine": engine, "seed": seed, "when_short": when_short,
+        "face": face, "intensity": intensity, "engine": engine, "seed": seed, "still": still, "when_short": when_short,
         "when_long": when_long, "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
         "codec": codec, "encoder": encoder, "threads": threads,
-        "engine_options": _pairs(engine_option or [], "engine-option", "NAME=VALUE"),
+        "engine_options": parse_pairs(engine_option or [], "engine-option", "NAME=VALUE"),
     }  # fmt: skip
     options = choose(given)
-    speeches = {face: Path(path) for face, path in _pairs(assign or [], "assign", "FACE=AUDIO").items()}
+    speeches = {face: Path(path) for face, path in parse_pairs(assign or [], "assign", "FACE=AUDIO").items()}
     kept = None if no_cache else choose_cache(cache)
     from lipwright import service
 
@@ -169,7 +172,8 @@ def choose_cache(folder: Path | None) -> Cache | None:
     return None if settings.folder is None else Cache(settings.folder, max_bytes=settings.cache_bytes)
 
 
-def _pairs(texts: list[str], option: str, form: str) -> dict[str, str]:
+def parse_pairs(texts: list[str], option: str, form: str) -> dict[str, str]:
+    """{name: value} of texts such as "NAME=VALUE". Raises InvalidOption."""
     pairs: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")

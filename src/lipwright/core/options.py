@@ -48,7 +48,9 @@ class SyncOptions:
     intensity: float = 1.0
     """How far the mouth moves, 0.5 to 1.5; 1 is the person's own way."""
     seed: int = 0
-    """For engines that draw at random; the same seed gives the same frames."""
+    """For engines that draw at random, and how a still portrait moves; the same seed gives the same frames."""
+    still: bool = False
+    """A still picture stays still but for what is spoken: no blinks, no breath, no motion of the head."""
     threads: int = 0
     """For decoding and encoding; 0 takes every core that the process may use."""
 

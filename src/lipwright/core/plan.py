@@ -33,11 +33,14 @@ def plan_frames(
     time and duration, also when it is looped or played backwards; slowed down, they stretch evenly.
     Frame 0 of the plan is shown at time 0; a first frame that starts late is shown from the start.
     Footage and speech that differ by less than one frame are the same length.
+    Seamless footage, a portrait that lives, starts again whatever `when_short` says.
     """
     if speech_duration_s <= 0:
         raise ValueError(f"speech must last longer than 0 s, got {speech_duration_s}")
     if video.n_frames <= 0:
         raise ValueError("the footage has no frames")
+    if video.is_seamless:
+        when_short = "loop"
     if video.times_s:
         return _plan_vfr(video, speech_duration_s, when_short, when_long)
     return _plan_cfr(video, speech_duration_s, when_short, when_long)

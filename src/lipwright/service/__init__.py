@@ -48,6 +48,7 @@ def sync(
     engine_options: dict[str, str] | None = None,
     intensity: float = 1.0,
     seed: int = 0,
+    still: bool = False,
     threads: int = 0,
     overwrite: bool = True,
     progress: Watch | None = None,
@@ -73,6 +74,7 @@ def sync(
         engine_options=engine_options or {},
         intensity=intensity,
         seed=seed,
+        still=still,
         threads=threads,
     )
     return sync_with(
@@ -144,11 +146,13 @@ def faces(video: Path | str, *, progress: Progress | None = None) -> list[FaceSu
 def mouths_sheet(result: SyncResult, video: Path | str) -> bytes:
     """A PNG of the mouths of a result, the source's row over the output's."""
     from lipwright.metrics.sheet import contact_sheet, png
+    from lipwright.portrait import open_source
     from lipwright.vision.track import MeshTracker
 
-    source, output = media.open_footage(Path(video)), media.open_footage(result.output)
+    options, output = result.options, media.open_footage(result.output)
+    source, tracker = open_source(Path(video), MeshTracker(), is_still=options.still, seed=options.seed)
     order = result.plan.order[: result.n_frames]
-    return png(contact_sheet(source, output, order, MeshTracker()))
+    return png(contact_sheet(source, output, order, tracker))
 
 
 def faces_sheet(found: list[FaceSummary]) -> bytes:
