@@ -233,9 +233,8 @@ class ContentRefused(InputError):
     code = "content_refused"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"The {what} was refused by moderation.")
+        super().__init__(f"{what} was refused by moderation.")
         self.what = what
-        """"input" or "output"."""
 
 
 class EmptyText(InputError):

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lipwright.core.errors import MediaTooLarge
 
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 """(height, width) of one component; uint8 for 8-bit video, uint16 above (the value in the low bits)."""
@@ -102,6 +104,47 @@ class SourceInfo:
     audio: tuple[AudioInfo, ...]
     notes: tuple[str, ...] = ()
     """What was found damaged or odd, worded for the person who looks at the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """What media of strangers may ask of us; beyond it they are refused, if possible before they are decoded."""
+
+    max_side_px: int = 8192
+    max_pixels: int = 4096 * 2304
+    """Of one picture."""
+    max_s: float = 3600.0
+    max_fps: float = 240.0
+    max_streams: int = 32
+
+    def check(self, found: SourceInfo) -> None:
+        """Raises MediaTooLarge."""
+        name = found.path.name
+        if found.video is not None:
+            self.check_size(name, found.video.width_px, found.video.height_px)
+            self.check_number(name, "fps", float(found.video.fps))
+            self.check_number(name, "seconds", float(found.video.duration_s))
+        for sound in found.audio:
+            self.check_number(name, "seconds", float(sound.duration_s))
+
+    def check_size(self, name: str, width_px: int, height_px: int) -> None:
+        """Raises MediaTooLarge."""
+        self.check_number(name, "side_px", max(width_px, height_px))
+        self.check_number(name, "pixels", width_px * height_px)
+
+    def check_number(
+        self, name: str, what: Literal["side_px", "pixels", "seconds", "fps", "streams"], n: float
+    ) -> None:
+        """Raises MediaTooLarge."""
+        limit = {
+            "side_px": self.max_side_px,
+            "pixels": self.max_pixels,
+            "seconds": self.max_s,
+            "fps": self.max_fps,
+            "streams": self.max_streams,
+        }[what]
+        if n > limit:
+            raise MediaTooLarge(name, what=what, found=round(n, 3), limit=limit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,8 +21,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from lipwright.core.errors import UnreadableMedia
-from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, SourceInfo, VideoInfo
-from lipwright.media.opening import decoder_of, opened
+from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, MediaLimits, SourceInfo, VideoInfo
+from lipwright.media.opening import decoder_of, is_accepted, opened
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
 from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
 from lipwright.media.webp import is_moving_webp
@@ -83,20 +83,22 @@ class _Packets:
     stopped: str = ""
 
 
-def probe(path: Path) -> SourceInfo:
-    """What a media file holds. Raises MediaNotFound, UnreadableMedia.
+def probe(path: Path, limits: MediaLimits | None = None) -> SourceInfo:
+    """What a media file holds. Raises MediaNotFound, UnreadableMedia; MediaTooLarge where it is beyond `limits`.
 
     The packets of the video are counted, not decoded; for damaged files the number of frames is therefore
     an upper bound.
     """
-    return survey(path).info
+    return survey(path, limits).info
 
 
-def survey(path: Path) -> Survey:
-    """Probe `path` and find out how to decode its video. Raises MediaNotFound, UnreadableMedia."""
+def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
+    """Probe `path` and find out how to decode its video. Raises MediaNotFound, UnreadableMedia, MediaTooLarge."""
     with opened(path) as container:
         video = video_stream(container)
         sounds = list(container.streams.audio)
+        if limits is not None:
+            _check_announced(path, container, video, limits)
         if video is None and not sounds:
             raise UnreadableMedia(path, "it holds neither picture nor sound")
         name = "webp" if is_moving_webp(path) else container.format.name
@@ -128,7 +130,19 @@ def survey(path: Path) -> Survey:
         )
         for stream, start in zip(described, audio_starts, strict=True)
     )
-    return Survey(SourceInfo(path, name, info, audio, tuple(notes)), picture)
+    found = SourceInfo(path, name, info, audio, tuple(notes))
+    if limits is not None:
+        limits.check(found)
+    return Survey(found, picture)
+
+
+def _check_announced(path: Path, container: InputContainer, video: VideoStream | None, limits: MediaLimits) -> None:
+    """What the headers say, before a picture of that size is made room for."""
+    limits.check_number(path.name, "streams", len(container.streams))
+    if video is not None:
+        limits.check_size(path.name, video.codec_context.width, video.codec_context.height)
+    if container.duration is not None:
+        limits.check_number(path.name, "seconds", container.duration / av.time_base)
 
 
 def presentation_start(path: Path) -> Fraction | None:
@@ -154,8 +168,8 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 
 
 def has_decoder(stream: Stream) -> bool:
-    """Whether FFmpeg knows the codec. (PyAV's types forget that `codec_context` may be None.)"""
-    return cast(object, stream.codec_context) is not None
+    """Whether FFmpeg knows the codec, and it is one that is decoded here."""
+    return is_accepted(stream)
 
 
 @dataclass(frozen=True, slots=True)
