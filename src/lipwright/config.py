@@ -14,10 +14,11 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lipwright.core.errors import InvalidOption
-from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
 
 PREFIX = "LIPWRIGHT_"
 _DEFAULT = SyncOptions()
+_VOICES = VoiceOptions()
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -91,6 +92,9 @@ class ServiceSettings(BaseSettings):
     deadline_s: float = Field(default=3600, gt=0, description="The longest that a job may take once it has begun.")
     max_attempts: int = Field(default=3, ge=1, description="Times that a stage of a job is begun, if workers die.")
     render_memory_mb: int = Field(default=8192, ge=256, description="The most memory of one render.")
+    render_niceness: int = Field(
+        default=5, ge=0, le=19, description="How far renders step back behind the API, as `nice` counts."
+    )
     upload_ticket_s: float = Field(default=3600, gt=0, description="How long an upload address stays open.")
     keep_uploads_h: float = Field(default=168, gt=0, description="Hours until an upload is deleted.")
     keep_results_h: float = Field(default=168, gt=0, description="Hours until a result is deleted.")
@@ -117,6 +121,40 @@ class ServiceSettings(BaseSettings):
 def read_cache_settings(**given: object) -> CacheSettings:
     """As `read_settings`, for what is kept; what is given (and is not None) wins. Raises InvalidOption."""
     return _read(CacheSettings, given)
+
+
+class VoiceSettings(BaseSettings):
+    """What the operator decides about voices: `lipwright say`, `voices`, `visemes`, and the service."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    voices_speakers: str = Field(
+        default="", description="A table of speakers (TOML) instead of the one that ships; empty: that one."
+    )
+    voices_folder: str = Field(
+        default="", description="Where fetched voices are kept; empty: `~/.cache/lipwright/voices`."
+    )
+    voices_max_chars: int = Field(
+        default=_VOICES.max_chars, ge=1, le=10_000_000, description="The longest text that `say` takes, in characters."
+    )
+    voices_sentence_limit_s: float = Field(
+        default=_VOICES.sentence_limit_s, ge=0.1, le=3600, description="The longest that saying one sentence may take."
+    )
+
+    @property
+    def options(self) -> VoiceOptions:
+        """The same as a value for the rooms below."""
+        return VoiceOptions(
+            speakers=Path(self.voices_speakers).expanduser() if self.voices_speakers else None,
+            folder=Path(self.voices_folder).expanduser() if self.voices_folder else None,
+            max_chars=self.voices_max_chars,
+            sentence_limit_s=self.voices_sentence_limit_s,
+        )
+
+
+def read_voice_settings() -> VoiceSettings:
+    """As `read_settings`, for voices. Raises InvalidOption."""
+    return _read(VoiceSettings, {})
 
 
 def read_service_settings(**given: object) -> ServiceSettings:

@@ -122,7 +122,7 @@ class Worker:
                 "system_database_url": self._url,
                 "application_version": VERSION,
                 "executor_id": self.id,
-                "log_level": "WARNING",
+                "log_level": "ERROR",
                 "enable_otlp": False,
                 "sys_db_pool_size": 10,
             }

@@ -6,13 +6,36 @@ is not found.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from time import monotonic, sleep
+from typing import Any, Final
 
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from lipwright import plugins
+from lipwright.blobs import Blobs
 from lipwright.config import ServiceSettings
+from lipwright.core.errors import (
+    GaveUp,
+    IdempotencyMismatch,
+    InsufficientCredits,
+    InvalidOption,
+    JobNotFound,
+    MediaNotKnown,
+    MediaTooLarge,
+    OutputNotWritable,
+    SubmitInFlight,
+    TicketExpired,
+    UnknownEngine,
+)
 from lipwright.core.jobs import (
     Account,
     Delivery,
@@ -27,18 +50,28 @@ from lipwright.core.jobs import (
     UploadTicket,
     Usage,
 )
+from lipwright.core.options import SyncOptions
+from lipwright.jobs import Queue, Worker
+from lipwright.service.children import split_options
+from lipwright.service.deliveries import Deliveries, Webhooks
+from lipwright.service.intake import Intake, Workshop, shown_name
+from lipwright.service.prices import Prices
+from lipwright.service.work import JobWork, LookForNudity, check_kind
+from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
+from lipwright.store.database import now, sqlite_url
 
+__all__ = ["Hosted", "OpenMedia", "Webhooks"]
 
-class Webhooks(Protocol):
-    """How each face words and signs its webhooks: given by `http/`, for the wire form is its business."""
+log = structlog.get_logger(__name__)
 
-    def compose(self, job: Job, *, secret: str, delivery_id: str, sent_at: datetime) -> tuple[bytes, Mapping[str, str]]:
-        """The body and the headers of one attempt, signed."""
-        ...
-
-    def is_accepted(self, job: Job, *, status: int, body: bytes) -> bool:
-        """Whether the receiver's answer ends the delivery."""
-        ...
+_MEDIA: Final = "media:"
+_SPEAKING: Final = frozenset({"speed", "pitch", "is_ssml"})
+_CARE_EVERY_S: Final = 30.0
+_SWEEP_EVERY_S: Final = 600.0
+_YOUNG: Final = timedelta(minutes=10)
+"""Blobs and halves of blobs younger than this may still be on their way."""
+_KEEP_HISTORY: Final = timedelta(days=7)
+_WAIT_POLL_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +90,118 @@ class OpenMedia:
 class Hosted:
     """One service: `Hosted.open(settings)`, then `start_worker()` in the process that shall render."""
 
+    def __init__(self, settings: ServiceSettings, database: Database) -> None:
+        """Use `open`."""
+        self.settings: Final = settings
+        self._database: Final = database
+        self._blobs: Final = Blobs(settings.folder / "blobs")
+        self._workshop: Final = Workshop(settings.folder / "work")
+        self._intake: Final = Intake(settings, self._blobs, self._workshop)
+        self._prices: Final = Prices(settings)
+        self._claimed: set[tuple[str, str]] = set()
+        self._uploading_lock: Final = threading.Lock()
+        self._uploading: set[str] = set()
+        self._queue_lock: Final = threading.Lock()
+        self._queue: Queue | None = None
+        self._worker: Worker | None = None
+        self._deliveries: Deliveries | None = None
+        self._care: threading.Thread | None = None
+        self._stopping: Final = threading.Event()
+
     @classmethod
     def open(cls, settings: ServiceSettings) -> Hosted:
         """Make or upgrade the tables and open them. Raises StoreMismatch, OutputNotWritable."""
-        raise NotImplementedError
+        folder = settings.folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as exc:
+            raise OutputNotWritable(folder, (exc.strerror or "it cannot be made").lower()) from exc
+        database = open_database(settings.database_url or sqlite_url(folder))
+        try:
+            return cls(settings, database)
+        except BaseException:
+            database.close()
+            raise
 
     def close(self) -> None:
         """Stop the worker, if there is one, at once, and close the database."""
-        raise NotImplementedError
+        self.stop_worker(0.0)
+        with self._queue_lock:
+            if self._queue is not None:
+                self._queue.close()
+                self._queue = None
+        self._database.close()
 
     def start_worker(self, webhooks: Webhooks | None = None) -> None:
         """Take jobs, send webhooks, sweep: in threads of this process, until `stop_worker`. Renders are children.
 
         Without `webhooks` none is sent; they wait. Raises RuntimeError if this process has a worker.
         """
-        raise NotImplementedError
+        queue = self._open_queue()
+        self._stopping.clear()
+        worker_of: list[Worker] = []
+        work = JobWork(
+            self.settings,
+            self._database,
+            self._blobs,
+            self._intake,
+            self._workshop,
+            self._prices,
+            self._moderator(),
+            lambda: worker_of[0].must_hand_back,
+        )
+        url = self._database.url.render_as_string(hide_password=False)
+        worker_of.append(Worker(url, queue, work, _Signs(self._database), concurrency=self.settings.concurrency))
+        worker_of[0].start()
+        self._worker = worker_of[0]
+        if webhooks is not None:
+            self._deliveries = Deliveries(self.settings, self._database, webhooks)
+            self._deliveries.start()
+        self._care = threading.Thread(target=self._take_care, name="care", daemon=True)
+        self._care.start()
 
     def stop_worker(self, grace_s: float = 10.0) -> None:
         """Take no more jobs; let those that run end within `grace_s`, and hand back the others for the next worker."""
-        raise NotImplementedError
+        self._stopping.set()
+        if self._deliveries is not None:
+            self._deliveries.stop()
+            self._deliveries = None
+        if self._care is not None:
+            self._care.join(timeout=10)
+            self._care = None
+        if self._worker is not None:
+            self._worker.stop(grace_s)
+            self._worker = None
 
     @property
     def is_ready(self) -> bool:
         """The database answers, and the worker (if this process has one) is alive."""
-        raise NotImplementedError
+        try:
+            with self._database.reading() as connection:
+                accounts.is_empty(connection)
+        except SQLAlchemyError:
+            return False
+        return self._worker is None or self._worker.is_alive
 
     def figures(self) -> Mapping[str, float]:
         """Gauges for metrics: "jobs_queued", "jobs_running", "webhooks_waiting", "oldest_queued_s"."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return {**jobs.figures(connection), "webhooks_waiting": outbox.n_waiting(connection)}
 
     # --- accounts -----------------------------------------------------------------------------------------
 
     def authenticate(self, secret: str) -> Account:
         """Whose key it is. Raises InvalidKey, KeyRevoked."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return accounts.by_secret(connection, secret)
 
     def ensure_first_key(self) -> str | None:
         """If there is no key at all: make one without credit limit, and return its secret, to be shown once."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            if not accounts.is_empty(connection):
+                return None
+            _, secret = accounts.add(connection, self._limits("first", has_credit_limit=False, is_admin=True))
+            return secret
 
     def create_key(
         self,
@@ -108,19 +215,37 @@ class Hosted:
         priority: int = 100,
     ) -> tuple[Account, str]:
         """A new account and the secret of its key; only a hash is kept. Raises InvalidOption."""
-        raise NotImplementedError
+        limits = self._limits(
+            name,
+            level=level,
+            is_admin=is_admin,
+            has_credit_limit=has_credit_limit,
+            max_running=max_running,
+            max_requests_per_min=max_requests_per_min,
+            priority=priority,
+        )
+        _check_limits(Account(id="", **limits))
+        with self._database.writing() as connection:
+            return accounts.add(connection, limits)
 
     def accounts(self) -> list[tuple[Account, datetime, datetime | None]]:
         """Every account with when it was made and when it was revoked, oldest first."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return accounts.everyone(connection)
 
     def account(self, name_or_id: str) -> Account:
         """By id or by name. Raises InvalidOption."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            found = accounts.find(connection, name_or_id)
+        if found is None:
+            raise InvalidOption("account", name_or_id, "there is none of this name or id; see `lipwright keys list`")
+        return found
 
     def revoke_key(self, account_id: str) -> None:
         """Its key opens nothing any more; what it submitted runs on. Raises InvalidOption."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            if not accounts.revoke(connection, account_id):
+                raise InvalidOption("account", account_id, "there is no open key of this account")
 
     def limit_key(
         self,
@@ -133,32 +258,48 @@ class Hosted:
         level: str | None = None,
     ) -> Account:
         """Change what is given. Raises InvalidOption."""
-        raise NotImplementedError
+        given = {
+            "max_running": max_running,
+            "max_requests_per_min": max_requests_per_min,
+            "priority": priority,
+            "has_credit_limit": has_credit_limit,
+            "level": level,
+        }
+        changed = replace(self.account(account_id), **{name: one for name, one in given.items() if one is not None})
+        _check_limits(changed)
+        with self._database.writing() as connection:
+            accounts.change(connection, changed)
+        return changed
 
     # --- money --------------------------------------------------------------------------------------------
 
     def balance_microusd(self, account: Account) -> int:
         """The sum of its ledger: holds of jobs that are not done are taken off."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return ledger.balance_microusd(connection, account.id)
 
     def grant(self, account: Account, amount_microusd: int, note: str = "") -> int:
         """Add credit, or take it back below zero; the new balance."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            ledger.add(connection, account.id, "grant", amount_microusd, note=note)
+            return ledger.balance_microusd(connection, account.id)
 
     def ledger(self, account: Account, *, limit: int = 100) -> list[LedgerRow]:
         """Its latest rows, newest first."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return ledger.latest(connection, account.id, limit)
 
     def usage(self, account: Account, since: datetime, until: datetime, *, model: str | None = None) -> Usage:
         """What was charged within [since, until), by the jobs' ends."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return ledger.usage(connection, account.id, since, until, model)
 
     def price_of(self, face: FaceName, *, speech_s: float | None = None, text: str | None = None) -> int:
         """Micro-dollars for so much speech, or for this text, by the price list of that face ("native": WaveSpeed's).
 
         With neither: the least that a job costs.
         """
-        raise NotImplementedError
+        return self._prices.of(face, speech_s=speech_s, text=text)
 
     # --- jobs ---------------------------------------------------------------------------------------------
 
@@ -168,11 +309,17 @@ class Hosted:
         For doors that must do something before `submit`, such as storing data URIs. After None call `submit` with the
         same key and fingerprint, or `unclaim`. Raises IdempotencyMismatch (other fingerprint), SubmitInFlight.
         """
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            made = self._claim(connection, account, key, fingerprint)
+        if made is None:
+            self._claimed.add((account.id, key))
+        return made
 
     def unclaim(self, account: Account, key: str) -> None:
         """Give an idempotency key back after a submit that failed; a key that has its job keeps it."""
-        raise NotImplementedError
+        self._claimed.discard((account.id, key))
+        with self._database.writing() as connection:
+            jobs.drop_claim(connection, account.id, key)
 
     def submit(
         self,
@@ -191,11 +338,49 @@ class Hosted:
         Raises InvalidOption, UnknownEngine, UrlRefused, MediaNotKnown, WrongMediaKind, MediaTooLarge,
         InsufficientCredits, IdempotencyMismatch, SubmitInFlight.
         """
-        raise NotImplementedError
+        options = self._check(request)
+        fingerprint = fingerprint if fingerprint is not None else _fingerprint(request)
+        is_claimed = idempotency_key is not None and (account.id, idempotency_key) in self._claimed
+        queue = self._open_queue()
+        queue.prepare(account.max_running)
+        with self._database.writing() as connection:
+            if idempotency_key is not None and not is_claimed:
+                made = self._claim(connection, account, idempotency_key, fingerprint)
+                if made is not None:
+                    return made
+            inputs, speech_s = self._inputs(connection, request)
+            price = self._prices.of(request.face, speech_s=speech_s, text=request.text)
+            self._afford(connection, account, price)
+            job = Job(
+                id=accounts.new_id(),
+                number=accounts.new_number(),
+                account_id=account.id,
+                request=replace(request, options=options),
+                state=JobState.QUEUED,
+                created_at=now(),
+                price_microusd=price,
+            )
+            jobs.add(connection, job, inputs)
+            ledger.add(connection, account.id, "hold", -price, job_id=job.id)
+            media.keep_until(connection, list(inputs.values()), now() + timedelta(hours=self.settings.keep_uploads_h))
+            queue.put(
+                connection,
+                job.id,
+                account_id=account.id,
+                max_running=account.max_running,
+                priority=account.priority,
+            )
+            if idempotency_key is not None:
+                jobs.fill_claim(connection, account.id, idempotency_key, job.id)
+        if idempotency_key is not None:
+            self._claimed.discard((account.id, idempotency_key))
+        log.info("job taken in", job=job.id, account=account.id, face=request.face, model=request.model)
+        return job
 
     def job(self, account: Account, job_id: str | int) -> Job:
         """By id or number. Raises JobNotFound: also for a job of another account (unless `is_admin`), or deleted."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return self._find(connection, account, job_id)
 
     def jobs(
         self,
@@ -210,19 +395,42 @@ class Hosted:
         page_size: int = 20,
     ) -> JobPage:
         """Its jobs, newest first; pages count from 1."""
-        raise NotImplementedError
+        which = jobs.Filter(
+            account_id=account.id,
+            states=None if states is None else tuple(states),
+            model=model,
+            face=face,
+            since=since,
+            until=until,
+        )
+        with self._database.reading() as connection:
+            found, n_total = jobs.page(connection, which, offset=(max(page, 1) - 1) * page_size, limit=page_size)
+        return JobPage(tuple(found), n_total)
 
     def wait(self, account: Account, job_id: str, timeout_s: float) -> Job:
         """The job as soon as it is final, or as it stands after `timeout_s`. Raises JobNotFound."""
-        raise NotImplementedError
+        until_s = monotonic() + timeout_s
+        while True:
+            job = self.job(account, job_id)
+            left_s = until_s - monotonic()
+            if job.state.is_final or left_s <= 0:
+                return job
+            sleep(min(_WAIT_POLL_S, left_s))
 
     def cancel(self, account: Account, job_id: str | int) -> Job:
         """End it: final at once, its credit released, its render gone within 2 s. A final job stays as it is."""
-        raise NotImplementedError
+        from lipwright.core.errors import Cancelled
+
+        with self._database.writing() as connection:
+            job = self._find(connection, account, job_id)
+            jobs.finish(connection, job.id, jobs.Ending(state=JobState.CANCELLED, error=Cancelled()))
+            return self._find(connection, account, job_id)
 
     def delete(self, account: Account, job_id: str | int) -> None:
         """Cancel it if it is not final, and forget it with its results. Raises JobNotFound."""
-        raise NotImplementedError
+        job = self.cancel(account, job_id)
+        with self._database.writing() as connection:
+            jobs.delete(connection, job.id)
 
     # --- media --------------------------------------------------------------------------------------------
 
@@ -230,34 +438,69 @@ class Hosted:
         self, account: Account, filename: str, content_type: str = "", n_bytes: int | None = None
     ) -> UploadTicket:
         """The right to upload one file. Raises MediaTooLarge if more is announced than is taken."""
-        raise NotImplementedError
+        name = shown_name(filename)
+        limit = self.settings.max_upload_bytes
+        if n_bytes is not None and n_bytes > limit:
+            raise MediaTooLarge(name, what="bytes", found=n_bytes, limit=limit)
+        made = UploadTicket(
+            id=media.new_ticket_id(),
+            account_id=account.id,
+            media_id=accounts.new_id(),
+            media_number=accounts.new_number(),
+            filename=name,
+            content_type=content_type[:100],
+            n_bytes=n_bytes,
+            expires_at=now() + timedelta(seconds=self.settings.upload_ticket_s),
+        )
+        with self._database.writing() as connection:
+            media.add_ticket(connection, made)
+        return made
 
     def ticket(self, ticket_id: str) -> UploadTicket:
         """Raises TicketExpired."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            found = media.find_ticket(connection, ticket_id)
+        if found is None:
+            raise TicketExpired
+        return found
 
     def write_upload(self, ticket_id: str, chunks: Iterable[bytes] | Path) -> Media:
         """Take the bytes, look at them in a sandbox, and keep them: all of that, or nothing.
 
         Raises TicketExpired, UploadIncomplete, MediaTooLarge, UnreadableMedia, WrongContent, DiskFull.
         """
-        raise NotImplementedError
+        with self._uploading_lock:
+            if ticket_id in self._uploading:
+                raise TicketExpired
+            self._uploading.add(ticket_id)
+        try:
+            return self._write_upload(self.ticket(ticket_id), chunks)
+        finally:
+            self._uploading.discard(ticket_id)
 
     def upload_file(self, account: Account, chunks: Iterable[bytes] | Path, filename: str) -> Media:
         """`begin_upload` and `write_upload` in one; a file at a path is copied."""
-        raise NotImplementedError
+        return self._uploaded(self._intake.keep(account.id, chunks, filename))
 
     def upload_url(self, account: Account, url: str) -> Media:
         """Fetch it under guard and keep it. Raises UrlRefused, FetchFailed, and what `write_upload` raises."""
-        raise NotImplementedError
+        return self._uploaded(self._intake.keep_url(account.id, url))
 
     def media(self, media_id: str) -> Media:
         """By its unguessable id; no account is asked for. Raises MediaNotKnown."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            found = media.find(connection, media_id=media_id)
+        if found is None:
+            raise MediaNotKnown(media_id)
+        return found
 
     def media_by_number(self, account: Account, number: int) -> Media:
         """By its number, and only the account's own. Raises MediaNotKnown."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            found = media.find(connection, number=number)
+        if found is None or found.account_id != account.id:
+            raise MediaNotKnown(number)
+        return found
 
     def open_media(self, media_id: str, start: int | None = None, stop: int | None = None) -> OpenMedia:
         """Its bytes [start, stop), streamed; None: from the beginning, to the end. Raises MediaNotKnown.
@@ -265,24 +508,242 @@ class Hosted:
         A start below zero counts from the end, as HTTP's suffix ranges do; a stop beyond the end is the end.
         Raises InvalidOption if no byte is in the range.
         """
-        raise NotImplementedError
+        found = self.media(media_id)
+        n = found.n_bytes
+        first = 0 if start is None else max(n + start, 0) if start < 0 else start
+        end = n if stop is None else min(stop, n)
+        if first >= end and n > 0:
+            raise InvalidOption("range", f"{start}-{stop}", f"there are {n} bytes")
+        if self._blobs.n_bytes(found.id) != n:
+            raise MediaNotKnown(media_id)
+        return OpenMedia(found, f'"{found.sha256}"', first, end, self._blobs.read(found.id, first, end))
 
     # --- webhooks -----------------------------------------------------------------------------------------
 
     def webhook_secret(self, account: Account) -> str:
         """Made when the account was: `whsec_` and base64."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return accounts.webhook_secret(connection, account.id)
 
     def deliveries(self, *, state: DeliveryState | None = None, limit: int = 100) -> list[Delivery]:
         """The latest webhooks, newest first."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return outbox.latest(connection, state, limit)
 
     def replay_delivery(self, delivery_id: str) -> Delivery:
         """Send it again, now, under the same id. Raises JobNotFound."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            found = outbox.replay(connection, delivery_id)
+        if found is None:
+            raise JobNotFound(delivery_id)
+        return found
 
     # --- care ---------------------------------------------------------------------------------------------
 
     def sweep(self) -> Mapping[str, int]:
         """Delete what has expired and what nothing refers to; how many of each. The worker does it by itself."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            n_claims = jobs.drop_old_claims(connection)
+            n_tickets = media.drop_tickets(connection)
+            n_deliveries = outbox.drop_old(connection, now() - _KEEP_HISTORY)
+            beats.drop_old(connection)
+        n_expired = 0
+        while True:
+            with self._database.writing() as connection:
+                expired = media.take_expired(connection, 200)
+            if not expired:
+                break
+            self._blobs.delete(expired)
+            n_expired += len(expired)
+        n_orphans = 0
+        for page in self._blobs.pages():
+            old = {one.key for one in page if one.modified_at < now() - _YOUNG}
+            with self._database.reading() as connection:
+                orphans = old - media.known(connection, old)
+            self._blobs.delete(orphans)
+            n_orphans += len(orphans)
+        n_halves = self._blobs.drop_halves(now() - timedelta(seconds=self.settings.upload_ticket_s))
+        n_rooms = self._workshop.sweep()
+        n_history = 0 if self._queue is None else self._queue.forget(now() - _KEEP_HISTORY)
+        return {
+            "claims": n_claims,
+            "tickets": n_tickets,
+            "deliveries": n_deliveries,
+            "expired_media": n_expired,
+            "orphans": n_orphans,
+            "halves": n_halves,
+            "rooms": n_rooms,
+            "history": n_history,
+        }
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _open_queue(self) -> Queue:
+        with self._queue_lock:
+            if self._queue is None:
+                self._queue = Queue(self._database.url.render_as_string(hide_password=False))
+            return self._queue
+
+    def _moderator(self) -> LookForNudity:
+        if self.settings.moderator:
+            raise InvalidOption("moderator", self.settings.moderator, "there is no moderator of this name")
+        return lambda path: None
+
+    def _limits(self, name: str, **given: Any) -> dict[str, Any]:
+        chosen = self.settings
+        defaults: dict[str, Any] = {
+            "level": "bronze",
+            "max_running": chosen.max_running,
+            "max_requests_per_min": chosen.max_requests_per_min,
+        }
+        return {"name": name, **defaults, **{key: one for key, one in given.items() if one is not None}}
+
+    def _check(self, request: JobRequest) -> dict[str, Any]:
+        """The request's options, whole. Raises InvalidOption, UnknownEngine, MediaTooLarge, UrlRefused."""
+        if (request.audio is None) == (request.text is None):
+            raise InvalidOption("audio", request.audio, "give a recording or a text, and not both")
+        if request.text is not None:
+            limit = self.settings.max_text_chars
+            if len(request.text) > limit:
+                raise MediaTooLarge("The text", what="characters", found=len(request.text), limit=limit)
+            if not request.text.strip():
+                raise InvalidOption("text", request.text, "it is empty")
+        given, rest = split_options(dict(request.options))
+        for name in rest.keys() - _SPEAKING:
+            raise InvalidOption(name, rest[name], "there is no such option")
+        try:
+            chosen = SyncOptions(**given)
+        except TypeError as exc:
+            raise InvalidOption("options", given, "a value is of the wrong type") from exc
+        if chosen.engine not in plugins.engine_names():
+            raise UnknownEngine(chosen.engine, known=tuple(plugins.engine_names()))
+        for source in (request.video, request.audio):
+            if source is not None and not source.startswith(_MEDIA):
+                self._intake.check_url(source)
+        if request.webhook_url is not None:
+            self._intake.check_url(request.webhook_url)
+        return {**given, **rest}
+
+    def _inputs(self, connection: sa.Connection, request: JobRequest) -> tuple[dict[str, str], float | None]:
+        """What is here already, by role; and the length of the speech, if that can be known now."""
+        sources = {"video": request.video, "audio": request.audio}
+        inputs = {role: one.removeprefix(_MEDIA) for role, one in sources.items() if one and one.startswith(_MEDIA)}
+        found = media.these(connection, set(inputs.values()))
+        for role, one in inputs.items():
+            if one not in found:
+                raise MediaNotKnown(one, role=role)
+            check_kind(role, found[one])
+        speech = found.get(inputs.get("audio", ""))
+        return inputs, None if speech is None else speech.duration_s
+
+    def _afford(self, connection: sa.Connection, account: Account, price_microusd: int) -> None:
+        if not account.has_credit_limit:
+            return
+        accounts.hold(connection, account.id)
+        balance = ledger.balance_microusd(connection, account.id)
+        if balance < price_microusd:
+            raise InsufficientCredits(needed_microusd=price_microusd, balance_microusd=balance)
+
+    def _claim(self, connection: sa.Connection, account: Account, key: str, fingerprint: str) -> Job | None:
+        digest = hashlib.sha256(fingerprint.encode()).hexdigest()
+        found = jobs.claim(connection, account.id, key, digest)
+        if found.is_mine:
+            return None
+        if found.fingerprint != digest:
+            raise IdempotencyMismatch(key)
+        made = None if found.job_id is None else jobs.find(connection, found.job_id)
+        if made is None:
+            raise SubmitInFlight(key)
+        return made.job
+
+    def _find(self, connection: sa.Connection, account: Account, job_id: str | int) -> Job:
+        found = jobs.find(connection, job_id)
+        is_theirs = found is not None and (account.is_admin or found.job.account_id == account.id)
+        if found is None or not is_theirs or found.is_deleted:
+            raise JobNotFound(job_id)
+        return found.job
+
+    def _upload_ends(self) -> datetime:
+        return now() + timedelta(hours=self.settings.keep_uploads_h)
+
+    def _write_upload(self, ticket: UploadTicket, chunks: Iterable[bytes] | Path) -> Media:
+        made = self._intake.keep(
+            ticket.account_id,
+            chunks,
+            ticket.filename,
+            media_id=ticket.media_id,
+            number=ticket.media_number,
+            n_bytes=ticket.n_bytes,
+        )
+        with self._database.writing() as connection:
+            is_first = media.use_ticket(connection, ticket.id)
+            if is_first:
+                media.add(connection, made, "upload", self._upload_ends())
+        if not is_first:
+            raise TicketExpired
+        return made
+
+    def _uploaded(self, made: Media) -> Media:
+        with self._database.writing() as connection:
+            media.add(connection, made, "upload", self._upload_ends())
+        return made
+
+    def _take_care(self) -> None:
+        """Until the worker stops: end jobs that nobody will, and sweep."""
+        next_sweep_s = monotonic()
+        while True:
+            try:
+                self._end_stranded()
+                if monotonic() >= next_sweep_s:
+                    next_sweep_s = monotonic() + _SWEEP_EVERY_S
+                    done = self.sweep()
+                    if any(done.values()):
+                        log.info("swept", **done)
+            except Exception:
+                log.exception("care failed once")
+            if self._stopping.wait(_CARE_EVERY_S):
+                return
+
+    def _end_stranded(self) -> None:
+        """Jobs whose run came to an end without ending them: a bug, or tables that were meddled with."""
+        with self._database.reading() as connection:
+            ids = jobs.open_ids(connection, now() - timedelta(seconds=_CARE_EVERY_S))
+        for at in range(0, len(ids), 500):
+            for job_id, fate in self._open_queue().fates(ids[at : at + 500]).items():
+                if fate != "open":
+                    log.error("a job was left behind", job=job_id, fate=fate)
+                    with self._database.writing() as connection:
+                        error = GaveUp(attempts=self.settings.max_attempts)
+                        jobs.finish(connection, job_id, jobs.Ending(state=JobState.FAILED, error=error))
+
+
+class _Signs:
+    """Signs of life in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def tell(self, worker_id: str) -> None:
+        with self._database.writing() as connection:
+            beats.tell(connection, worker_id)
+
+    def forget(self, worker_id: str) -> None:
+        with self._database.writing() as connection:
+            beats.forget(connection, worker_id)
+
+    def heard_of(self, within_s: float) -> set[str]:
+        with self._database.reading() as connection:
+            return beats.heard_of(connection, within_s)
+
+
+def _fingerprint(request: JobRequest) -> str:
+    return json.dumps(asdict(request), sort_keys=True, default=str)
+
+
+def _check_limits(account: Account) -> None:
+    for name, low, high in (("max_running", 1, 10_000), ("max_requests_per_min", 1, 10**9), ("priority", 1, 1000)):
+        value = getattr(account, name)
+        if not low <= value <= high:
+            raise InvalidOption(name, value, f"give a number from {low} to {high}")
+    if not account.name.strip() or len(account.name) > 200:
+        raise InvalidOption("name", account.name, "give a name of up to 200 characters")

@@ -117,6 +117,11 @@ def begin(connection: sa.Connection, job_id: str, phase: str) -> int | None:
     return None if found is None else int(found[0])
 
 
+def unbegin(connection: sa.Connection, job_id: str) -> None:
+    """An attempt that was handed back does not count."""
+    connection.execute(_open(job_id).values(n_attempts=job.c.n_attempts - 1))
+
+
 def stage_done(connection: sa.Connection, job_id: str, inputs: Mapping[str, str], price_microusd: int) -> bool:
     """All inputs are here: attempts count anew. False if the job is final."""
     values = {"inputs": dict(inputs), "price_microusd": price_microusd, "n_attempts": 0}
@@ -178,12 +183,6 @@ def delete(connection: sa.Connection, job_id: str) -> None:
     """Hide a final job from its owner, and let its results expire. The row stays, for the ledger."""
     connection.execute(job.update().where(job.c.id == job_id).values(deleted_at=now()))
     media.expire_of_job(connection, job_id, ("result",))
-
-
-def late(connection: sa.Connection, started_before: datetime) -> list[str]:
-    """Jobs that run since before that."""
-    wanted = job.c.state.in_(OPEN) & (job.c.started_at < started_before)
-    return [row.id for row in connection.execute(sa.select(job.c.id).where(wanted))]
 
 
 def open_ids(connection: sa.Connection, created_before: datetime) -> list[str]:

@@ -34,6 +34,12 @@ def add(connection: sa.Connection, job_id: str, account_id: str, face: str, url:
     insert_once(connection, outbox, values)
 
 
+def is_any_due(connection: sa.Connection) -> bool:
+    """Whether `take_due` would find something."""
+    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= now())
+    return connection.execute(sa.select(outbox.c.id).where(due).limit(1)).first() is not None
+
+
 def take_due(connection: sa.Connection, limit: int) -> list[Delivery]:
     """Deliveries whose time has come, each for this caller alone until the lease ends."""
     due = (outbox.c.state == "waiting") & (outbox.c.next_at <= now())

@@ -1,0 +1,132 @@
+"""What runs in child processes that can be killed: each takes plain values and tells plain values (`sandbox`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from lipwright.core.errors import UnreadableMedia
+
+if TYPE_CHECKING:
+    from lipwright.core.media import MediaLimits
+
+Tell = Callable[[dict[str, Any]], None]
+
+_TELL_EVERY_S: Final = 0.25
+
+
+def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """What a media file is: `{"kind", "duration_s", "width_px", "height_px"}`.
+
+    `limits` are the fields of core.media.MediaLimits. Raises UnreadableMedia, MediaTooLarge.
+    """
+    from lipwright.core.media import MediaLimits
+
+    path, limits = Path(arguments["path"]), MediaLimits(**arguments["limits"])
+    if arguments["is_image"]:
+        return _look_at_image(path, limits)
+    from lipwright import media
+
+    info = media.probe(path, limits)
+    if info.video is not None:
+        seen = info.video
+        return {
+            "kind": "video",
+            "duration_s": float(seen.duration_s),
+            "width_px": seen.width_px,
+            "height_px": seen.height_px,
+        }
+    if not info.audio:
+        raise UnreadableMedia(path, "it holds neither pictures nor sound")
+    length_s = max(one.duration_s for one in info.audio)
+    return {"kind": "audio", "duration_s": float(length_s), "width_px": None, "height_px": None}
+
+
+def _look_at_image(path: Path, limits: MediaLimits) -> dict[str, Any]:
+    import cv2
+
+    from lipwright import media
+
+    # its header is read by media's allow-list of codecs first, so that a size is known before room is made for it
+    media.probe(path, limits)
+    try:
+        whole = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    except cv2.error as exc:
+        raise UnreadableMedia(path, "the picture is damaged, or needs too much memory") from exc
+    if whole is None:
+        raise UnreadableMedia(path, "the picture is damaged, or of a kind that is not read here")
+    height, width = whole.shape[:2]
+    limits.check_size(path.name, width, height)
+    return {"kind": "image", "duration_s": None, "width_px": int(width), "height_px": int(height)}
+
+
+def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """How long a recording is, and how long a text takes when it is spoken: `{"duration_s"}`."""
+    if arguments["text"] is None:
+        from lipwright import media
+
+        return {"duration_s": float(media.speech_duration(Path(arguments["audio"])))}
+    from lipwright.voices import speak
+
+    spoken = speak(arguments["text"], **_voice(arguments), like=_own_voice(Path(arguments["video"]), arguments))
+    return {"duration_s": float(spoken.clip.duration_s)}
+
+
+def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Make the result at `output`; its report. Tells `{"phase", "done", "total"}` while it works."""
+    from lipwright import service
+    from lipwright.core.options import SyncOptions
+    from lipwright.service import speech
+
+    options = SyncOptions(**arguments["options"])
+    video, output = Path(arguments["video"]), Path(arguments["output"])
+    last_s = 0.0
+    last_phase = ""
+
+    def watch(phase: str, done: int, total: int) -> None:
+        nonlocal last_s, last_phase
+        if phase != last_phase or done >= total or monotonic() - last_s >= _TELL_EVERY_S:
+            last_phase, last_s = phase, monotonic()
+            tell({"phase": phase, "done": done, "total": total})
+
+    if arguments["text"] is None:
+        result = service.sync_with(options, video, Path(arguments["audio"]), output, watch=watch)
+        return {**result.as_dict(), "output": output.name}
+    said = speech.say_with(
+        options,
+        video,
+        arguments["text"],
+        output,
+        **_voice(arguments),
+        subtitles=False,
+        voice_options=None,
+        cache=None,
+        watch=watch,
+        may_replace=True,
+    )
+    return {**said.as_dict(), "output": output.name}
+
+
+def split_options(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of SyncOptions, and those of speaking: speed, pitch, is_ssml."""
+    from lipwright.core.options import SyncOptions
+
+    known = {one.name for one in fields(SyncOptions)}
+    return (
+        {name: value for name, value in given.items() if name in known},
+        {name: value for name, value in given.items() if name not in known},
+    )
+
+
+def _voice(arguments: dict[str, Any]) -> dict[str, Any]:
+    chosen = {"voice": arguments["voice"] or "auto", "language": arguments["language"]}
+    return {**chosen, "speed": 1.0, "pitch": 0.0, "is_ssml": False, **arguments["speaking"]}
+
+
+def _own_voice(video: Path, arguments: dict[str, Any]) -> Any:
+    from lipwright.service import speech
+
+    return speech.own_voice(video) if (arguments["voice"] or "auto").lower() == "auto" else None

@@ -1,0 +1,359 @@
+"""What a worker does with a job: bring its inputs together, render in a child, keep the result, end the job.
+
+prepare   fetch what is at addresses, look at it, hear how long the speech is, hold its price      at most max_attempts
+render    a child renders; its progress goes to the job's row; blob, then ONE transaction:           times each, if
+          job final + money settled + result's row + webhook in the outbox                           workers die
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+
+from lipwright import sandbox
+from lipwright.blobs import Blobs
+from lipwright.config import ServiceSettings
+from lipwright.core.errors import (
+    Cancelled,
+    ContentRefused,
+    DeadlineExceeded,
+    GaveUp,
+    InputError,
+    InsufficientCredits,
+    InternalError,
+    LimitReached,
+    LipwrightError,
+    MediaNotKnown,
+    WrongMediaKind,
+)
+from lipwright.core.jobs import Job, JobState, Media
+from lipwright.jobs import HandedBack
+from lipwright.service.children import split_options
+from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
+from lipwright.service.prices import Prices
+from lipwright.store import Database, accounts, jobs, ledger, media
+from lipwright.store.database import now
+
+log = structlog.get_logger(__name__)
+
+_ASK_EVERY_S: Final = 0.4
+"""How often a running job's row is asked whether it shall go on: with the second that ending a child may take, a
+cancelled render is gone within two."""
+_TELL_EVERY_S: Final = 1.0
+_MIB: Final = 1 << 20
+# how far each phase brings a job: a part of the whole
+_SPANS: Final = {
+    "fetch": (0.0, 0.05),
+    "study": (0.05, 0.45),
+    "listen": (0.45, 0.5),
+    "render": (0.5, 0.97),
+    "store": (0.97, 1.0),
+}
+
+LookForNudity = Callable[[Path], bool | None]
+"""Whether a moderator refuses what a file shows; None: nobody looked."""
+
+
+class JobWork:
+    """Given to jobs.Worker."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        database: Database,
+        blobs: Blobs,
+        intake: Intake,
+        workshop: Workshop,
+        prices: Prices,
+        moderate: LookForNudity,
+        must_hand_back: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._blobs = blobs
+        self._intake = intake
+        self._workshop = workshop
+        self._prices = prices
+        self._moderate = moderate
+        self._must_hand_back = must_hand_back
+
+    def prepare(self, job_id: str) -> bool:
+        """False: the job is final, and there is nothing to render."""
+        with self._attempt(job_id, "fetch") as found:
+            if found is not None:
+                return self._prepare(found)
+        return False
+
+    def render(self, job_id: str) -> None:
+        with self._attempt(job_id, "study") as found:
+            if found is not None:
+                self._render(found)
+
+    @contextmanager
+    def _attempt(self, job_id: str, phase: str) -> Generator[jobs.Found | None]:
+        """Count an attempt, and end the job with whatever goes wrong within."""
+        with self._database.writing() as connection:
+            n_attempts = jobs.begin(connection, job_id, phase)
+            found = jobs.find(connection, job_id)
+        if n_attempts is None or found is None:
+            yield None
+            return
+        words = log.bind(job=job_id, account=found.job.account_id, face=found.job.request.face, phase=phase)
+        try:
+            if n_attempts > self._settings.max_attempts:
+                raise GaveUp(attempts=n_attempts - 1)
+            yield found
+        except Cancelled:
+            if self._must_hand_back():
+                with self._database.writing() as connection:
+                    jobs.unbegin(connection, job_id)
+                words.info("handed back")
+                raise HandedBack from None
+            words.info("stopped")
+        except LipwrightError as exc:
+            words.info("job failed", code=exc.code, reason=str(exc))
+            self._fail(job_id, exc)
+        except Exception:  # noqa: BLE001 - logged, with its traceback
+            # the edge of the worker: the job ends, the worker lives, the log says why
+            words.exception("job broke")
+            self._fail(job_id, InternalError())
+
+    def _fail(self, job_id: str, error: LipwrightError) -> None:
+        with self._database.writing() as connection:
+            jobs.finish(connection, job_id, jobs.Ending(state=JobState.FAILED, error=error))
+
+    # --- prepare ------------------------------------------------------------------------------------------
+
+    def _prepare(self, found: jobs.Found) -> bool:
+        stop = self._stop(found.job.id)
+        request = found.job.request
+        inputs = dict(found.inputs)
+        brought: list[Media] = []
+        sources = {"video": request.video} | ({"audio": request.audio} if request.audio else {})
+        for role, source in sources.items():
+            if role in inputs:
+                continue
+            if stop():
+                raise Cancelled
+            got = self._intake.keep_url(found.job.account_id, source, should_stop=stop)
+            brought.append(got)
+            inputs[role] = got.id
+        if stop():
+            raise Cancelled
+        kept = self._media(inputs, brought)
+        for role, one in kept.items():
+            check_kind(role, one)
+        price = self._price(found.job, kept, stop)
+        return self._ready(found.job, inputs, brought, price)
+
+    def _media(self, inputs: dict[str, str], brought: list[Media]) -> dict[str, Media]:
+        known = {one.id: one for one in brought}
+        with self._database.reading() as connection:
+            known |= media.these(connection, [one for one in inputs.values() if one not in known])
+        for role, one in inputs.items():
+            if one not in known:
+                raise MediaNotKnown(one, role=role)
+        return {role: known[one] for role, one in inputs.items()}
+
+    def _price(self, job: Job, kept: dict[str, Media], stop: Callable[[], bool]) -> int:
+        request = job.request
+        if request.text is not None and self._prices.is_by_text(request.face):
+            return self._prices.of(request.face, text=request.text)
+        if "audio" in kept and kept["audio"].duration_s is not None and kept["audio"].kind == "audio":
+            return self._prices.of(request.face, speech_s=kept["audio"].duration_s)
+        heard = self._heard_s(job, kept, stop)
+        return self._prices.of(request.face, speech_s=heard)
+
+    def _heard_s(self, job: Job, kept: dict[str, Media], stop: Callable[[], bool]) -> float:
+        request = job.request
+        with self._files(kept) as paths:
+            arguments = {
+                "video": str(paths["video"]),
+                "audio": str(paths["audio"]) if "audio" in paths else None,
+                **_spoken(request.text, request.voice, request.language, request.options),
+            }
+            told = self._call("heard_s", arguments, kept, paths, stop)
+        return float(told["duration_s"])
+
+    def _ready(self, job: Job, inputs: dict[str, str], brought: list[Media], price: int) -> bool:
+        """Write down what was brought, and hold the rest of the price."""
+        try:
+            with self._database.writing() as connection:
+                if not jobs.stage_done(connection, job.id, inputs, price):
+                    raise Cancelled
+                for one in brought:
+                    until = now() + timedelta(hours=self._settings.keep_uploads_h)
+                    media.add(connection, one, "fetched", until, job.id)
+                rest = price - ledger.held_microusd(connection, job.id)
+                if rest > 0:
+                    owner = accounts.find(connection, job.account_id)
+                    accounts.hold(connection, job.account_id)
+                    balance = ledger.balance_microusd(connection, job.account_id)
+                    if owner is not None and owner.has_credit_limit and balance < rest:
+                        raise InsufficientCredits(needed_microusd=price, balance_microusd=balance + price - rest)
+                    ledger.add(connection, job.account_id, "hold_rest", -rest, job_id=job.id)
+        except LipwrightError:
+            self._blobs.delete([one.id for one in brought])
+            raise
+        return True
+
+    # --- render -------------------------------------------------------------------------------------------
+
+    def _render(self, found: jobs.Found) -> None:
+        job, request = found.job, found.job.request
+        stop = self._stop(job.id)
+        kept = self._media(dict(found.inputs), [])
+        with self._workshop.room() as room, self._files(kept) as paths:
+            flags = self._refuse(paths["video"], "input")
+            output = room / "result.mp4"
+            options, _ = split_options(dict(request.options))
+            arguments = {
+                "video": str(paths["video"]),
+                "audio": str(paths["audio"]) if "audio" in paths else None,
+                "output": str(output),
+                "options": options,
+                **_spoken(request.text, request.voice, request.language, request.options),
+            }
+            report = self._call("render", arguments, kept, paths, stop, Progress(self._database, job.id))
+            self._advance(job.id, "store", 0.0)
+            flags = self._refuse(output, "output") if flags is not None else None
+            self._keep(job, output, report, () if flags is None else (flags,))
+
+    def _refuse(self, path: Path, what: str) -> bool | None:
+        """Whether a moderator minds; raises ContentRefused if that ends jobs here."""
+        minds = self._moderate(path)
+        if minds and self._settings.moderation_blocks:
+            raise ContentRefused(what)
+        return minds
+
+    def _keep(self, job: Job, output: Path, report: dict[str, Any], flags: tuple[bool, ...]) -> None:
+        made = Media(
+            id=accounts.new_id(),
+            number=accounts.new_number(),
+            account_id=job.account_id,
+            kind="video",
+            filename=f"{job.id}.mp4",
+            content_type="video/mp4",
+            n_bytes=output.stat().st_size,
+            sha256=sha256_of(output),
+            created_at=now(),
+            duration_s=report.get("duration_s"),
+            width_px=report.get("width_px"),
+            height_px=report.get("height_px"),
+        )
+        self._blobs.put(made.id, output)
+        ending = jobs.Ending(state=JobState.SUCCEEDED, outputs=(made.id,), has_nsfw=flags, report=report)
+        with self._database.writing() as connection:
+            is_ended_here = jobs.finish(connection, job.id, ending)
+            if is_ended_here:
+                until = now() + timedelta(hours=self._settings.keep_results_h)
+                media.add(connection, made, "result", until, job.id)
+        if not is_ended_here:
+            self._blobs.delete([made.id])
+
+    def _call(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        kept: dict[str, Media],
+        paths: dict[str, Path],
+        stop: Callable[[], bool],
+        progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> dict[str, Any]:
+        limit_s = self._settings.deadline_s
+        limits = sandbox.Limits(
+            cpu_s=limit_s * 64,
+            wall_s=limit_s,
+            memory_bytes=self._settings.render_memory_mb * _MIB,
+            file_bytes=4 * self._settings.max_upload_bytes,
+            niceness=self._settings.render_niceness,
+        )
+        try:
+            return sandbox.call(
+                f"lipwright.service.children:{name}", arguments, limits=limits, on_message=progress, should_stop=stop
+            )
+        except LimitReached as exc:
+            if exc.what == "time":
+                raise DeadlineExceeded(limit_s=limit_s) from exc
+            raise
+        except InputError as exc:
+            for role, path in paths.items():
+                without_path(exc, path, f"The {role} ({kept[role].filename})")
+            raise
+
+    @contextmanager
+    def _files(self, kept: dict[str, Media]) -> Generator[dict[str, Path]]:
+        from contextlib import ExitStack
+
+        with ExitStack() as stack:
+            paths: dict[str, Path] = {}
+            for role, one in kept.items():
+                try:
+                    paths[role] = stack.enter_context(self._blobs.as_file(one.id))
+                except FileNotFoundError as exc:
+                    raise MediaNotKnown(one.id, role=role) from exc
+            yield paths
+
+    def _advance(self, job_id: str, phase: str, part: float) -> None:
+        with self._database.writing() as connection:
+            if not jobs.advance(connection, job_id, phase, _whole(phase, part)):
+                raise Cancelled
+
+    def _stop(self, job_id: str) -> Callable[[], bool]:
+        """Whether the work on a job shall stop now: it is final, or the worker hands it back."""
+        next_s = 0.0
+        is_over = False
+
+        def stop() -> bool:
+            nonlocal next_s, is_over
+            if not is_over and monotonic() >= next_s:
+                next_s = monotonic() + _ASK_EVERY_S
+                with self._database.reading() as connection:
+                    is_over = not jobs.is_open(connection, job_id)
+            return is_over or self._must_hand_back()
+
+        return stop
+
+
+class Progress:
+    """Messages of a child to the job's row, once a second and at each change of phase."""
+
+    def __init__(self, database: Database, job_id: str) -> None:
+        self._database = database
+        self._job_id = job_id
+        self._phase = ""
+        self._next_s = 0.0
+
+    def __call__(self, message: dict[str, Any]) -> None:
+        phase, done, total = str(message.get("phase")), message.get("done"), message.get("total")
+        if phase not in _SPANS or not isinstance(done, int) or not isinstance(total, int):
+            return
+        if phase == self._phase and monotonic() < self._next_s:
+            return
+        self._phase, self._next_s = phase, monotonic() + _TELL_EVERY_S
+        with self._database.writing() as connection:
+            if not jobs.advance(connection, self._job_id, phase, _whole(phase, done / max(total, 1))):
+                raise Cancelled
+
+
+def check_kind(role: str, one: Media) -> None:
+    """Raises WrongMediaKind where this cannot be footage, or cannot be speech."""
+    fits = {"video": ("video", "image"), "audio": ("audio", "video")}[role]
+    if one.kind not in fits:
+        raise WrongMediaKind(one.id, found=one.kind, expected=role)
+
+
+def _spoken(text: str | None, voice: str | None, language: str | None, options: Any) -> dict[str, Any]:
+    _, speaking = split_options(dict(options))
+    return {"text": text, "voice": voice, "language": language, "speaking": speaking}
+
+
+def _whole(phase: str, part: float) -> float:
+    start, stop = _SPANS[phase]
+    return round(start + (stop - start) * min(max(part, 0.0), 1.0), 4)
