@@ -28,8 +28,14 @@ from lipwright.media.survey import has_decoder, presentation_start
 JITTER_S = Fraction(1, 25)
 """Time stamps that stray by less than this are taken for rounding; more is a gap or an overlap."""
 
+N_JOINED = 16_384
+"""Samples that are averaged and resampled at a time."""
+
 PACKED = "flt"
 """Interleaved floats: PyAV miscounts the planes of planar sound with eight channels."""
+
+PLAIN = {"flt": 1, "fltp": 1, "s16": 1 << 15, "s16p": 1 << 15}
+"""Formats that need no resampler to become floats, and their full scale."""
 
 Samples = NDArray[np.float32]
 """(channels, n), full scale is [-1, 1]."""
@@ -43,7 +49,7 @@ def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
     """
     with opened(path) as container:
         sound = Sound(container, path)
-        mono = (chunk.mean(axis=0, dtype=np.float32) for chunk in sound.chunks())
+        mono = (_mono(chunk) for chunk in _joined(sound.chunks(), N_JOINED))
         out = np.empty(max(rate_hz, int((sound.expected_s + 1) * rate_hz)), np.float32)
         n = 0
         for chunk in _resampled(mono, sound, rate_hz):
@@ -57,6 +63,24 @@ def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
     n = min(n, max(1, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz))))
     out.resize(n, refcheck=False)
     return AudioClip(out, rate_hz)
+
+
+def _mono(chunk: Samples) -> NDArray[np.float32]:
+    return chunk[0] if len(chunk) == 1 else chunk.mean(axis=0, dtype=np.float32)
+
+
+def _joined(chunks: Iterator[Samples], n: int) -> Iterator[Samples]:
+    """The same samples in pieces of `n` or a little more: each piece costs a fixed sum further on."""
+    held: list[Samples] = []
+    have = 0
+    for chunk in chunks:
+        held.append(chunk)
+        have += chunk.shape[1]
+        if have >= n:
+            yield np.concatenate(held, axis=1)
+            held, have = [], 0
+    if held:
+        yield np.concatenate(held, axis=1)
 
 
 def speech_duration(path: Path) -> Fraction:
@@ -145,6 +169,7 @@ class Sound:
         become 0. A stream that changes rate or layout in its course is converted to what it began with.
         """
         origin = presentation_start(self._path)
+        clock: _Clock | None = None
         for other in self._container.streams:
             if other.index != self.stream.index:
                 other.discard = Discard.all
@@ -154,19 +179,23 @@ class Sound:
             key = (frame.format.name, frame.layout.name, frame.sample_rate)
             if seen is None:
                 self._shape = _Shape(frame.layout.name, len(frame.layout.channels), frame.sample_rate)
+            direct = (frame.format.name, self._shape.layout, self._shape.rate_hz)
             if seen != key:
                 to_float = AudioResampler(PACKED, self._shape.layout, self._shape.rate_hz)
                 seen = key
             assert to_float is not None
             at = self.n_samples
             if frame.pts is not None and frame.time_base is not None:
-                if origin is None:
-                    origin = frame.pts * frame.time_base
-                at = round((frame.pts * frame.time_base - origin) * self.rate_hz)
-            if abs(at - self.n_samples) <= JITTER_S * self.rate_hz and self.n_decoded:
+                if clock is None or clock.time_base != frame.time_base:
+                    if origin is None:
+                        origin = frame.pts * frame.time_base
+                    clock = _Clock.of(frame.time_base, origin, self.rate_hz)
+                at = clock.sample(frame.pts)
+            if self.n_decoded and abs(at - self.n_samples) <= JITTER_S * self.rate_hz:
                 at = self.n_samples
-            for converted in to_float.resample(frame):
-                samples = samples_of(converted)[:, :n_heard]
+            plain = _plain(frame) if key == direct else None
+            for samples in [plain] if plain is not None else map(samples_of, to_float.resample(frame)):
+                samples = samples[:, :n_heard]
                 if at < self.n_samples:
                     samples = samples[:, self.n_samples - at :]
                 elif at > self.n_samples:
@@ -216,6 +245,39 @@ class Sound:
                         yield frame
         except FFmpegError as exc:
             self.notes[f"The sound breaks off: {str(exc.strerror).lower()}."] = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """From presentation ticks to sample numbers, in whole numbers: a fraction for each packet costs more than
+    decoding it does."""
+
+    time_base: Fraction
+    step: int
+    zero: int
+    unit: int
+
+    @classmethod
+    def of(cls, time_base: Fraction, origin: Fraction, rate_hz: int) -> _Clock:
+        unit = time_base.denominator * origin.denominator
+        step = time_base.numerator * origin.denominator * rate_hz
+        zero = origin.numerator * time_base.denominator * rate_hz
+        return cls(time_base, step, zero, unit)
+
+    def sample(self, tick: int) -> int:
+        """The nearest sample number."""
+        return (2 * (tick * self.step - self.zero) + self.unit) // (2 * self.unit)
+
+
+def _plain(frame: av.AudioFrame) -> Samples | None:
+    """The samples of a frame whose format numpy can scale itself, which spares a trip through the resampler."""
+    scale = PLAIN.get(frame.format.name)
+    n_channels = len(frame.layout.channels)
+    if scale is None or n_channels > 2:
+        return None
+    raw = frame.to_ndarray()
+    planes = raw if frame.format.is_planar else raw.reshape(-1, n_channels).T
+    return planes.astype(np.float32) if scale == 1 else planes * np.float32(1 / scale)
 
 
 def samples_of(frame: av.AudioFrame) -> Samples:

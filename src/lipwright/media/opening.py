@@ -31,8 +31,8 @@ DEMUXERS = (
 # sends those in earnest, and few people have looked at their code.
 _VIDEO = (
     "h264 hevc vvc av1 vp8 vp9 mpeg1video mpeg2video mpeg4 msmpeg4v2 msmpeg4v3 h263 flv1 wmv1 wmv2 wmv3 vc1 mjpeg "
-    "mjpegb jpeg2000 prores dnxhd cfhd ffv1 ffvhuff huffyuv utvideo magicyuv rawvideo v210 qtrle dvvideo theora vp6f svq3 "
-    "cinepak gif png apng webp bmp tiff"
+    "mjpegb jpeg2000 prores dnxhd cfhd ffv1 ffvhuff huffyuv utvideo magicyuv rawvideo v210 qtrle dvvideo theora vp6f "
+    "svq3 cinepak gif png apng webp bmp tiff"
 )
 _AUDIO = (
     "aac aac_latm mp1 mp2 mp3 mp4als ac3 eac3 dts truehd mlp flac alac ape tta wavpack opus vorbis speex amr_nb amr_wb "

@@ -182,7 +182,7 @@ class _Writer:
         self._video = video
         self._duration_s = duration_s
         self._crf = crf
-        self._preset = preset
+        self._preset: Preset = preset
         self._threads = threads
         self._notes = notes
         self._clock = VFR_CLOCK if video.is_vfr else 1 / video.fps
