@@ -19,7 +19,7 @@ import typer
 from pydantic_settings import BaseSettings
 
 from lipwright.cli.main import app
-from lipwright.config import PREFIX, CacheSettings, ServiceSettings, Settings
+from lipwright.config import PREFIX, CacheSettings, ServiceSettings, Settings, VoiceSettings
 from lipwright.core.errors import InputError, LipwrightError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +39,11 @@ def cache_settings() -> Iterator[str]:
 def service_settings() -> Iterator[str]:
     """The same for those of a service."""
     yield from _variables(ServiceSettings)
+
+
+def voice_settings() -> Iterator[str]:
+    """The same for those of voices."""
+    yield from _variables(VoiceSettings)
 
 
 def _variables(kind: type[BaseSettings]) -> Iterator[str]:
@@ -70,9 +75,8 @@ def error_classes() -> Iterator[type[LipwrightError]]:
 
 def commands() -> Iterator[str]:
     """Each command with its options, as `--help` words them."""
-    group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
-        yield f"### `lipwright {name}`"
+    for name, command in _leaves(typer.main.get_command(app), ""):
+        yield f"### `lipwright{name}`"
         yield ""
         yield " ".join((command.help or "").split())
         yield ""
@@ -81,6 +85,15 @@ def commands() -> Iterator[str]:
         for parameter in command.params:
             yield _row(parameter)
         yield ""
+
+
+def _leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The commands of a group, and those of its groups, each with its whole name."""
+    if not hasattr(command, "commands"):
+        yield name, command
+        return
+    for word, inner in command.commands.items():
+        yield from _leaves(inner, f"{name} {word}")
 
 
 def _row(parameter: Any) -> str:
@@ -99,6 +112,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings,
     "cache_settings": cache_settings,
     "service_settings": service_settings,
+    "voice_settings": voice_settings,
     "errors": errors,
     "commands": commands,
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lipwright.core.options import SyncOptions
     from lipwright.pipeline import SyncResult
     from lipwright.service import faces, probe, sync
+    from lipwright.service.speech import Said, say, visemes
 
     __version__: str
 
@@ -25,11 +26,14 @@ _HOME: Final = {
     "InputError": "lipwright.core.errors",
     "LipwrightError": "lipwright.core.errors",
     "OutputError": "lipwright.core.errors",
+    "Said": "lipwright.service.speech",
     "SyncOptions": "lipwright.core.options",
     "SyncResult": "lipwright.pipeline",
     "faces": "lipwright.service",
     "probe": "lipwright.service",
+    "say": "lipwright.service.speech",
     "sync": "lipwright.service",
+    "visemes": "lipwright.service.speech",
 }
 
 __all__ = [
@@ -37,12 +41,15 @@ __all__ = [
     "InputError",
     "LipwrightError",
     "OutputError",
+    "Said",
     "SyncOptions",
     "SyncResult",
     "__version__",
     "faces",
     "probe",
+    "say",
     "sync",
+    "visemes",
 ]
 
 

@@ -13,7 +13,10 @@ from lipwright.cli.demo import demo
 from lipwright.cli.doctor import doctor
 from lipwright.cli.faces import faces
 from lipwright.cli.probe import probe
+from lipwright.cli.say import say
 from lipwright.cli.sync import sync
+from lipwright.cli.visemes import visemes
+from lipwright.cli.voices import voices
 
 app = typer.Typer(
     help="The same footage, its lips saying what you give it.",
@@ -23,8 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
     rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
 )
-for command in (sync, faces, probe, doctor, demo):
+for command in (sync, say, visemes, faces, probe, doctor, demo):
     app.command()(command)
+app.add_typer(voices, name="voices")
 
 
 def show_version(is_wanted: bool) -> None:

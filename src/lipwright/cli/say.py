@@ -1,0 +1,151 @@
+"""`lipwright say`: make the footage say a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lipwright.cli.screen import as_json, progress_report, speaks_errors, write_file
+from lipwright.cli.sync import choose, choose_cache, summary
+from lipwright.core.errors import InvalidOption, MediaNotFound, TextTooLong
+from lipwright.core.options import Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
+
+_DEFAULT = SyncOptions()
+
+
+@speaks_errors
+def say(
+    video: Annotated[Path, typer.Argument(help="Footage, or a portrait, of a face.", show_default=False)],
+    text: Annotated[
+        str | None, typer.Argument(help="What it shall say. May be left out with --text-file.", show_default=False)
+    ] = None,
+    *,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Where the result goes: .mp4, .mov, .mkv or .webm.", show_default=False),
+    ],
+    text_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read the text from a file instead (UTF-8).")
+    ] = None,
+    voice: Annotated[
+        str, typer.Option(help="Who speaks: auto, a speaker such as Harper or 7, or a name of `lipwright voices list`.")
+    ] = "auto",
+    language: Annotated[
+        str | None, typer.Option(help="The text's language, such as en or pt-BR.", show_default="found out")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="How fast, 0.5 to 2.")] = 1.0,
+    pitch: Annotated[float, typer.Option(help="How much higher, in semitones, -12 to 12.")] = 0.0,
+    ssml: Annotated[bool, typer.Option("--ssml", help="The text is SSML: a whole <speak> document.")] = False,
+    subtitles: Annotated[
+        bool, typer.Option("--subtitles", help="Also write OUTPUT.srt and OUTPUT.vtt with the sentences' times.")
+    ] = False,
+    face: Annotated[
+        str, typer.Option(help="Who in the footage says it: auto, largest, an id from `lipwright faces`, or x,y.")
+    ] = _DEFAULT.face,
+    intensity: Annotated[
+        float | None, typer.Option(help="How far the mouth moves, 0.5 to 1.5.", show_default=f"{_DEFAULT.intensity:g}")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="The way of moving lips.", show_default=_DEFAULT.engine)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="For engines that draw at random.", show_default=f"{_DEFAULT.seed}")
+    ] = None,
+    still: Annotated[
+        bool, typer.Option("--still", help="A still picture moves only its mouth: no blinks, no breath.")
+    ] = False,
+    when_short: Annotated[
+        WhenShort | None,
+        typer.Option(help="Footage shorter than the speech: as in `sync`.", show_default=_DEFAULT.when_short),
+    ] = None,
+    when_long: Annotated[
+        WhenLong | None,
+        typer.Option(help="Footage longer than the speech: as in `sync`.", show_default=_DEFAULT.when_long),
+    ] = None,
+    keep_original_audio: Annotated[
+        float | None,
+        typer.Option(metavar="DB", help="Mix in the footage's own sound at this gain.", show_default="left out"),
+    ] = None,
+    crf: Annotated[
+        float | None, typer.Option(help="Picture quality, 0 to 51.", show_default=f"{_DEFAULT.crf:g}")
+    ] = None,
+    preset: Annotated[
+        Preset | None, typer.Option(help="Effort of the encoder.", metavar="NAME", show_default=_DEFAULT.preset)
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="For decoding and encoding.", show_default="every core")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an output that exists.")] = True,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep there what is found out about the footage, for its next speech.",
+            show_default="~/.cache/lipwright/analysis",
+        ),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and use nothing that was kept.")] = False,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write what was done, as JSON.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
+) -> None:
+    """Make the face in VIDEO say TEXT."""
+    given = {
+        "face": face, "intensity": intensity, "engine": engine, "seed": seed, "still": still,
+        "when_short": when_short, "when_long": when_long,
+        "keep_original_db": keep_original_audio, "crf": crf, "preset": preset, "threads": threads,
+    }  # fmt: skip
+    options = choose(given)
+    voice_options = choose_voices()
+    said = words(text, text_file, voice_options)
+    kept = None if no_cache else choose_cache(cache)
+    from lipwright.service import speech
+
+    with progress_report(is_quiet=quiet) as watch:
+        made = speech.say_with(
+            options,
+            video,
+            said,
+            output,
+            voice=voice,
+            language=language,
+            speed=speed,
+            pitch=pitch,
+            is_ssml=ssml,
+            subtitles=subtitles,
+            voice_options=voice_options,
+            cache=kept,
+            watch=watch,
+            may_replace=overwrite,
+        )
+    if report is not None:
+        write_file(report, (as_json(made.as_dict()) + "\n").encode())
+    if not quiet:
+        typer.echo(summary(made.result))
+        typer.echo(f"  voice    {made.utterance.voice}, language {made.utterance.language}")
+        for path in made.subtitles:
+            typer.echo(f"  captions {path}")
+        for note in made.utterance.notes:
+            typer.echo(f"  note     {note}")
+
+
+def choose_voices() -> VoiceOptions:
+    """What the environment says about voices. Raises InvalidOption."""
+    from lipwright.config import read_voice_settings
+
+    return read_voice_settings().options
+
+
+def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> str:
+    """The text that was given, or that of the file. Raises InvalidOption, MediaNotFound, TextTooLong."""
+    if (text is None) == (text_file is None):
+        raise InvalidOption("text", text or "", "give either a text or --text-file")
+    if text is not None:
+        return text
+    assert text_file is not None
+    if not text_file.is_file():
+        raise MediaNotFound(text_file)
+    n_bytes = text_file.stat().st_size
+    if n_bytes > 4 * options.max_chars + 4:  # a letter takes four bytes at most: this file is not even read
+        raise TextTooLong(n_chars=n_bytes // 4, limit=options.max_chars)
+    try:
+        return text_file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise InvalidOption("text-file", str(text_file), "it is not text in UTF-8") from exc

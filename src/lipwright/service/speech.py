@@ -1,0 +1,267 @@
+"""Words instead of a recording: footage that says a text, voices, mouth cues."""
+
+from __future__ import annotations
+
+import tempfile
+import wave
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lipwright import media
+from lipwright.cache import Cache
+from lipwright.core.errors import MediaNotFound, NoAudio, OutputNotWritable
+from lipwright.core.media import AudioClip
+from lipwright.core.options import SyncOptions, VoiceOptions
+from lipwright.core.speech import Utterance
+
+if TYPE_CHECKING:
+    from lipwright.pipeline import SyncResult, Watch
+    from lipwright.voices import Speaker, VoiceInfo
+    from lipwright.voices.visemes import Format
+
+_SOUND_ENDINGS: Final = frozenset(
+    {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".mov", ".mkv", ".webm", ".avi", ".wma"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a text."""
+
+    result: SyncResult
+    utterance: Utterance
+    subtitles: tuple[Path, ...]
+    """Files of the sentences' times, SubRip and WebVTT; empty unless asked for."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: those of the result, and of the speech."""
+        return {
+            **self.result.as_dict(),
+            "voice": self.utterance.voice,
+            "language": self.utterance.language,
+            "notes": [*self.result.notes, *self.utterance.notes],
+            "sentences": [
+                {"start_s": float(one.span.start_s), "stop_s": float(one.span.stop_s), "text": one.value}
+                for one in self.utterance.sentences
+            ],
+            "subtitles": [str(path) for path in self.subtitles],
+        }
+
+
+def say(
+    video: Path | str,
+    text: str,
+    output: Path | str,
+    *,
+    voice: str = "auto",
+    language: str | None = None,
+    speed: float = 1.0,
+    pitch: float = 0.0,
+    is_ssml: bool = False,
+    subtitles: bool = False,
+    options: SyncOptions | None = None,
+    voice_options: VoiceOptions | None = None,
+    cache: Path | str | None = None,
+    progress: Watch | None = None,
+    overwrite: bool = True,
+) -> Said:
+    """Write `output`: the footage `video`, in which a face says `text`.
+
+    `voice`, `language`, `speed`, `pitch` and `is_ssml` are those of `lipwright.voices.speak`; `auto` goes by the voice
+    of the footage. `subtitles` also writes `output` with the endings .srt and .vtt. `options` and `cache` are those of
+    `lipwright.sync`. Raises what both raise.
+    """
+    return say_with(
+        SyncOptions() if options is None else options,
+        Path(video),
+        text,
+        Path(output),
+        voice=voice,
+        language=language,
+        speed=speed,
+        pitch=pitch,
+        is_ssml=is_ssml,
+        subtitles=subtitles,
+        voice_options=voice_options,
+        cache=None if cache is None else Cache(Path(cache)),
+        watch=progress,
+        may_replace=overwrite,
+    )
+
+
+def say_with(
+    options: SyncOptions,
+    video: Path,
+    text: str,
+    output: Path,
+    *,
+    voice: str,
+    language: str | None,
+    speed: float,
+    pitch: float,
+    is_ssml: bool,
+    subtitles: bool,
+    voice_options: VoiceOptions | None,
+    cache: Cache | None,
+    watch: Watch | None,
+    may_replace: bool,
+) -> Said:
+    """`say` with its choices in values."""
+    from lipwright import pipeline, service, voices
+    from lipwright.voices.subtitles import srt, webvtt
+
+    pipeline.check_inputs(video)
+    pipeline.check_output(output, (video,), may_replace=may_replace)
+    like = own_voice(video) if voice.strip().lower() == "auto" else None
+    utterance = voices.speak(
+        text, voice, language, speed=speed, pitch=pitch, is_ssml=is_ssml, like=like, options=voice_options
+    )
+    with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
+        speech = Path(folder) / "speech.wav"
+        write_wav(speech, utterance.clip)
+        result = service.sync_with(
+            options, video, speech, output, phones=utterance.phones, cache=cache, watch=watch, may_replace=may_replace
+        )
+    written: list[Path] = []
+    if subtitles:
+        for ending, content in ((".srt", srt(utterance)), (".vtt", webvtt(utterance))):
+            written.append(output.with_suffix(ending))
+            _write_text(written[-1], content)
+    return Said(result, utterance, tuple(written))
+
+
+def own_voice(video: Path) -> AudioClip | None:
+    """The sound of the footage; None where it has none. Raises UnreadableMedia."""
+    try:
+        return media.read_speech(video)
+    except NoAudio:
+        return None
+
+
+def list_voices(language: str | None = None, *, voice_options: VoiceOptions | None = None) -> list[VoiceInfo]:
+    """Every voice, or those that speak a language. Raises UnknownLanguage."""
+    from lipwright import voices
+
+    return voices.voices(language, options=voice_options)
+
+
+def list_speakers(*, voice_options: VoiceOptions | None = None) -> list[Speaker]:
+    """The speakers that can be asked for by id or name. Raises InvalidOption."""
+    from lipwright import voices
+
+    return voices.speakers(options=voice_options)
+
+
+def pull(
+    name: str,
+    hashes: Mapping[str, str] | None = None,
+    *,
+    voice_options: VoiceOptions | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Fetch the files of a voice. `hashes` are those that nobody recorded: {file: sha256}. Raises UnknownVoice,
+    WeightsRefused.
+    """
+    from lipwright import weights
+    from lipwright.voices.files import files_of, folder_of
+
+    options = VoiceOptions() if voice_options is None else voice_options
+    return [weights.fetch(file, folder_of(options), hashes=hashes, tell=tell) for file in files_of(name)]
+
+
+def sample(voice: str, output: Path, language: str | None, *, voice_options: VoiceOptions | None = None) -> Utterance:
+    """Write a WAV file in which a voice says one sentence of its language. Raises what `voices.speak` raises."""
+    from lipwright import voices
+    from lipwright.voices.samples import sample_text
+
+    utterance = voices.speak(sample_text(voice, language, voice_options), voice, language, options=voice_options)
+    write_wav(output, utterance.clip)
+    return utterance
+
+
+def visemes(
+    audio_or_text: str,
+    file_format: Format,
+    *,
+    voice: str = "auto",
+    language: str | None = None,
+    fps: int = 60,
+    speech: Path | None = None,
+    voice_options: VoiceOptions | None = None,
+) -> str:
+    """Mouth cues of a recording, of a text file (.txt), or of a text that is spoken for the purpose.
+
+    `speech` is where the sound of a spoken text goes. Raises MediaNotFound for what looks like a recording's name
+    and is none; what `voices.speak` raises; UnreadableMedia, NoAudio.
+    """
+    from lipwright import articulation, voices
+    from lipwright.voices import visemes as cues
+
+    path = _path_of(audio_or_text)
+    if path is not None and path.suffix.lower() != ".txt":
+        clip, sound_file = media.read_speech(path), path
+        heard = articulation.listen(clip)
+        phones, is_exact, duration_s = cues.heard_phones(heard, clip.duration_s), False, clip.duration_s
+    else:
+        text = audio_or_text if path is None else path.read_text(encoding="utf-8", errors="replace")
+        utterance = voices.speak(text, voice, language, options=voice_options)
+        if speech is not None:
+            write_wav(speech, utterance.clip)
+        sound_file, duration_s = speech, utterance.clip.duration_s
+        heard = articulation.listen(_for_listening(utterance.clip))
+        is_exact = utterance.phones is not None
+        phones = utterance.phones if utterance.phones is not None else cues.heard_phones(heard, duration_s)
+    match file_format:
+        case "rhubarb-json":
+            return cues.rhubarb_json(cues.rhubarb_cues(phones, duration_s), duration_s, sound_file)
+        case "rhubarb-tsv":
+            return cues.rhubarb_tsv(cues.rhubarb_cues(phones, duration_s), duration_s)
+        case "srt":
+            return cues.cues_srt(cues.rhubarb_cues(phones, duration_s))
+        case "oculus15-json":
+            return cues.oculus_json(phones, duration_s, fps)
+        case "arkit-csv":
+            return cues.arkit_csv(heard, phones, duration_s, fps, is_exact=is_exact)
+
+
+def _path_of(audio_or_text: str) -> Path | None:
+    """The file that is meant; None for a text. Raises MediaNotFound."""
+    if "\n" in audio_or_text or len(audio_or_text) > 1000:
+        return None
+    path = Path(audio_or_text)
+    if path.is_file():
+        return path
+    if path.suffix.lower() in _SOUND_ENDINGS | {".txt"} and " " not in audio_or_text:
+        raise MediaNotFound(path)
+    return None
+
+
+def _for_listening(clip: AudioClip) -> AudioClip:
+    with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
+        path = Path(folder) / "speech.wav"
+        write_wav(path, clip)
+        return media.read_speech(path)
+
+
+def write_wav(path: Path, clip: AudioClip) -> None:
+    """16-bit mono. Raises OutputNotWritable."""
+    import numpy as np
+
+    samples = np.clip(np.round(clip.samples * 32767), -32768, 32767).astype("<i2")
+    try:
+        with wave.open(str(path), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(clip.rate_hz)
+            out.writeframes(samples.tobytes())
+    except OSError as exc:
+        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+
+
+def _write_text(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as exc:
+        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
