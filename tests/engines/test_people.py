@@ -1,0 +1,96 @@
+"""Who speaks: asked for, heard, or largest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipwright import media
+from lipwright.articulation import Heard, listen
+from lipwright.core.errors import FaceNotFound, InvalidOption, NoFaceFound
+from lipwright.core.face import FaceChoice, SeenFace
+from lipwright.engines.people import give_roles, memory_of, people_from
+
+
+@pytest.fixture(scope="module")
+def heard() -> Heard:
+    from lipwright.demo import speech_path
+
+    return listen(media.read_speech(speech_path()))
+
+
+@pytest.fixture
+def people(heard: Heard) -> list[SeenFace]:
+    """A large face that listens, on the left; and a small one, on the right, that says what is heard."""
+    n = 150
+    times_s = np.arange(n) / 25
+    rng = np.random.default_rng(1)
+    says = np.interp(times_s, np.arange(len(heard)) / 50, heard.opening)
+    large, small = ((0, 0, 300, 300), (400, 0, 500, 100))
+    return [
+        SeenFace(1, times_s, np.tile(np.float32(large), (n, 1)), (0.05 + rng.normal(0, 0.02, n)).astype(np.float32)),
+        SeenFace(2, times_s, np.tile(np.float32(small), (n, 1)), (0.1 + 0.03 * says).astype(np.float32)),
+    ]
+
+
+def ids(choices: list[str], people: list[SeenFace], heard: Heard | None) -> list[int]:
+    roles = give_roles([FaceChoice.parse(text) for text in choices], people, heard, n_frames=150)
+    return [role.face.face_id for role in roles]
+
+
+def test_the_face_that_moves_its_lips_with_the_sound_is_chosen_else_the_largest(
+    people: list[SeenFace], heard: Heard
+) -> None:
+    by_voice, without = (give_roles([FaceChoice.parse("auto")], people, own, n_frames=150)[0] for own in (heard, None))
+
+    assert (by_voice.face.face_id, by_voice.face.why) == (2, "moves its lips with the footage's sound")
+    assert by_voice.own_sync is not None
+    assert abs(by_voice.own_sync.offset_s) < 0.02
+    assert (without.face.face_id, without.face.why, without.own_sync) == (1, "the largest", None)
+    assert ids(["largest"], people, heard) == [1]
+
+
+def test_faces_are_chosen_by_id_and_by_point(people: list[SeenFace]) -> None:
+    assert ids(["2"], people, None) == [2]
+    assert ids(["450,50"], people, None) == [2]
+    for nobody in ("3", "350,50"):
+        with pytest.raises(FaceNotFound, match="1, 2"):
+            ids([nobody], people, None)
+    with pytest.raises(NoFaceFound):
+        ids(["auto"], [], None)
+
+
+def test_nobody_gets_two_speeches(people: list[SeenFace], heard: Heard) -> None:
+    assert ids(["auto", "2"], people, heard) == [1, 2]  # the speaker is asked for: the other one is left
+    assert ids(["auto", "largest"], people, heard) == [2, 1]
+    with pytest.raises(InvalidOption, match="two speeches"):
+        ids(["2", "450,50"], people, heard)
+    with pytest.raises(InvalidOption, match="more speeches than faces"):
+        ids(["1", "2", "auto"], people, heard)
+
+
+def test_people_are_remembered(people: list[SeenFace]) -> None:
+    again = people_from(dict(memory_of(people)))
+
+    assert [person.face_id for person in again] == [1, 2]
+    assert again[0].area_px2 == people[0].area_px2 == 150 * 300 * 300
+    assert np.array_equal(again[1].lip_gap, people[1].lip_gap)
+
+
+def test_a_clip_is_spoken_for_by_the_one_whose_voice_it_has(clips: Path) -> None:
+    from lipwright.engines.people import Witness
+    from lipwright.vision.track import MeshTracker
+
+    def seen(name: str, face_id: int) -> SeenFace:
+        witness = Witness(MeshTracker())
+        for _ in witness.track(media.open_footage(clips / "video" / name).frames(writable=False)):
+            pass
+        (person,) = witness.people
+        return SeenFace(face_id, person.time_s, person.box_px, person.lip_gap)
+
+    both = [seen("vr_2.mp4", 1), seen("vr_4.mp4", 2)]
+
+    for name, face_id in (("vr_2.mp4", 1), ("vr_4.mp4", 2)):
+        assert ids(["auto"], both, listen(media.read_speech(clips / "video" / name))) == [face_id]

@@ -1,0 +1,144 @@
+"""Studied once: the second speech on the same footage does not look at it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lipwright.cache import Cache
+from lipwright.core.face import TrackedFace
+from lipwright.core.media import VideoFrame
+from lipwright.core.timeline import FramePlan, MouthTrack
+from lipwright.engines.recall import study
+from lipwright.engines.rewrite import RewriteEngine
+from lipwright.engines.rewrite import study as studying
+from lipwright.engines.rewrite.face import prepare_face
+from lipwright.engines.rewrite.rows import LandmarkRows
+from lipwright.engines.rewrite.steady import fill_gaps, steady
+from lipwright.media import MediaFootage
+
+
+class Counting:
+    """A tracker that knows how often it was asked."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.n_frames = 0
+
+    def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
+        for pair in self.inner.track(frames):
+            self.n_frames += 1
+            yield pair
+
+
+def spoken(studied: Any) -> list[bytes]:
+    plan = FramePlan(tuple(range(8)), tuple(Fraction(k, 25) for k in range(8)), Fraction(8, 25))
+    wave = np.zeros((8, 8), np.float32)
+    wave[:, 0] = 0.25
+    mouth = MouthTrack(wave, np.zeros(8, np.float32), np.zeros(8, np.float32), Fraction(25))
+    return [b"".join(plane.tobytes() for plane in frame.planes) for frame in studied.avatar(1).speak(mouth, plan)]
+
+
+def test_the_second_run_tracks_nothing_and_gives_the_same_frames(
+    portrait: MediaFootage, known_tracker: Any, tmp_path: Path
+) -> None:
+    tracker = Counting(known_tracker)
+    told: list[tuple[int, int]] = []
+
+    first = study(RewriteEngine(), tracker, portrait, {"seed": "1"}, cache=Cache(tmp_path))
+    n_asked = tracker.n_frames
+    second = study(
+        RewriteEngine(), tracker, portrait, {"seed": "1"}, cache=Cache(tmp_path), progress=lambda *now: told.append(now)
+    )
+    another_seed = study(RewriteEngine(), tracker, portrait, {"seed": "2"}, cache=Cache(tmp_path))
+
+    assert (first.is_recalled, second.is_recalled, another_seed.is_recalled) == (False, True, True)
+    assert n_asked == tracker.n_frames == first.n_frames == second.n_frames == 150
+    assert told == [(150, 150)]
+    assert spoken(first.studied) == spoken(second.studied)
+    assert np.array_equal(first.people[0].lip_gap, second.people[0].lip_gap)
+
+
+def test_other_options_are_another_study_and_no_cache_keeps_nothing(
+    portrait: MediaFootage, known_tracker: Any, tmp_path: Path
+) -> None:
+    study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+
+    assert not study(RewriteEngine(), known_tracker, portrait, {"mode": "x"}, cache=Cache(tmp_path)).is_recalled
+    assert not study(RewriteEngine(), known_tracker, portrait, {}).is_recalled
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("missing", ["face/1/skin.npy", "person/1/lip_gap.npy", "n_frames.npy"])
+def test_an_entry_that_lacks_something_is_made_anew(
+    portrait: MediaFootage, known_tracker: Any, tmp_path: Path, missing: str
+) -> None:
+    study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+    (path,) = tmp_path.iterdir()
+    with np.load(path) as kept:
+        rest = {name: kept[name] for name in kept.files if f"{name}.npy" != missing}
+    np.savez(path, **rest)
+
+    again = study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+
+    assert not again.is_recalled
+    assert "looked at again" in again.notes[0]
+    assert study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path)).is_recalled
+
+
+def test_landmarks_lose_less_than_a_fiftieth_of_a_pixel(known_tracker: Any) -> None:
+    landmarks = np.stack([faces[0].landmarks for faces in known_tracker.faces.values()] * 3).astype(np.float64)
+    rows = LandmarkRows()
+    rows.extend(landmarks)
+
+    again = LandmarkRows.unpacked(*rows.packed())
+
+    assert len(rows) == len(landmarks) == 450
+    assert np.abs(rows.rows(range(450)) - landmarks).max() < 0.02
+    assert np.array_equal(again.rows(range(450)), rows.rows(range(450)))
+    with pytest.raises(IndexError):
+        rows.row(450)
+
+
+def test_steadying_in_blocks_is_steadying_the_whole(
+    portrait: MediaFootage, known_tracker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered = studying.Study()
+    for frame, faces in known_tracker.track(portrait.frames()):
+        gathered.observe(frame, faces if not 70 <= frame.index < 73 else [])
+    face = gathered.faces[1]
+    index, filled, _ = fill_gaps(face.frame_index, face.landmarks.rows(range(len(face.landmarks))))
+
+    monkeypatch.setattr("lipwright.engines.rewrite.face.BLOCK", 40)
+    prepared = prepare_face(face)
+
+    assert prepared.frame_index.tolist() == index
+    whole = steady(index, filled)
+    assert np.abs(prepared.landmarks.rows(range(len(index))) - whole).max() < 0.05
+
+
+def test_a_full_library_gives_up_what_it_has_most_of(
+    portrait: MediaFootage, known_tracker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studying, "MAX_MOUTHS", 75)
+    rare = range(25, 50)
+    gathered = studying.Study()
+    for frame, faces in known_tracker.track(portrait.frames()):
+        (face,) = faces
+        if frame.index in rare:
+            points = face.landmarks.copy()
+            points[[87, 14, 317], 1] += 30  # the only frames with a mouth wide open
+            face = TrackedFace(1, points, 1.0)
+        else:
+            face = TrackedFace(1, known_tracker.faces[0][0].landmarks, 1.0)
+        gathered.observe(frame, [face])
+
+    kept = gathered.faces[1].mouths
+    assert len(kept) <= 75
+    assert set(rare) <= set(kept)
+    assert gathered.faces[1].n_bytes == sum(mouth.n_bytes for mouth in kept.values())
