@@ -9,14 +9,17 @@ from typing import Annotated
 
 import typer
 
+from lipwright.cli.credits import credits_
 from lipwright.cli.demo import demo
 from lipwright.cli.doctor import doctor
 from lipwright.cli.faces import faces
+from lipwright.cli.keys import keys
 from lipwright.cli.probe import probe
 from lipwright.cli.say import say
 from lipwright.cli.sync import sync
 from lipwright.cli.visemes import visemes
 from lipwright.cli.voices import voices
+from lipwright.cli.webhooks import webhooks
 
 app = typer.Typer(
     help="The same footage, its lips saying what you give it.",
@@ -29,6 +32,9 @@ app = typer.Typer(
 for command in (sync, say, visemes, faces, probe, doctor, demo):
     app.command()(command)
 app.add_typer(voices, name="voices")
+app.add_typer(keys, name="keys")
+app.add_typer(credits_, name="credits")
+app.add_typer(webhooks, name="webhooks")
 
 
 def show_version(is_wanted: bool) -> None:
