@@ -43,7 +43,7 @@ format: $(STAMPS)/dev ## let ruff mend what it can
 	$(BIN)/ruff format
 
 bench: $(STAMPS)/run ## measure over a folder of clips (CLIPS=FOLDER), into out/bench
-	$(BIN)/python -m bench --clips $(CLIPS) --out $(OUT)/bench $(ARGS)
+	$(BIN)/lipwright bench $(CLIPS) -o $(OUT)/bench $(ARGS)
 
 train: $(TRAIN)/.stamp ## train what the package ships, from ../shared/data; about an hour
 	dpkg -s $(TRAIN_PROGRAMS) >/dev/null 2>&1 || { apt-get update -q && apt-get install -y -q $(TRAIN_PROGRAMS); }

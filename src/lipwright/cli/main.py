@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lipwright.cli.bench import bench
 from lipwright.cli.credits import credits_
 from lipwright.cli.demo import demo
 from lipwright.cli.doctor import doctor
@@ -16,6 +17,7 @@ from lipwright.cli.faces import faces
 from lipwright.cli.keys import keys
 from lipwright.cli.probe import probe
 from lipwright.cli.say import say
+from lipwright.cli.serve import serve
 from lipwright.cli.sync import sync
 from lipwright.cli.visemes import visemes
 from lipwright.cli.voices import voices
@@ -29,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
     rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
 )
-for command in (sync, say, visemes, faces, probe, doctor, demo):
+for command in (sync, say, visemes, faces, probe, doctor, demo, bench, serve):
     app.command()(command)
 app.add_typer(voices, name="voices")
 app.add_typer(keys, name="keys")

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.clip import Clip
-from bench.page import Section
+from lipwright.bench.clip import Clip
+from lipwright.bench.page import Section
 from lipwright.core.media import AudioClip
 
 COLUMNS = [
@@ -53,9 +53,9 @@ def run(clip: Clip, speech: AudioClip, out: Section, *, cores: tuple[int, ...] =
         with tempfile.TemporaryDirectory() as folder:
             sound, result, plain = (Path(folder) / name for name in ("speech.wav", "result.mp4", "plain.mp4"))
             _write_wav(sound, speech)
-            synced = _measure(["-m", "bench.worker", "sync", str(clip.path), str(sound), str(result)], held)
+            synced = _measure(["-m", "lipwright.bench.worker", "sync", str(clip.path), str(sound), str(result)], held)
             n = int(synced.told["n_frames"])
-            copied = _measure(["-m", "bench.worker", "plain", str(clip.path), str(plain), str(n)], held)
+            copied = _measure(["-m", "lipwright.bench.worker", "plain", str(clip.path), str(plain), str(n)], held)
         for name, cost in (("sync", synced), ("plain", copied)):
             row: dict[str, Any] = {
                 "clip": clip.name,

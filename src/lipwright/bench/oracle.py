@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.clip import Clip, Recorded
-from bench.judge import CELL_PX, ZOOM_PX, truth_cells, watch
-from bench.page import Section, sheet
+from lipwright.bench.clip import Clip, Recorded
+from lipwright.bench.judge import CELL_PX, ZOOM_PX, truth_cells, watch
+from lipwright.bench.page import Section, sheet
 from lipwright.core.face import FaceChoice
 from lipwright.core.timeline import FramePlan
 from lipwright.engines.rewrite.engine import RewriteEngine
@@ -107,7 +107,10 @@ def run(clip: Clip, out: Section, folder: Path) -> None:
     moments = [int(index[there[k]]) for k in picks]
     for label, px, side, which in (("mouths", CELL_PX, 1.5, 1), ("zoom", ZOOM_PX, 0.85, 2)):
         true = truth_cells(clip.part().play(moments), clip.main, side, px)
-        columns = [(f"{cell[0]:.2f} s", [*cell[which], real]) for cell, real in zip(seen.cells, true, strict=False)]
+        columns = [
+            (f"{cell[0]:.2f} s", [*(cell[1] if which == 1 else cell[2]), real])
+            for cell, real in zip(seen.cells, true, strict=False)
+        ]
         path = folder / f"oracle_{clip.name}_{label}.png"
         sheet(columns, ("base", "result", "truth"), path, per_band=12 if which == 1 else 8)
         out.sheets.append((f"oracle, {clip.name}: base, result, truth", path))

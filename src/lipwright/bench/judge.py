@@ -9,7 +9,7 @@ from time import perf_counter, process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.clip import nearest
+from lipwright.bench.clip import nearest
 from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.metrics.measure import Measure

@@ -1,59 +1,63 @@
-"""Measure everything over a folder of clips: `python -m bench --clips FOLDER --out out/bench`."""
+"""Measure everything over a folder of clips: `lipwright bench FOLDER -o out/bench`."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from lipwright.core.errors import LipwrightError
+from lipwright.core.errors import LipwrightError, MediaNotFound, NoVideo
 
 if TYPE_CHECKING:
-    from bench import page, spoken
-    from bench.clip import Clip
+    from lipwright.bench import page, spoken
+    from lipwright.bench.clip import Clip
 
 VIDEO = frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".gif"))
 SOUND = frozenset((".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac"))
-KINDS = ("oracle", "halves", "cross", "speed")
+Kind = Literal["oracle", "halves", "cross", "speed"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; all of them if none is named")
-    parser.add_argument("--clips", type=Path, required=True, help="folder with footage, and recordings of speech")
-    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for bench.html and bench.json")
-    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="clips by name, without ending")
-    parser.add_argument("--seconds", type=float, default=20.0, help="at most so much of each clip (default 20)")
-    parser.add_argument("--speech-seconds", type=float, default=8.0, help="of another person's speech (default 8)")
-    parser.add_argument(
-        "--network", type=Path, help="halves: another articulation network, such as a fold's that never met the person"
-    )
-    args = parser.parse_args()
-    kinds = args.kinds or list(KINDS)
-    unknown = sorted(set(kinds) - set(KINDS))
-    if unknown:
-        parser.error(f"unknown kind {', '.join(unknown)}; known are {', '.join(KINDS)}")
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is measured, and on what."""
+
+    clips: Path
+    """Folder with footage, and recordings of speech."""
+    out: Path
+    """Folder for bench.html and bench.json."""
+    kinds: tuple[Kind, ...] = KINDS
+    only: tuple[str, ...] = ()
+    """Clips by name, without ending; all of them if empty."""
+    seconds: float = 20.0
+    """At most so much of each clip."""
+    speech_seconds: float = 8.0
+    """Of another person's speech."""
+    network: Path | None = None
+    """Halves: another articulation network than the shipped one."""
+
+
+def measure(args: Choice) -> Path:
+    """All kinds over all videos; what is done so far is on the page at any time. Returns the page.
+
+    Raises MediaNotFound where the folder does not exist, NoVideo where it holds no video (of these names).
+    """
     if not args.clips.is_dir():
-        parser.error(f"{args.clips} is no folder")
+        raise MediaNotFound(args.clips)
     videos = [path for path in find(args.clips, VIDEO) if not args.only or path.stem in args.only]
     if not videos:
-        parser.error(f"no video in {args.clips}")
-    return measure(args, kinds, videos)
-
-
-def measure(args: argparse.Namespace, kinds: list[str], videos: list[Path]) -> int:
-    """All kinds over all videos; what is done so far is on the page at any time."""
+        raise NoVideo(args.clips)
     # mistakes on the command line are told before seconds go into loading the networks
     import cv2
     from rich.console import Console
 
-    from bench import oracle, page, speed, spoken
+    from lipwright.bench import oracle, page, speed, spoken
 
+    kinds = args.kinds
     cv2.setNumThreads(1)
     console = Console(width=int(os.environ.get("COLUMNS", "200")))
     speeches = find(args.clips, SOUND)
@@ -115,7 +119,7 @@ def measure(args: argparse.Namespace, kinds: list[str], videos: list[Path]) -> i
             page.show(fast, console)
     where = page.write(sections, _facts(args), args.out)
     console.print(f"{perf_counter() - started_s:.0f} s; {where}")
-    return 0
+    return where
 
 
 def find(folder: Path, endings: frozenset[str]) -> list[Path]:
@@ -124,7 +128,7 @@ def find(folder: Path, endings: frozenset[str]) -> list[Path]:
 
 
 def _clip(path: Path, seconds: float) -> Clip:
-    from bench.clip import Clip
+    from lipwright.bench.clip import Clip
 
     probe = Clip(path, 1)
     return Clip(path, max(2, int(seconds * probe.fps)))
@@ -139,15 +143,11 @@ def _n_pixels(clip: Clip) -> int:
     return clip.info.video.width_px * clip.info.video.height_px
 
 
-def _facts(args: Any) -> dict[str, Any]:
+def _facts(args: Choice) -> dict[str, Any]:
     return {
-        "clips": Path(args.clips).name,
+        "clips": args.clips.name,
         "seconds": args.seconds,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

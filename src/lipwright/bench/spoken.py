@@ -10,10 +10,10 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.clip import Clip, Recorded, between
-from bench.judge import CELL_PX, ZOOM_PX, Watched, truth_cells, watch
-from bench.page import Section, sheet
 from lipwright import articulation, media
+from lipwright.bench.clip import Clip, Recorded, between
+from lipwright.bench.judge import CELL_PX, ZOOM_PX, Watched, truth_cells, watch
+from lipwright.bench.page import Section, sheet
 from lipwright.core.face import FaceChoice
 from lipwright.core.media import AudioClip, VideoFrame
 from lipwright.core.plan import plan_frames
@@ -262,7 +262,7 @@ def _reasons(report: RenderReport) -> str:
 
 def _sheets(done: Spoken, kind: str, clip: Clip, folder: Path, out: Section, truth: list[int] | None) -> None:
     for label, px, side, which in (("mouths", CELL_PX, 1.5, 1), ("zoom", ZOOM_PX, 0.85, 2)):
-        rows = [cell[which] for cell in done.seen.cells]
+        rows = [cell[1] if which == 1 else cell[2] for cell in done.seen.cells]
         labels = ["source", "result"]
         if truth is not None:
             real = truth_cells(clip.part().play(truth), clip.main, side, px)
