@@ -19,7 +19,7 @@ import typer
 from pydantic_settings import BaseSettings
 
 from lipwright.cli.main import app
-from lipwright.config import PREFIX, CacheSettings, ServiceSettings, Settings, VoiceSettings
+from lipwright.config import PREFIX, CacheSettings, HttpSettings, ServiceSettings, Settings, VoiceSettings
 from lipwright.core.errors import InputError, LipwrightError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +39,7 @@ def cache_settings() -> Iterator[str]:
 def service_settings() -> Iterator[str]:
     """The same for those of a service."""
     yield from _variables(ServiceSettings)
+    yield from list(_variables(HttpSettings))[2:]
 
 
 def voice_settings() -> Iterator[str]:

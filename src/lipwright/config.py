@@ -35,9 +35,7 @@ class Settings(BaseSettings):
     when_long: WhenLong = Field(
         default=_DEFAULT.when_long, description="What to do with footage longer than the speech."
     )
-    crf: float = Field(
-        default=_DEFAULT.crf, ge=0, le=51, description="Quality of the picture: smaller is better."
-    )
+    crf: float = Field(default=_DEFAULT.crf, ge=0, le=51, description="Quality of the picture: smaller is better.")
     preset: Preset = Field(default=_DEFAULT.preset, description="Effort of the encoder.")
     codec: Codec = Field(default=_DEFAULT.codec, description="Codec of the picture.")
     encoder: EncoderChoice = Field(
@@ -118,6 +116,24 @@ class ServiceSettings(BaseSettings):
         return Path(self.data).expanduser().absolute()
 
 
+class HttpSettings(BaseSettings):
+    """What the operator decides about the web server: `lipwright serve`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    host: str = Field(default="127.0.0.1", description="The address listened at; `0.0.0.0` for every one.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The port listened at; 0: any that is free.")
+    max_json_bytes: int = Field(
+        default=64_000_000, ge=1000, description="The largest JSON body, which may hold media as base64."
+    )
+    sync_wait_s: float = Field(
+        default=300, gt=0, description="The longest that a submit with `enable_sync_mode` waits for its result."
+    )
+    drain_s: float = Field(
+        default=20, ge=0, description="The longest that a server which is told to end waits for requests and jobs."
+    )
+
+
 def read_cache_settings(**given: object) -> CacheSettings:
     """As `read_settings`, for what is kept; what is given (and is not None) wins. Raises InvalidOption."""
     return _read(CacheSettings, given)
@@ -160,6 +176,11 @@ def read_voice_settings() -> VoiceSettings:
 def read_service_settings(**given: object) -> ServiceSettings:
     """As `read_settings`, for a service; what is given (and is not None) wins. Raises InvalidOption."""
     return _read(ServiceSettings, given)
+
+
+def read_http_settings(**given: object) -> HttpSettings:
+    """As `read_settings`, for the web server; what is given (and is not None) wins. Raises InvalidOption."""
+    return _read(HttpSettings, given)
 
 
 def read_settings() -> Settings:

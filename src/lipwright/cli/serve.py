@@ -1,0 +1,106 @@
+"""`lipwright serve`: the service, in one process: the web server, and the worker that renders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lipwright.cli.screen import speaks_errors
+
+if TYPE_CHECKING:
+    import socket
+
+
+@speaks_errors
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen at.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0: any that is free.", show_default="8000")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="The folder of the database, uploads and results.", show_default="~/.local/share/lipwright"),
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where clients reach the service.", show_default="as they say")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Renders at a time.", show_default="1")] = None,
+    worker: Annotated[bool, typer.Option(help="Render in this process; without it, answer requests only.")] = True,
+) -> None:
+    """Answer the WaveSpeed and PixVerse APIs, and render what they ask for. The first start prints an API key."""
+    from lipwright.config import read_http_settings, read_service_settings
+
+    settings = read_service_settings(data=data, public_url=public_url, concurrency=concurrency)
+    http = read_http_settings(host=host, port=port)
+
+    import asyncio
+    import contextlib
+
+    import structlog
+    import uvicorn
+
+    from lipwright.http.app import create_app
+    from lipwright.http.logs import set_up_logs
+    from lipwright.http.webhooks import SignedWebhooks
+    from lipwright.service.hosted import Hosted
+
+    set_up_logs()
+    log = structlog.get_logger("lipwright.serve")
+    hosted = Hosted.open(settings)
+    try:
+        secret = hosted.ensure_first_key()
+        if secret is not None:
+            typer.echo(f"API key (shown once, without credit limit): {secret}")
+        if not settings.moderator:
+            log.warning("moderation is off", how="name a moderator in LIPWRIGHT_MODERATOR")
+        config = uvicorn.Config(
+            create_app(hosted, settings, http),
+            host=http.host,
+            port=http.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(http.drain_s)),
+        )
+        server = uvicorn.Server(config)
+        listening = _listen(http.host, http.port)
+        address = _address(listening)
+        if worker:
+            hosted.start_worker(
+                SignedWebhooks(settings.public_url or address, credit_microusd=settings.credit_microusd)
+            )
+        typer.echo(f"Listening at {address} (its documentation: {address}/docs)")
+        # the server answers what it has begun, and then raises the signal that ended it once more
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            asyncio.run(server.serve(sockets=[listening]))
+        log.info("ending", drain_s=http.drain_s)
+        if worker:
+            hosted.stop_worker(http.drain_s)
+    finally:
+        hosted.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, so that the port is known before the server runs. Raises InvalidOption."""
+    import socket
+
+    from lipwright.core.errors import InvalidOption
+
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as exc:
+        raise InvalidOption("host and port", f"{host}:{port}", (exc.strerror or str(exc)).lower()) from exc
+    listening.listen(2048)
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    """How this machine reaches it."""
+    import socket
+
+    host, port = listening.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if listening.family == socket.AF_INET6 and ":" in host else f"http://{host}:{port}"

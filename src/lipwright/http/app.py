@@ -1,0 +1,90 @@
+"""The web application: both faces, files and health around one `Hosted`."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from lipwright.config import HttpSettings, ServiceSettings
+from lipwright.core.errors import InternalError, LipwrightError
+from lipwright.http import files, health
+from lipwright.http.crossing import SlowLane
+from lipwright.http.door import Door, Figures, error_response
+from lipwright.http.errors import Refusal, face_of
+from lipwright.http.faces import pixverse, wavespeed
+from lipwright.service.hosted import Hosted
+
+_ABOUT = """Lip sync behind two vendors' wire forms.
+
+* **WaveSpeed**: `/api/v3` (and the same under `/api/v2`), `Authorization: Bearer KEY`.
+* **PixVerse**: `/openapi/v2`, `API-KEY: KEY`, `Ai-Trace-Id: UUID`.
+"""
+
+
+def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) -> FastAPI:
+    """An app that serves `hosted`; who starts and stops its worker is whoever made it (`cli/serve.py`)."""
+    app = FastAPI(
+        title="Lipwright",
+        version=metadata.version("lipwright"),
+        description=_ABOUT,
+        redoc_url=None,
+        strict_content_type=False,
+        # never a redirect that drops a body: clients differ in how they spell the last slash
+        redirect_slashes=False,
+    )
+    figures, slow = Figures(), SlowLane()
+    app.add_middleware(
+        Door,
+        hosted=hosted,
+        figures=figures,
+        max_json_bytes=http.max_json_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+    app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v3")
+    app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v2", include_in_schema=False)
+    app.include_router(pixverse.router(hosted, settings, slow))
+    app.include_router(files.router(hosted, slow))
+    app.include_router(health.router(hosted, figures))
+    app.add_exception_handler(LipwrightError, _on_error)
+    app.add_exception_handler(Refusal, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)
+    return app
+
+
+async def _on_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, LipwrightError | Refusal)
+    return error_response(face_of(request.url.path), exc)
+
+
+async def _on_invalid(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)
+    first: dict[str, Any] = exc.errors()[0]
+    is_missing = first["type"] == "missing"
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    message = f"{where or 'The body'}: {str(first['msg'])[:1].lower()}{str(first['msg'])[1:]}"
+    code = "missing_parameter" if is_missing else "invalid_parameter"
+    refusal = Refusal(400, message, 400011 if is_missing else 400013, code=code)
+    return error_response(face_of(request.url.path), refusal)
+
+
+async def _on_http(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    status = exc.status_code
+    err_code = {404: 500008, 413: 400017}.get(status, 400013)
+    err_status = status if status in {404, 405} else None
+    message = {404: "There is nothing at this address."}.get(status) or str(exc.detail)
+    code = {404: "not_found", 405: "method_not_allowed", 413: "media_too_large"}.get(status, "bad_request")
+    refusal = Refusal(status, message, err_code, err_status, code, exc.headers or {})
+    return error_response(face_of(request.url.path), refusal)
+
+
+async def _on_bug(request: Request, exc: Exception) -> Response:
+    # the traceback is logged by the server; the client learns that it is not its fault
+    return error_response(face_of(request.url.path), InternalError())

@@ -1,0 +1,46 @@
+"""Where the asynchronous room meets the synchronous house: calls in threads, and bodies pulled from threads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+import anyio.from_thread
+import anyio.to_thread
+from anyio import CapacityLimiter
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """`function(...)` in a thread."""
+    return await anyio.to_thread.run_sync(lambda: function(*args, **kwargs))
+
+
+class SlowLane:
+    """Threads for uploads, whose pace clients set: they never keep a short call waiting."""
+
+    def __init__(self, n_threads: int = 64) -> None:
+        self._n_threads = n_threads
+        self._limiter: CapacityLimiter | None = None
+
+    async def call(self, function: Callable[[], R]) -> R:
+        """`function()` in one of these threads; waits while all are busy."""
+        if self._limiter is None:  # made within the event loop that it belongs to
+            self._limiter = CapacityLimiter(self._n_threads)
+        return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+
+
+def pulled(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
+    """The chunks of an asynchronous stream, for a function that runs in a thread of `call`; one chunk in memory."""
+
+    async def next_chunk() -> bytes | None:
+        try:
+            return await anext(stream)
+        except StopAsyncIteration:
+            return None
+
+    while (chunk := anyio.from_thread.run(next_chunk)) is not None:
+        if chunk:
+            yield chunk

@@ -1,0 +1,173 @@
+"""What every request passes: its ids, its key, its limits, its line in the log and its place in the figures."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lipwright.core.errors import InvalidKey, LipwrightError
+from lipwright.core.jobs import Account
+from lipwright.http.crossing import call
+from lipwright.http.errors import Refusal, WireFace, body_of, face_of, refusal_of
+from lipwright.service.hosted import Hosted
+
+KEYED: Final = ("/api/v2/", "/api/v3/", "/openapi/v2/", "/video/")
+"""Everything else is open: links that cannot be guessed, health, the OpenAPI document."""
+FORM_BYTES: Final = 1_000_000
+"""What a form may hold around its file."""
+_UPLOADS: Final = ("/put/", "/upload", "/upload/binary")
+
+log = structlog.get_logger("lipwright.http")
+
+
+class Figures:
+    """Counters for Prometheus, of one app."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "lipwright_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "lipwright_request_seconds",
+            "Time to the last byte of the answer.",
+            ("route",),
+            registry=self.registry,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+        )
+
+
+class Door:
+    """ASGI middleware around the whole app. The account is left in `request.state.account`."""
+
+    def __init__(
+        self, app: ASGIApp, *, hosted: Hosted, figures: Figures, max_json_bytes: int, max_upload_bytes: int
+    ) -> None:
+        self._app = app
+        self._hosted = hosted
+        self._figures = figures
+        self._max_json_bytes = max_json_bytes
+        self._max_upload_bytes = max_upload_bytes
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s = time.perf_counter()
+        headers = Headers(scope=scope)
+        path: str = scope["path"]
+        face = face_of(path)
+        request_id = uuid.uuid4().hex
+        state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        status = 500
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=_printable(headers.get("ai-trace-id")))
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", []).append((b"x-request-id", request_id.encode()))
+            await send(message)
+
+        try:
+            limit = self._limit_of(path)
+            _check_length(headers, limit)
+            if path.startswith(KEYED):
+                state["account"] = await self._enter(headers, face)
+            await self._app(scope, _limited(receive, limit), send_noted)
+        except (LipwrightError, Refusal) as exc:
+            answer = error_response(face, exc)
+            await answer(scope, receive, send_noted)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            took_s = time.perf_counter() - began_s
+            self._figures.requests.labels(route, scope["method"], str(status)).inc()
+            self._figures.seconds.labels(route).observe(took_s)
+            account: Account | None = state.get("account")
+            log.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(took_s * 1000, 1),
+                account=None if account is None else account.id,
+                client=headers.get("x-client-name"),
+            )
+            structlog.contextvars.clear_contextvars()
+
+    async def _enter(self, headers: Headers, face: WireFace) -> Account:
+        """Whose key it is. Raises InvalidKey, KeyRevoked, and Refusal when it asks too often."""
+        secret = headers.get("api-key", "") if face == "pixverse" else ""
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if not secret and kind.lower() == "bearer":
+            secret = token.strip()
+        if not secret:
+            raise InvalidKey
+        account = await call(self._hosted.authenticate, secret)
+        item = RateLimitItemPerMinute(account.max_requests_per_min)
+        if not self._limiter.hit(item, account.id):
+            reset_s = self._limiter.get_window_stats(item, account.id).reset_time - time.time()
+            raise Refusal(
+                429,
+                f"Too many requests: this key may send {account.max_requests_per_min} a minute.",
+                500069,
+                429,
+                "rate_limited",
+                {"Retry-After": str(max(1, round(reset_s)))},
+            )
+        return account
+
+    def _limit_of(self, path: str) -> int:
+        is_upload = path.startswith("/put/") or path.endswith(_UPLOADS[1:])
+        return self._max_upload_bytes + FORM_BYTES if is_upload else self._max_json_bytes
+
+
+def error_response(face: WireFace, error: LipwrightError | Refusal) -> JSONResponse:
+    """The answer that tells it in the face's form."""
+    refusal = error if isinstance(error, Refusal) else refusal_of(error)
+    status, body = body_of(face, refusal)
+    return JSONResponse(body, status, headers=dict(refusal.headers))
+
+
+def _check_length(headers: Headers, limit: int) -> None:
+    said = headers.get("content-length", "")
+    if said.isdigit() and (len(said) > 18 or int(said) > limit):
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"The body is larger than {limit} bytes.", 400017, code="media_too_large")
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Counts what comes, so that a body without a length is cut off too."""
+    n_came = 0
+
+    async def counted() -> Message:
+        nonlocal n_came
+        message = await receive()
+        n_came += len(message.get("body", b""))
+        if n_came > limit:
+            # the framework lets its own exceptions through where it reads bodies; ours would become "400"
+            raise HTTPException(413, str(_too_large(limit).message))
+        return message
+
+    return counted
+
+
+def _printable(text: str | None) -> str | None:
+    return None if text is None else "".join(char for char in text[:128] if char.isprintable())

@@ -1,0 +1,188 @@
+"""The models that can be submitted to on the WaveSpeed face, each with its own names for the same things."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lipwright.core.options import Codec, Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.plugins import engine_names
+
+OWN: Final = "lipwright/"
+FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+"""A request body that is read as it arrives, and therefore described by hand."""
+_DEFAULT = SyncOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What every model comes down to."""
+
+    video: str
+    audio: str | None = None
+    text: str | None = None
+    voice: str | None = None
+    language: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Inputs(BaseModel):
+    """What every model takes; fields that are not known are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    enable_sync_mode: bool = Field(default=False, description="Answer when the task is done.")
+    enable_base64_output: bool = Field(default=False, description="Outputs as base64 instead of links.")
+    webhook_url: str | None = Field(default=None, description="The same as `?webhook=`.")
+
+    def wish(self) -> Wish:
+        """The same in our words."""
+        raise NotImplementedError
+
+
+class VideoAndAudio(Inputs):
+    video: str = Field(min_length=1, description="The clip: a link, a data URI or base64.")
+    audio: str | None = Field(
+        default=None, min_length=1, description="The speech, in the same forms. Required, unless there is `text`."
+    )
+    text: str | None = Field(default=None, min_length=1, description="To be spoken, instead of `audio`.")
+    voice: str | None = Field(default=None, description="Who speaks the text: a speaker or a voice.")
+
+    def wish(self) -> Wish:
+        return Wish(self.video, self.audio, self.text, self.voice)
+
+
+class SyncInputs(VideoAndAudio):
+    sync_mode: Literal["bounce", "loop", "cut_off", "silence", "remap"] = Field(
+        default="cut_off", description="What to do when clip and speech differ in length."
+    )
+
+    def wish(self) -> Wish:
+        when_short, when_long = LENGTHS[self.sync_mode]
+        options = {"when_short": when_short, "when_long": when_long}
+        return Wish(self.video, self.audio, self.text, self.voice, options=options)
+
+
+LENGTHS: Final[dict[str, tuple[WhenShort, WhenLong]]] = {
+    "bounce": ("bounce", "cut"),
+    "loop": ("loop", "cut"),
+    "cut_off": ("cut", "cut"),
+    "silence": ("freeze", "keep"),  # nothing is cut: the shorter one is made longer
+    "remap": ("remap", "cut"),
+}
+
+
+class ImageAndAudio(Inputs):
+    image: str = Field(min_length=1, description="The picture: a link, a data URI or base64.")
+    audio: str = Field(min_length=1, description="The speech, in the same forms.")
+
+    def wish(self) -> Wish:
+        return Wish(self.image, self.audio)
+
+
+class OwnInputs(VideoAndAudio):
+    """Everything that `lipwright sync` can be told."""
+
+    language: str | None = Field(default=None, description="Of the text, such as `de`; found out by default.")
+    face: str = Field(
+        default=_DEFAULT.face, description="`auto`, `largest`, an id as `lipwright faces` shows it, or a point `x,y`."
+    )
+    when_short: WhenShort = Field(default=_DEFAULT.when_short, description="Footage shorter than the speech.")
+    when_long: WhenLong = Field(default=_DEFAULT.when_long, description="Footage longer than the speech.")
+    keep_original_db: float | None = Field(
+        default=None, ge=-96, le=24, description="Gain of the footage's own sound under the speech."
+    )
+    crf: float = Field(default=_DEFAULT.crf, ge=0, le=51, description="Smaller is better and larger.")
+    preset: Preset = Field(default=_DEFAULT.preset, description="Effort of the encoder.")
+    codec: Codec = Field(default=_DEFAULT.codec, description="Of the picture.")
+    intensity: float = Field(default=_DEFAULT.intensity, ge=0.5, le=1.5, description="How far the mouth moves.")
+    seed: int = Field(default=_DEFAULT.seed, ge=0, le=2**53 - 1, description="For engines that draw at random.")
+    engine_options: dict[str, str] = Field(default_factory=dict[str, str], description="Passed on to the engine.")
+
+    def wish(self) -> Wish:
+        names = {*type(self).model_fields} - {*VideoAndAudio.model_fields, "language"}
+        options = self.model_dump(include=names & self.model_fields_set)
+        return Wish(self.video, self.audio, self.text, self.voice, self.language, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One name to submit to."""
+
+    id: str
+    name: str
+    description: str
+    inputs: type[Inputs]
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Fields of SyncOptions that the name stands for."""
+
+    def examples(self) -> dict[str, Any]:
+        """For the OpenAPI document."""
+        first = "image" if "image" in self.inputs.model_fields else "video"
+        links = {first: f"https://media.example/clip.{'jpg' if first == 'image' else 'mp4'}"}
+        return {"links": {"value": {**links, "audio": "https://media.example/speech.wav"}}}
+
+
+def catalogue() -> dict[str, Model]:
+    """Every model by its id: the vendor's, those beside it, and one for each engine that is installed."""
+    found = [
+        Model("pixverse/lipsync", "PixVerse Lipsync", "A clip whose lips say the audio.", VideoAndAudio),
+        Model("sync/lipsync-1.9.0-beta", "Sync Lipsync 1.9.0", "The same, with a choice of lengths.", SyncInputs),
+        Model("sync/lipsync-3", "Sync Lipsync 3", "The same, with a choice of lengths.", SyncInputs),
+        Model("bytedance/lipsync/audio-to-video", "ByteDance Lipsync", "The same.", VideoAndAudio),
+        Model("wavespeed-ai/infinitetalk", "InfiniteTalk", "A picture that says the audio.", ImageAndAudio),
+    ]
+    found += [
+        Model(f"{OWN}{name}", f"Lipwright {name}", "Our engine, with all it can be told.", OwnInputs, {"engine": name})
+        for name in engine_names()
+    ]
+    return {model.id: model for model in found}
+
+
+def entry(model: Model, base_price: float) -> dict[str, Any]:
+    """A model as the list shows it, with the schema of its inputs."""
+    schema = model.inputs.model_json_schema()
+    properties: dict[str, Any] = schema["properties"]
+    for name, accepts in (("video", "video/*"), ("audio", "audio/*"), ("image", "image/*")):
+        if name in properties:
+            properties[name] |= {"type": "string", "x-ui-component": "uploader", "x-accept": accepts}
+            properties[name].pop("anyOf", None)
+    required = [name for name in ("image", "video", "audio") if name in properties]
+    return {
+        "model_id": model.id,
+        "name": model.name,
+        "description": model.description,
+        "type": "image-to-video" if "image" in properties else "video-to-video",
+        "base_price": base_price,
+        "formula": "",
+        "api_schema": {
+            "api_schemas": [
+                {
+                    "type": "model_run",
+                    "api_path": f"/api/v3/{model.id}",
+                    "request_schema": {
+                        "type": "object",
+                        "required": required,
+                        "x-order-properties": list(properties),
+                        "properties": properties,
+                    },
+                }
+            ]
+        },
+    }

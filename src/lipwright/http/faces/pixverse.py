@@ -1,0 +1,444 @@
+"""The PixVerse Platform's API: everything has a number, and every answer an ErrCode."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, cast
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Body, Path, Query, Request, Security
+from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from lipwright.config import ServiceSettings
+from lipwright.core.errors import InvalidOption, JobNotFound, MediaNotKnown, TextTooLong, UnknownVoice
+from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
+from lipwright.http.crossing import SlowLane, call, pulled
+from lipwright.http.errors import Refusal
+from lipwright.http.files import base_url_of, media_url, no_file
+from lipwright.http.multipart import MultipartStream
+from lipwright.service.hosted import Hosted
+
+DONE: Final = 1
+GENERATING: Final = 5
+REFUSED: Final = 7
+FAILED: Final = 8
+MODEL: Final = "pixverse/lip_sync"
+MAX_NUMBER: Final = 2**53 - 1
+UNLIMITED_CREDITS: Final = 1_000_000
+"""Shown as the balance of a key without credit limit: clients look whether there is enough."""
+_KEY = APIKeyHeader(name="API-KEY", auto_error=False, scheme_name="PixVerse key", description="Your API key.")
+_MAX_FORM_CHARS: Final = 8192
+
+Number = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
+
+
+class Generate(BaseModel):
+    """Zero, an empty text and null all mean: not given."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    video_media_id: int | None = Field(default=None, ge=0, le=MAX_NUMBER, description="A video that was uploaded.")
+    source_video_id: int | None = Field(default=None, ge=0, le=MAX_NUMBER, description="A video that was made here.")
+    audio_media_id: int | None = Field(default=None, ge=0, le=MAX_NUMBER, description="A sound that was uploaded.")
+    lip_sync_tts_speaker_id: str | None = Field(default=None, description="From the list, or `auto`.")
+    lip_sync_tts_content: str | None = Field(default=None, description="What shall be said.")
+    webhook_id: str | None = Field(default=None, description="The address of a webhook (an extension).")
+    webhook_url: str | None = Field(default=None, description="The same.")
+
+    @field_validator("video_media_id", "source_video_id", "audio_media_id", mode="before")
+    @classmethod
+    def _none_for_nothing(cls, value: Any) -> Any:
+        return None if not isinstance(value, bool) and value in (0, "", "0") else value
+
+    @field_validator("lip_sync_tts_speaker_id", mode="before")
+    @classmethod
+    def _text_of_number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class MediaResp(BaseModel):
+    media_id: int
+    media_type: str
+    url: str
+
+
+class ImageResp(BaseModel):
+    img_id: int
+    img_url: str
+
+
+class VideoResp(BaseModel):
+    video_id: int
+    credits: int
+
+
+class Speaker(BaseModel):
+    speaker_id: str
+    name: str
+
+
+class SpeakersResp(BaseModel):
+    total: int
+    data: list[Speaker]
+
+
+class BalanceResp(BaseModel):
+    account_id: int
+    credit_monthly: int
+    credit_package: int
+
+
+class ResultResp(BaseModel):
+    create_time: str
+    id: int
+    modify_time: str
+    negative_prompt: str
+    outputHeight: int
+    outputWidth: int
+    prompt: str
+    resolution_ratio: int
+    seed: int
+    size: int
+    status: int = Field(description="1 done, 5 generating, 7 refused by moderation, 8 failed.")
+    style: str
+    url: str
+    has_audio: bool
+    credits: int
+
+
+class Answer(BaseModel):
+    """Business errors come with HTTP 200 too; then `ErrCode` is not 0 and `Resp` is null."""
+
+    ErrCode: int
+    ErrMsg: str
+    Resp: dict[str, Any] | None
+
+
+class MediaAnswer(Answer):
+    Resp: MediaResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class ImageAnswer(Answer):
+    Resp: ImageResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class VideoAnswer(Answer):
+    Resp: VideoResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class SpeakersAnswer(Answer):
+    Resp: SpeakersResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class BalanceAnswer(Answer):
+    Resp: BalanceResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class ResultAnswer(Answer):
+    Resp: ResultResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Answer, "description": text}
+    for status, text in {
+        401: "The key is missing or unknown.",
+        403: "The key was revoked.",
+        404: "There is nothing at this address.",
+        409: "A request with this trace id is being taken in.",
+        429: "Too many requests; see Retry-After.",
+    }.items()
+}
+
+
+def success(resp: dict[str, Any]) -> JSONResponse:
+    """ErrCode 0; `Resp` is never null then."""
+    return JSONResponse({"ErrCode": 0, "ErrMsg": "Success", "Resp": resp})
+
+
+def status_of(job: Job) -> int:
+    """1, 5, 7 or 8: every client knows these."""
+    if job.state is JobState.SUCCEEDED:
+        return DONE
+    if not job.state.is_final:
+        return GENERATING
+    return REFUSED if job.error_code == "content_refused" else FAILED
+
+
+def credits_of(price_microusd: int, credit_microusd: int) -> int:
+    """Rounded up."""
+    return -(-price_microusd // credit_microusd)
+
+
+def result_of(job: Job, base_url: str, credit_microusd: int) -> dict[str, Any]:
+    """A job as this API shows it. `url` is empty until it is done: some clients trust it more than the status."""
+    output = job.outputs[0] if job.outputs and job.state is JobState.SUCCEEDED else None
+    return {
+        "create_time": _stamp(job.created_at),
+        "id": job.number,
+        "modify_time": _stamp(job.finished_at or job.started_at or job.created_at),
+        "negative_prompt": "",
+        "outputHeight": 0 if output is None else output.height_px or 0,
+        "outputWidth": 0 if output is None else output.width_px or 0,
+        "prompt": job.request.text or "",
+        "resolution_ratio": 0,
+        "seed": int(job.request.options.get("seed", 0)),
+        "size": 0 if output is None else output.n_bytes,
+        "status": status_of(job),
+        "style": "",
+        "url": "" if output is None else media_url(output, base_url),
+        "has_audio": output is not None,
+        "credits": credits_of(job.price_microusd, credit_microusd),
+    }
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def refused(message: str, code: str = "invalid_parameter") -> Refusal:
+    """400017, with the vendor's words."""
+    return Refusal(400, message, 400017, code=code)
+
+
+def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRouter:
+    """Every operation; what else the vendor generates is refused with 500020."""
+    routes = APIRouter(tags=["PixVerse"], dependencies=[Security(_KEY)], responses=ERRORS)
+    base = "/openapi/v2"
+
+    def base_url(request: Request) -> str:
+        return base_url_of(request, settings.public_url)
+
+    async def taken(request: Request, *, file_names: set[str], url_name: str) -> Media:
+        """The media of a form: its file, or what is at its address."""
+        account: Account = request.state.account
+        kind = request.headers.get("content-type", "")
+        if not kind.startswith("multipart/"):
+            body = await request.body()
+            url = _field(kind, body, url_name)
+            if not url:
+                raise no_file()
+            return await slow.call(lambda: hosted.upload_url(account, url))
+        stream = request.stream()
+
+        def take() -> Media:
+            form = MultipartStream(kind, pulled(stream))
+            if form.find_file(file_names):
+                return hosted.upload_file(account, form.file_chunks(), form.filename)
+            if form.fields.get(url_name):
+                return hosted.upload_url(account, form.fields[url_name])
+            raise no_file()
+
+        return await slow.call(take)
+
+    @routes.post(
+        f"{base}/media/upload",
+        operation_id="pixverse_upload",
+        responses={200: {"model": MediaAnswer}},
+        openapi_extra=_form("file", "file_url"),
+    )
+    async def upload(request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        """A video or a sound: a file, or the address of one."""
+        media = await taken(request, file_names={"file"}, url_name="file_url")
+        if media.kind == "image":
+            raise refused("Invalid media_type: this is a picture; give a video or an audio resource.")
+        url = media_url(media, base_url(request))
+        return success({"media_id": media.number, "media_type": media.kind, "url": url})
+
+    @routes.post(
+        f"{base}/image/upload",
+        operation_id="pixverse_upload_image",
+        responses={200: {"model": ImageAnswer}},
+        openapi_extra=_form("image", "image_url"),
+    )
+    async def upload_image(request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        """A picture: a file, or the address of one."""
+        media = await taken(request, file_names={"image", "file"}, url_name="image_url")
+        if media.kind != "image":
+            raise Refusal(400, "Invalid image format.", 500032, code="wrong_media_kind")
+        return success({"img_id": media.number, "img_url": media_url(media, base_url(request))})
+
+    def medium(account: Account, number: int, role: str, kind: str) -> str:
+        try:
+            media = hosted.media_by_number(account, number)
+        except MediaNotKnown as exc:
+            raise refused(f"No matching {role}; upload it again.", "media_not_known") from exc
+        if media.kind != kind:
+            resource = "a video" if kind == "video" else "an audio"
+            raise refused(f"Invalid media_type: {role} is not {resource} resource.", "wrong_media_kind")
+        return f"media:{media.id}"
+
+    def made_before(account: Account, number: int) -> str:
+        try:
+            job = hosted.job(account, number)
+        except JobNotFound as exc:
+            raise refused("No matching source_video_id.", "job_not_found") from exc
+        if job.state is not JobState.SUCCEEDED or not job.outputs:
+            raise refused("The source_video_id is not done, or it failed.", "media_not_known")
+        return f"media:{job.outputs[0].id}"
+
+    def submitted(account: Account, given: Generate, key: str | None, fingerprint: str) -> Job:
+        text, speaker = given.lip_sync_tts_content or None, given.lip_sync_tts_speaker_id or None
+        if not given.video_media_id and not given.source_video_id:
+            raise refused("Either source_video_id or video_media_id must be provided.", "missing_parameter")
+        if given.video_media_id and given.source_video_id:
+            raise refused("Only one of source_video_id and video_media_id may be provided.")
+        if given.audio_media_id and (text or speaker):
+            raise refused("Only one of audio_media_id and the TTS pair may be provided.")
+        if not given.audio_media_id and not (text and speaker):
+            raise refused(
+                "Either audio_media_id or lip_sync_tts_speaker_id and lip_sync_tts_content must be provided.",
+                "missing_parameter",
+            )
+        if text and len(text) > settings.max_text_chars:
+            raise refused(f"TTS text must be within {settings.max_text_chars} characters.", "text_too_long")
+        if given.video_media_id:
+            video = medium(account, given.video_media_id, "video_media_id", "video")
+        else:
+            assert given.source_video_id is not None
+            video = made_before(account, given.source_video_id)
+        audio = None
+        if given.audio_media_id:
+            audio = medium(account, given.audio_media_id, "audio_media_id", "audio")
+        request = JobRequest(
+            face="pixverse",
+            model=MODEL,
+            video=video,
+            audio=audio,
+            text=text,
+            voice=speaker,
+            webhook_url=given.webhook_url or given.webhook_id or None,
+            raw=given.model_dump(exclude_unset=True),
+        )
+        try:
+            return hosted.submit(account, request, idempotency_key=key, fingerprint=fingerprint)
+        except UnknownVoice as exc:
+            raise refused("The speaker ID is invalid or not supported.", exc.code) from exc
+        except TextTooLong as exc:
+            raise refused(f"TTS text must be within {exc.limit} characters.", exc.code) from exc
+
+    @routes.post(
+        f"{base}/video/lip_sync/generate",
+        operation_id="pixverse_lip_sync",
+        responses={200: {"model": VideoAnswer}},
+        openapi_extra={"parameters": [_TRACE]},
+    )
+    async def generate(  # pyright: ignore[reportUnusedFunction]
+        request: Request, given: Annotated[Generate, Body(openapi_examples=_EXAMPLES)]
+    ) -> JSONResponse:
+        """A video whose lips say a sound or a text. A repeated trace id is the same submit."""
+        key = request.headers.get("idempotency-key")
+        trace = request.headers.get("ai-trace-id")
+        fingerprint = hashlib.sha256(given.model_dump_json().encode()).hexdigest()
+        if key is None and trace:
+            key, fingerprint = f"trace:{trace}", "trace"  # whatever the body says, as the vendor has it
+        if key is not None and not 1 <= len(key) <= 200:
+            raise InvalidOption("Ai-Trace-Id", key[:60], "give at most 190 characters")
+        job = await call(submitted, request.state.account, given, key, fingerprint)
+        credits = credits_of(job.price_microusd, settings.credit_microusd)
+        return success({"video_id": job.number, "credits": credits})
+
+    @routes.get(
+        f"{base}/video/result/{{video_id}}",
+        operation_id="pixverse_result",
+        responses={200: {"model": ResultAnswer}},
+    )
+    async def result(video_id: Number, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        """How a video stands."""
+        job = await call(hosted.job, request.state.account, video_id)
+        return success(result_of(job, base_url(request), settings.credit_microusd))
+
+    @routes.get(
+        f"{base}/video/lip_sync/tts_list",
+        operation_id="pixverse_speakers",
+        responses={200: {"model": SpeakersAnswer}},
+    )
+    async def speakers(  # pyright: ignore[reportUnusedFunction]
+        page_num: Annotated[str, Query(examples=["1"])] = "1", page_size: Annotated[str, Query(examples=["20"])] = "20"
+    ) -> JSONResponse:
+        """Who can speak a text."""
+        from lipwright import voices
+
+        found = await call(voices.speakers)
+        page, size = max(1, _whole(page_num, 1)), min(100, max(1, _whole(page_size, 20)))
+        shown = found[(page - 1) * size : page * size]
+        return success({"total": len(found), "data": [{"speaker_id": one.id, "name": one.name} for one in shown]})
+
+    @routes.get(f"{base}/account/balance", operation_id="pixverse_balance", responses={200: {"model": BalanceAnswer}})
+    async def balance(request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        """Your credits."""
+        account: Account = request.state.account
+        credits = UNLIMITED_CREDITS
+        if account.has_credit_limit:
+            credits = max(0, await call(hosted.balance_microusd, account) // settings.credit_microusd)
+        number = int.from_bytes(hashlib.sha256(account.id.encode()).digest()[:6])
+        return success({"account_id": number, "credit_monthly": 0, "credit_package": credits})
+
+    @routes.get("/video/credits/{video_id}", operation_id="pixverse_credits", responses={200: {"model": VideoAnswer}})
+    async def credits_used(video_id: Number, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        """What a video cost."""
+        job = await call(hosted.job, request.state.account, video_id)
+        return success({"video_id": job.number, "credits": credits_of(job.price_microusd, settings.credit_microusd)})
+
+    async def refuse(rest: str) -> JSONResponse:
+        raise Refusal(403, "No permission for this operation: this server makes lip sync only.", 500020, code="refused")
+
+    for kind in ("video", "image"):
+        routes.add_api_route(
+            f"{base}/{kind}/{{rest:path}}", refuse, methods=["GET", "POST", "DELETE"], include_in_schema=False
+        )
+
+    return routes
+
+
+def _field(content_type: str, body: bytes, name: str) -> str:
+    """A field of a form that is not multipart, or of JSON; empty where it is not there."""
+    if len(body) > _MAX_FORM_CHARS:
+        raise refused(f"{name} is too long.")
+    if "json" in content_type:
+        try:
+            said: Any = json.loads(body)
+        except ValueError as exc:
+            raise Refusal(400, "The body is not JSON.") from exc
+        value: Any = cast("dict[str, Any]", said).get(name) if isinstance(said, dict) else None
+        return value if isinstance(value, str) else ""
+    return next(iter(parse_qs(body.decode("utf-8", "replace")).get(name, [])), "")
+
+
+def _whole(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
+
+
+def _form(file: str, url: str) -> dict[str, Any]:
+    properties = {file: {"type": "string", "format": "binary"}, url: {"type": "string"}}
+    by_url = {"type": "object", "properties": {url: {"type": "string"}}, "required": [url]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": {"type": "object", "properties": properties}},
+                "application/x-www-form-urlencoded": {"schema": by_url},
+            },
+        }
+    }
+
+
+_TRACE: Final = {
+    "name": "Ai-Trace-Id",
+    "in": "header",
+    "description": "A UUID, new for every request.",
+    "schema": {"type": "string", "maxLength": 190},
+}
+_EXAMPLES: Final[Any] = {
+    "audio": {"value": {"video_media_id": 34325217, "audio_media_id": 34325218}},
+    "text": {
+        "value": {
+            "video_media_id": 34325217,
+            "lip_sync_tts_speaker_id": "7",
+            "lip_sync_tts_content": "Good morning from the harbour.",
+        }
+    },
+}

@@ -1,0 +1,69 @@
+"""What a client gives as `video` or `audio`: a link, a link of ours, a data URI, or naked base64."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from lipwright.core.errors import InvalidOption
+from lipwright.core.jobs import Account
+from lipwright.http.files import own_media_id
+from lipwright.service.hosted import Hosted
+
+_DATA = re.compile(r"data:[\w.+/;=-]*;base64,", re.IGNORECASE)
+_NAKED = re.compile(r"[A-Za-z0-9+/=_\-\s]{64,}")
+_SHOWN_CHARS: Final = 300
+_PIECE_CHARS: Final = 1 << 18
+
+
+class Sources:
+    """Turns them into what `JobRequest` takes; bytes that come within the request are kept as media first."""
+
+    def __init__(self, hosted: Hosted, account: Account, base_urls: set[str]) -> None:
+        self._hosted = hosted
+        self._account = account
+        self._base_urls = base_urls
+
+    def settle(self, name: str, given: str) -> str:
+        """`media:ID` or an http(s) address. Raises InvalidOption, and what `Hosted.upload_file` raises."""
+        given = given.strip()
+        if re.match(r"https?://", given, re.IGNORECASE):
+            media_id = own_media_id(given, self._base_urls)
+            return given if media_id is None else f"media:{media_id}"
+        if given.startswith("media:"):
+            return given
+        start = _DATA.match(given)
+        if start is None and _NAKED.fullmatch(given) is None:
+            raise InvalidOption(name, given[:60], "give an http or https address, or the file as a data URI or base64")
+        encoded = given[start.end() :] if start is not None else given
+        try:
+            media = self._hosted.upload_file(self._account, decoded(encoded), name)
+        except binascii.Error as exc:
+            raise InvalidOption(name, given[:60], "this is not base64") from exc
+        return f"media:{media.id}"
+
+
+def decoded(text: str) -> Iterator[bytes]:
+    """The bytes of base64 in either alphabet, in pieces. Raises binascii.Error."""
+    kept = ""
+    for start in range(0, len(text), _PIECE_CHARS):
+        piece = kept + re.sub(r"\s", "", text[start : start + _PIECE_CHARS]).replace("-", "+").replace("_", "/")
+        whole = len(piece) // 4 * 4
+        is_last = start + _PIECE_CHARS >= len(text)
+        now, kept = (piece, "") if is_last else (piece[:whole], piece[whole:])
+        if is_last:
+            now += "=" * (-len(now) % 4)
+        yield base64.b64decode(now, validate=True)
+
+
+def shortened(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A request as its history shows it: files within it cut to their beginning."""
+    return {
+        name: f"{value[:60]}… ({len(value)} characters)"
+        if isinstance(value, str) and len(value) > _SHOWN_CHARS and not value.startswith("http") and name != "text"
+        else value
+        for name, value in given.items()
+    }
