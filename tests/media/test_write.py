@@ -615,7 +615,7 @@ def test_the_same_frames_give_the_same_file(make_video: Any, make_sound: Any, cl
     assert info_without_path(probe(one)) == info_without_path(probe(two))
 
 
-@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
 def test_tags_chapters_and_subtitles_are_taken_over(make_video: Any, tmp_path: Path, ending: str):
     import av
 
@@ -660,4 +660,17 @@ def test_tags_chapters_and_subtitles_are_taken_over(make_video: Any, tmp_path: P
         assert lines == [(b"good day", half / 2), (b"good night", half / 2 + 1)]
         assert written.notes == ()
     else:
-        assert "subtitles" in written.notes[0]
+        # of another kind, at the same times; MP4 fills the pauses with empty lines
+        said = [(line, at) for line, at in lines if b"good" in line]
+        assert [at for _, at in said] == [half / 2, half / 2 + 1]
+        assert b"good day" in said[0][0]
+        assert "subrip" in written.notes[0]
+        # and back again, as players of Matroska know them
+        again = tmp_path / "again.mkv"
+        write_video(again, open_footage(out).frames(), probe(out), duration_s=Fraction(8, 5), audio=SILENT)
+        with av.open(str(again)) as container:
+            texts = [(bytes(p), p.pts, p.duration) for p in container.demux() if p.stream.type == "subtitle" and p.size]
+        assert [(text.strip(), at, lasts) for text, at, lasts in texts] == [
+            (b"good day", 250, 500),
+            (b"good night", 1250, 500),
+        ]

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Discard, Stream
+from av.subtitles.codeccontext import SubtitleCodecContext
+from av.subtitles.stream import SubtitleStream
 
 from lipwright.media.opening import opened, packets_of
 from lipwright.media.survey import has_decoder, presentation_start
@@ -23,7 +26,10 @@ SUBTITLES: dict[str, frozenset[str]] = {
     "matroska": frozenset({"subrip", "ass", "ssa", "webvtt", "text"}),
     "webm": frozenset({"webvtt"}),
 }
-"""Kinds of text that each container holds; subtitles of another kind are left out."""
+"""Kinds of text that each container holds as they are."""
+TEXT = frozenset[str]().union(*SUBTITLES.values())
+MADE_INTO = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+"""What other kinds of text are made into. Subtitles that are pictures are left out."""
 
 OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "creation_time"}
 """Tags that speak of the file, not of what it shows."""
@@ -46,6 +52,8 @@ class Extras:
         self._next: Packet[Any] | None = None
         self._packets: Iterator[Packet[Any]] = iter(())
         self._of: dict[int, Stream] = {}
+        self._remade: dict[int, tuple[SubtitleCodecContext, SubtitleCodecContext]] = {}
+        """Decoder and encoder of text that changes its kind."""
         given = stack.enter_context(opened(source))
         if given.chapters() or any(stream.type == "subtitle" for stream in given.streams):
             self._origin_s = presentation_start(source) or Fraction(0)
@@ -59,6 +67,12 @@ class Extras:
                 copy.metadata.update(stream.metadata)
                 self._of[stream.index] = copy
                 kept.append(stream)
+            elif isinstance(stream, SubtitleStream) and name in TEXT:
+                made = self._add_remade(out, stream, MADE_INTO[container])
+                made.metadata.update(stream.metadata)
+                self._of[stream.index] = made
+                kept.append(stream)
+                notes.append(f"Subtitles of kind {name} were written as {MADE_INTO[container]}.")
             else:
                 stream.discard = Discard.all
                 if stream.type == "subtitle":
@@ -78,10 +92,38 @@ class Extras:
                 if start_s >= time_s:
                     return
                 if 0 <= start_s < self._duration_s:
-                    packet.pts = packet.dts = packet.pts - round(self._origin_s / packet.time_base)
-                    packet.stream = self._of[packet.stream_index]
-                    yield packet
+                    remade = self._remake(packet)
+                    if remade is not None:
+                        remade.pts = remade.dts = packet.pts - round(self._origin_s / packet.time_base)
+                        remade.stream = self._of[packet.stream_index]
+                        yield remade
             self._next = next(self._packets, None)
+
+    def _add_remade(self, out: OutputContainer, stream: SubtitleStream, kind: str) -> Stream:
+        made = out.add_stream(kind)
+        decoder, encoder = stream.codec_context, made.codec_context
+        assert isinstance(encoder, SubtitleCodecContext)
+        decoder.open(strict=False)
+        encoder.subtitle_header = decoder.subtitle_header  # how ASS describes itself, which FFmpeg converts by way of
+        encoder.time_base = stream.time_base or Fraction(1, 1000)
+        made.time_base = encoder.time_base
+        self._remade[stream.index] = (decoder, encoder)
+        return made
+
+    def _remake(self, packet: Packet[Any]) -> Packet[Any] | None:
+        """The packet as the output holds it; None where it says nothing."""
+        if packet.stream_index not in self._remade:
+            return packet
+        decoder, encoder = self._remade[packet.stream_index]
+        try:
+            line = decoder.decode2(packet)
+            if line is None or not len(line):
+                return None
+            made = encoder.encode_subtitle(line)
+        except FFmpegError:  # damaged text
+            return None
+        made.time_base, made.duration = packet.time_base, packet.duration
+        return made
 
     def _chapters(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         kept: list[dict[str, Any]] = []

@@ -253,9 +253,9 @@ def _first_frames(
 def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
     name = frame.format.name
     orientation = Orientation()
-    matrix = cast(Any, frame.side_data).get(SideDataType.DISPLAYMATRIX)
+    matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
     if matrix is not None:
-        orientation = Orientation.of(np.frombuffer(bytes(matrix), np.int32))
+        orientation = Orientation.of(np.frombuffer(matrix, np.int32))
     shape = layout(nearest_planar(name))
     assert shape is not None
     width, height = frame.width, frame.height
@@ -308,7 +308,10 @@ def _colour(stream: VideoStream, frame: av.VideoFrame) -> Colour:
 
 
 def _side_data(frame: av.VideoFrame, kind: SideDataType) -> bytes | None:
-    found = cast(Any, frame.side_data).get(kind)
+    try:
+        found = cast(Any, frame.side_data).get(kind)
+    except ValueError:  # a frame with one kind that this PyAV has no name for (Exif, 31) shows none of them
+        return None
     return None if found is None else bytes(found)
 
 
