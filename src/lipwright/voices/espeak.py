@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -111,7 +112,11 @@ class _Child:
             raise _Died("it took too long")
 
     def close(self) -> None:
-        self._process.kill()
+        # the whole group: a copy that hangs while it speaks too
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:

@@ -160,10 +160,17 @@ def main() -> None:
     os.dup2(2, 1)
     espeak = Espeak(sys.argv[1], sys.argv[2])
     while (message := _read(sys.stdin.buffer)) is not None:
-        told, sound = espeak.answer(json.loads(message))
-        head = json.dumps(told).encode()
-        out.write(struct.pack("<I", len(head)) + head + struct.pack("<I", len(sound)) + sound)
-        out.flush()
+        # The library remembers its last sentence (echo, noise, phase). Each one is said by a copy of the process as it
+        # was at the start, so that the same text sounds the same, sample by sample.
+        copy = os.fork()
+        if copy == 0:
+            told, sound = espeak.answer(json.loads(message))
+            head = json.dumps(told).encode()
+            out.write(struct.pack("<I", len(head)) + head + struct.pack("<I", len(sound)) + sound)
+            out.flush()
+            os._exit(0)
+        if os.waitpid(copy, 0)[1] != 0:
+            raise SystemExit("the copy that spoke came to a bad end")
 
 
 if __name__ == "__main__":
