@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant(
         "lead opens lips that must touch",
         f"{ENGINE}/target.py",
-        "_change_gaps(out, np.clip(led, _LEAD_GAPS[0] * gaps, _LEAD_GAPS[1] * gaps) - led)",
+        "_change_gaps(out, np.clip(led, _LEAD_GAPS[0] * gaps, widest) - led)",
         "pass",
         ("tests/engines/test_target.py",),
     ),

@@ -125,7 +125,7 @@ _LEAD_FRAMES = 1.5
 LEAD_MARGIN_FRAMES = 6
 """So many frames before and after a block take part in the smoothing of its lead."""
 _LEAD_GAPS = (0.5, 1.35)
-"""A gap that is asked for is made at least and at most so many times as wide."""
+"""A gap that is asked for is made at least and at most so many times as wide; slits are not widened."""
 
 
 def with_lead(targets: Points, own: Points) -> Points:
@@ -143,7 +143,8 @@ def with_lead(targets: Points, own: Points) -> Points:
     out = targets.copy()
     out[..., :2] += gaussian_over_frames(ahead, _LEAD_FRAMES)
     led = out[:, _LOWER, 1] - out[:, _UPPER, 1]
-    _change_gaps(out, np.clip(led, _LEAD_GAPS[0] * gaps, _LEAD_GAPS[1] * gaps) - led)
+    widest = gaps * (1 + (_LEAD_GAPS[1] - 1) * smoothstep((gaps.max(1) - 0.02) / 0.03))[:, None]
+    _change_gaps(out, np.clip(led, _LEAD_GAPS[0] * gaps, widest) - led)
     return out
 
 
