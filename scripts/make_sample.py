@@ -1,9 +1,9 @@
-"""Make the bundled sample: a short clip from a public-domain portrait, and a synthesised sentence.
+"""Make the bundled sample: a short clip from a public-domain portrait, the portrait itself, and a synthesised sentence.
 
     python scripts/make_sample.py --portrait astronaut.png
 
 The portrait is `skimage/data/astronaut.png` of any release of scikit-image; the sentence needs the program `flite`.
-Both results are committed (src/lipwright/demo), so this runs only when the sample shall change.
+The results are committed (src/lipwright/demo), so this runs only when the sample shall change.
 """
 
 # pyright: reportUnknownMemberType=false
@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.demo import SPEECH_TEXT, speech_path, video_path
+from lipwright.demo import SPEECH_TEXT, picture_path, speech_path, video_path
 
 SIDE_PX = 480
 FPS = Fraction(25)
@@ -59,6 +59,11 @@ def write_clip(portrait_path: Path, path: Path) -> None:
         out.mux(stream.encode(None))
 
 
+def write_picture(portrait_path: Path, path: Path) -> None:
+    options = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    cv2.imwrite(str(path), cv2.imread(str(portrait_path)), [*options, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
+
+
 def write_speech(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "speech.wav"
@@ -77,8 +82,9 @@ def main() -> None:
     parser.add_argument("--portrait", type=Path, required=True)
     arguments = parser.parse_args()
     write_clip(arguments.portrait, video_path())
+    write_picture(arguments.portrait, picture_path())
     write_speech(speech_path())
-    for path in (video_path(), speech_path()):
+    for path in (video_path(), picture_path(), speech_path()):
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

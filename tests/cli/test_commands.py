@@ -184,7 +184,12 @@ def test_demo_writes_a_video_and_a_sheet_and_says_what_to_try(lipwright: Any, tm
     done = lipwright("demo", "-o", tmp_path / "demo", "--clips", tmp_path / "none")
 
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"portrait.mp4", "portrait-mouths.png"}
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {
+        "portrait.mp4",
+        "portrait-mouths.png",
+        "still-portrait.mp4",
+        "still-portrait-mouths.png",
+    }
     assert "lipwright sync" in done.stdout
 
 

@@ -26,16 +26,16 @@ def demo(
         Path | None, typer.Option(help="A folder of real footage, as the developers have it; left out if missing.")
     ] = None,
 ) -> None:
-    """Make a sample video speak, with a contact sheet of the mouths: source above, result below."""
+    """Make a sample video and a still portrait speak, with sheets of the mouths: source above, result below."""
     start_s = perf_counter()
     from lipwright import service
-    from lipwright.demo import speech_path, video_path
+    from lipwright.demo import picture_path, speech_path, video_path
 
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputNotWritable(output, (exc.strerror or "it cannot be made").lower()) from exc
-    jobs = [("portrait", video_path(), speech_path())]
+    jobs = [("portrait", video_path(), speech_path()), ("still-portrait", picture_path(), speech_path())]
     name, footage, speech = _REAL
     if clips is not None and (clips / footage).is_file() and (clips / speech).is_file():
         jobs.append((name, clips / footage, clips / speech))
@@ -48,4 +48,5 @@ def demo(
         typer.echo(f"  sheet    {sheet}")
     typer.echo(f"\nDone in {perf_counter() - start_s:.1f} s. Look at the results in {output.resolve()}. Then try:")
     typer.echo("  lipwright sync YOUR_VIDEO.mp4 YOUR_SPEECH.wav -o out.mp4")
+    typer.echo("  lipwright sync YOUR_PICTURE.jpg YOUR_SPEECH.wav -o out.mp4")
     typer.echo("  lipwright faces YOUR_VIDEO.mp4 --contact-sheet faces.png")

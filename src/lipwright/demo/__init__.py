@@ -1,4 +1,4 @@
-"""The bundled sample: a public-domain portrait that moves a little, and a synthesised sentence (README.md here)."""
+"""The bundled sample: a public-domain portrait, still and as a clip, and a synthesised sentence (README.md here)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ SPEECH_TEXT: Final = (
 def video_path() -> Path:
     """480x480, 25 frames/s, 6 s, without sound."""
     return Path(__file__).parent / "portrait.mp4"
+
+
+def picture_path() -> Path:
+    """512x512, the whole portrait, as a still picture."""
+    return Path(__file__).parent / "portrait.jpg"
 
 
 def speech_path() -> Path:

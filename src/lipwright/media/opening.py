@@ -65,6 +65,7 @@ def opened(path: Path) -> Generator[InputContainer]:
             # a leading "./" or "/" keeps a name such as "concat:x" from being taken for a protocol
             _as_matroska(path) if is_moving_webp(path) else str(path.absolute()),
             "r",
+            format="jpeg_pipe" if _is_jpeg(path) else None,
             container_options={
                 "format_whitelist": DEMUXERS,
                 "protocol_whitelist": "file",
@@ -82,6 +83,15 @@ def _as_matroska(path: Path) -> io.BytesIO:
         return as_matroska(path)
     except ValueError as exc:
         raise UnreadableMedia(path, str(exc)) from exc
+
+
+def _is_jpeg(path: Path) -> bool:
+    """Whether the file is one JPEG picture. By its name FFmpeg takes it for a numbered row of pictures, which is closed
+    here; a name that says Motion JPEG is believed, as such a stream begins as one picture does."""
+    if path.suffix.lower() in (".mjpg", ".mjpeg"):
+        return False
+    with path.open("rb") as file:
+        return file.read(3) == b"\xff\xd8\xff"
 
 
 def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:

@@ -1,0 +1,201 @@
+"""A portrait lives where it should, stays where it should, and everybody knows where its face is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lipwright.core.errors import NoFaceFound
+from lipwright.core.media import VideoFrame
+from lipwright.core.plan import plan_frames
+from lipwright.demo import picture_path
+from lipwright.portrait import Portrait, PortraitTracker, open_source
+from lipwright.portrait.life import N_LOOP, Life
+from lipwright.portrait.picture import read_still
+from lipwright.vision import mesh
+from lipwright.vision.track import MeshTracker
+
+EYES = ((159, 145), (386, 374))
+"""The middles of upper and lower lid."""
+SOME = range(0, N_LOOP, 37)
+
+
+def kept(frames: Iterable[VideoFrame]) -> list[list[NDArray[np.uint8]]]:
+    return [[np.array(plane, np.uint8) for plane in frame.planes] for frame in frames]
+
+
+def openings(portrait: Portrait, index: int) -> list[float]:
+    points = portrait.faces_at(index)[0].landmarks
+    return [float(points[low, 1] - points[up, 1]) for up, low in EYES]
+
+
+def test_pixels_outside_of_the_motion_mask_never_change(living: Portrait) -> None:
+    still = read_still(picture_path())
+    rests = ~living.motion_mask()
+
+    assert 0.2 < rests.mean() < 0.9
+    for luma, *_ in kept(living.play(SOME)):
+        assert (luma[rests] == still.luma[rests]).all()
+
+
+def test_the_border_of_the_picture_never_moves(living: Portrait) -> None:
+    still = read_still(picture_path())
+
+    for planes in kept(living.play(SOME)):
+        for plane, before in zip(planes, still.planes, strict=True):
+            for side in (np.s_[:1], np.s_[-1:], np.s_[:, :1], np.s_[:, -1:]):
+                assert (plane[side] == before[side]).all()
+
+
+def test_the_face_moves_but_only_a_little(living: Portrait) -> None:
+    nose = np.stack([living.faces_at(k)[0].landmarks[1, :2] for k in range(0, N_LOOP, 5)])
+    points = living.faces_at(0)[0].landmarks
+    io_px = float(np.linalg.norm(points[33] - points[263]))
+
+    travel = np.ptp(nose, axis=0) / io_px
+
+    assert (travel > 0.015).all()
+    assert (travel < 0.08).all()
+
+
+def test_the_loop_has_no_seam_and_no_jump(living: Portrait) -> None:
+    landmarks = [living.faces_at(k)[0].landmarks for k in [*range(N_LOOP - 3, N_LOOP), *range(3)]]
+
+    steps = [float(np.abs(b - a).max()) for a, b in pairwise(landmarks)]
+
+    assert steps[2] < 1.3 * max(steps[1], steps[3]) + 0.005
+    assert max(steps) < 0.15  # px
+
+
+@pytest.mark.parametrize("index", [40, 210, 430])
+def test_landmarks_go_exactly_where_their_pixels_go(living: Portrait, index: int) -> None:
+    before = read_still(picture_path()).luma
+    still = open_source(picture_path(), MeshTracker(), is_still=True)[0]
+    assert isinstance(still, Portrait)
+    points = still.faces_at(0)[0].landmarks[:468, :2]
+    # skin with texture, away from the lids, which may be shut
+    lids = still.faces_at(0)[0].landmarks[[159, 145, 386, 374], :2]
+    away = np.linalg.norm(points[:, None] - lids[None], axis=2).min(1) > 25
+    after = kept(living.play([index]))[0][0]
+
+    given = np.ascontiguousarray(points).reshape(-1, 1, 2)
+    found, is_sure, _ = cv2.calcOpticalFlowPyrLK(before, after, given, given.copy(), winSize=(17, 17), maxLevel=2)
+
+    told = living.faces_at(index)[0].landmarks[:468, :2]
+    error = np.linalg.norm(found[:, 0] - told, axis=1)[away & (is_sure[:, 0] == 1)]
+    moved = np.linalg.norm(told - points, axis=1)[away]
+    assert np.median(moved) > 0.1
+    assert np.median(error) < 0.06
+    assert np.percentile(error, 95) < 0.25
+
+
+def test_blinks_shut_both_eyes_for_a_moment_every_few_seconds(living: Portrait) -> None:
+    both = np.array([openings(living, k) for k in range(N_LOOP)])
+    wide = np.percentile(both, 90, axis=0)
+
+    shut = (both < 0.35 * wide).all(1)
+
+    starts = np.flatnonzero(np.diff(shut.astype(int)) == 1)
+    assert 2 <= len(starts) <= 12
+    assert all(25 < b - a < 400 for a, b in pairwise(starts))
+    assert shut.mean() < 0.06
+    assert (both > 0.9 * wide).all(1).mean() > 0.85
+
+
+def test_a_shut_eye_shows_skin_where_the_iris_was(living: Portrait) -> None:
+    both = [min(openings(living, k)) for k in range(N_LOOP)]
+    shut = int(np.argmin(both))
+    wide = shut - 12
+    lumas = [planes[0] for planes in kept(living.play([shut, wide]))]
+    iris = living.faces_at(wide)[0].landmarks[[468, 473], :2]
+
+    darkest = [[int(luma[int(y) - 2 : int(y) + 1, int(x) - 2 : int(x) + 3].mean()) for x, y in iris] for luma in lumas]
+
+    assert all(lid > eye + 25 for lid, eye in zip(*darkest, strict=True))
+
+
+def test_a_frame_is_the_same_whenever_it_is_asked_for(living: Portrait, tracker: MeshTracker) -> None:
+    again = open_source(picture_path(), tracker)[0]
+    other = open_source(picture_path(), tracker, seed=5)[0]
+    order = [300, 38, 2, 38]  # 38: in a blink
+
+    first, second, third, fourth = kept(living.play(order))
+
+    assert all((a == b).all() for a, b in zip(second, fourth, strict=True))
+    assert all((a == b).all() for a, b in zip(kept(again.play([300]))[0], first, strict=True))
+    assert (kept(other.play([2]))[0][0] != third[0]).any()
+
+
+def test_life_takes_up_again_after_the_loop() -> None:
+    life = Life(3)
+
+    assert life.at(N_LOOP + 17) == life.at(17)
+    assert Life(4).at(17) != life.at(17)
+
+
+def test_still_shows_the_picture_and_nothing_else(tracker: MeshTracker) -> None:
+    footage, faces = open_source(picture_path(), tracker, is_still=True, duration_s=Fraction(7))
+
+    frames = kept(footage.frames())
+
+    assert len(frames) == 1
+    assert all((a == b).all() for a, b in zip(frames[0], read_still(picture_path()).planes, strict=True))
+    assert [len(found) for _, found in faces.track(footage.play([0, 0, 0]))] == [1, 1, 1]
+
+
+def test_a_portrait_lasts_as_long_as_any_speech(living: Portrait, tracker: MeshTracker) -> None:
+    short = open_source(picture_path(), tracker, duration_s=Fraction(2))[0].info.video
+    whole = living.info.video
+    assert short is not None
+    assert whole is not None
+
+    long = plan_frames(whole, Fraction(60), when_short="freeze")
+
+    assert plan_frames(short, Fraction(2)).order == tuple(range(50))
+    assert long.order == tuple(k % N_LOOP for k in range(1500))
+
+
+def test_a_picture_without_a_face_is_told_of(tmp_path: Path, tracker: MeshTracker, short_speech: Path) -> None:
+    from lipwright import service
+
+    path = tmp_path / "wall.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(90, 160, (200, 240, 3), np.uint8))
+
+    with pytest.raises(NoFaceFound):
+        service.sync(path, short_speech, tmp_path / "out.mp4")
+
+
+def test_still_and_spoken_changes_only_the_surroundings_of_the_mouth(tracker: MeshTracker, short_speech: Path) -> None:
+    from lipwright import articulation, media
+    from lipwright.engines.rewrite import RewriteEngine
+
+    speech = media.read_speech(short_speech)
+    footage, faces = open_source(picture_path(), tracker, is_still=True, duration_s=speech.duration_s)
+    assert isinstance(faces, PortraitTracker)
+    assert footage.info.video is not None
+    studied = RewriteEngine().study(footage, tracker=faces)
+    points = footage.faces_at(0)[0].landmarks if isinstance(footage, Portrait) else np.empty((478, 3))
+    avatar = studied.avatar(1)
+    mouth = articulation.plan(articulation.listen(speech), avatar.style)
+    plan = plan_frames(footage.info.video, speech.duration_s)
+
+    spoken = kept(avatar.speak(mouth, plan))
+
+    still = read_still(picture_path()).luma
+    changed = np.any([luma != still for luma, *_ in spoken], axis=0)
+    io_px = float(np.linalg.norm(points[33] - points[263]))
+    y, x = np.mgrid[: still.shape[0], : still.shape[1]]
+    middle = points[[61, 291], :2].mean(0)
+    far = np.hypot(x - middle[0], y - middle[1]) > 1.3 * io_px
+    above = y < points[list(mesh.STABLE), 1].min()
+    assert len(spoken) == 30
+    assert changed.any()
+    assert not changed[far | above].any()
+    assert not changed[int(points[159, 1]) - 20 : int(points[145, 1]), :].any()  # eyes and brows
