@@ -185,14 +185,14 @@ def sync(
         check_inputs(video, *sounds)
         check_output(output, (video, *sounds), may_replace=may_replace)
         media.check_encoding(output, options.codec, options.encoder)
-        speeches = [media.read_speech(sound) for sound in sounds]
-        lasts_s = [speech.duration_s for speech in speeches]
+        speeches = [_heard(sound) for sound in sounds]
+        longest_s = max(speech.lasts_s for speech in speeches)
         footage, tracker = open_source(
             video,
             tracker,
             is_still=options.still,
             seed=options.seed,
-            duration_s=max(lasts_s),
+            duration_s=longest_s,
             threads=options.threads,
         )
         if isinstance(footage, Portrait):
@@ -206,15 +206,14 @@ def sync(
         del seen  # and with it the pictures of everyone else
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
-    frames = plan_frames(source.video, max(lasts_s), when_short=options.when_short, when_long=options.when_long)
+    frames = plan_frames(source.video, longest_s, when_short=options.when_short, when_long=options.when_long)
     with clock.stage("listen"):
         clock.tell("listen", 0, 1)
-        heard = [articulation.listen(speech).followed_by_silence(frames.duration_s) for speech in speeches]
+        heard = [speech.heard.followed_by_silence(frames.duration_s) for speech in speeches]
         mouths = [
             articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones)
             for said, avatar, line in zip(heard, avatars, lines, strict=True)
         ]
-        del speeches, heard
         clock.tell("listen", 1, 1)
     with clock.stage("write"):
         spoken: Iterator[VideoFrame] | None = None
@@ -235,16 +234,29 @@ def sync(
             threads=options.threads,
         )
     speakers = tuple(
-        Speaker(role.face.face_id, role.face.why, sound, speech_s, role.own_sync, avatar.report)
-        for role, sound, speech_s, avatar in zip(roles, sounds, lasts_s, avatars, strict=True)
+        Speaker(role.face.face_id, role.face.why, sound, speech.lasts_s, role.own_sync, avatar.report)
+        for role, sound, speech, avatar in zip(roles, sounds, speeches, avatars, strict=True)
     )
     return _result(clock, source, frames, speakers, written, [*footage.notes, *notes], options, is_recalled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """A recording that was listened to; its samples are not kept."""
+
+    heard: articulation.Heard
+    lasts_s: Fraction
+
+
+def _heard(audio: Path) -> _Speech:
+    clip = media.read_speech(audio)
+    return _Speech(articulation.listen(clip), clip.duration_s)
 
 
 def _own_sound(video: Path) -> articulation.Heard | None:
     """What is heard in the footage itself; None where it is without sound."""
     try:
-        return articulation.listen(media.read_speech(video))
+        return _heard(video).heard
     except NoAudio:
         return None
 

@@ -28,10 +28,10 @@ def people(heard: Heard) -> list[SeenFace]:
     times_s = np.arange(n) / 25
     rng = np.random.default_rng(1)
     says = np.interp(times_s, np.arange(len(heard)) / 50, heard.opening)
-    large, small = ((0, 0, 300, 300), (400, 0, 500, 100))
+    large, small = (np.tile(np.array(box, np.float32), (n, 1)) for box in ((0, 0, 300, 300), (400, 0, 500, 100)))
     return [
-        SeenFace(1, times_s, np.tile(np.float32(large), (n, 1)), (0.05 + rng.normal(0, 0.02, n)).astype(np.float32)),
-        SeenFace(2, times_s, np.tile(np.float32(small), (n, 1)), (0.1 + 0.03 * says).astype(np.float32)),
+        SeenFace(1, times_s, large, (0.05 + rng.normal(0, 0.02, n)).astype(np.float32)),
+        SeenFace(2, times_s, small, (0.1 + 0.03 * says).astype(np.float32)),
     ]
 
 

@@ -96,13 +96,31 @@ def test_landmarks_lose_less_than_a_fiftieth_of_a_pixel(known_tracker: Any) -> N
     rows = LandmarkRows()
     rows.extend(landmarks)
 
-    again = LandmarkRows.unpacked(*rows.packed())
+    again = LandmarkRows()
+    for block in rows.packed():
+        again.unpack(block)
 
     assert len(rows) == len(landmarks) == 450
     assert np.abs(rows.rows(range(450)) - landmarks).max() < 0.02
     assert np.array_equal(again.rows(range(450)), rows.rows(range(450)))
+    some = np.array((449, 0, 7))
+    assert np.array_equal(rows.rows(some), rows.rows(range(450))[some])
     with pytest.raises(IndexError):
         rows.row(450)
+    with pytest.raises(ValueError, match="no rows"):
+        again.unpack(np.zeros(7, np.uint8))
+
+
+def test_long_footage_keeps_its_landmarks_on_disk(known_tracker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    landmarks = np.stack([faces[0].landmarks for faces in known_tracker.faces.values()]).astype(np.float64)
+    held = LandmarkRows()
+    monkeypatch.setattr("lipwright.engines.rewrite.rows._HELD_BYTES", 1)
+    spilled = LandmarkRows()
+
+    for rows in (held, spilled):
+        rows.extend(landmarks)
+
+    assert np.array_equal(held.rows(range(150)), spilled.rows(range(150)))
 
 
 def test_steadying_in_blocks_is_steadying_the_whole(

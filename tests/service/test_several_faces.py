@@ -37,7 +37,7 @@ def couple(portrait: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         stream.width, stream.height, stream.pix_fmt = 600, 300, "gray"
         for k in range(12):
             halves = [cv2.resize(frames[k + shift], (300, 300), interpolation=cv2.INTER_AREA) for shift in (0, 3)]
-            frame = av.VideoFrame.from_ndarray(np.hstack(halves), "gray")
+            frame = av.VideoFrame.from_ndarray(np.hstack(halves).astype(np.uint8), "gray")
             frame.pts, frame.time_base = k, Fraction(1, 25)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

@@ -1,6 +1,6 @@
 """The chosen face, ready to be driven: what of it is needed of every frame, in little memory.
 
-Landmarks are kept in fixed point; shapes are made of them when they are wanted, a block at a time.
+Landmarks are kept in fixed point (`rows.py`); shapes are made of them when they are wanted, a block at a time.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from lipwright.vision.shape import (
 )
 
 BLOCK = 256
-"""Frames whose shapes are held at a time: 3 MB."""
+"""Frames whose shapes are held at a time, in a few copies of 3 MB each."""
 _MARGIN = 32
 """Rows on either side of a block that its steadying looks at; it reaches 21 frames far."""
 _MAX_FIT = 600
-_MAX_NEUTRAL = 2400
+_MAX_NEUTRAL = 600
 _MOOD_S = 2.0
 """What changes slower than this is mood, not speech."""
 

@@ -1,30 +1,37 @@
-"""Landmarks of many frames in little memory: ten minutes of a face take 43 MB, not 172."""
+"""Landmarks of many frames in little memory: fixed point, and on disk from a few minutes on."""
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lipwright.core.errors import OutputNotWritable
 from lipwright.core.face import N_LANDMARKS
 from lipwright.vision import mesh
-from lipwright.vision.shape import Points
+from lipwright.vision.shape import Floats, Points
 
-_STEPS_PER_IO = 16_384
+_STEPS_PER_IO: Final = 16_384
 """Fixed point relative to the eyes: rounding is 0.006 px where the eyes are 200 px apart."""
-_FARTHEST_IO = 1.999
-_CHUNK = 256
+_FARTHEST_IO: Final = 1.999
+_HELD_BYTES: Final = 8 << 20
+"""More than this (two minutes of a face at 25 frames/s) goes to a file without a name."""
+_ROW: Final = np.dtype([("frame", np.float64, 4), ("steps", np.int16, (N_LANDMARKS, 3))])
+"""`frame`: the middle between the eyes, and pixels for one step."""
+_BLOCK: Final = 1024
 
 
 class LandmarkRows:
-    """(n, 478, 3) px, appended row by row and read in any order."""
+    """(n, 478, 3) px, appended row by row and read in any order. Raises OutputNotWritable where the disk is full."""
 
     def __init__(self) -> None:
-        self._steps: list[NDArray[np.int16]] = []
-        """(_CHUNK, 478, 3) each."""
-        self._frames: list[NDArray[np.float64]] = []
-        """(_CHUNK, 4) each: the middle between the eyes, and pixels for one step."""
+        self._file = tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)  # its memory or disk is given back when this goes away
         self._n = 0
 
     def __len__(self) -> int:
@@ -32,17 +39,14 @@ class LandmarkRows:
 
     def append(self, points: NDArray[Any]) -> None:
         """One more row, (478, 3)."""
-        chunk, at = divmod(self._n, _CHUNK)
-        if at == 0:
-            self._steps.append(np.empty((_CHUNK, N_LANDMARKS, 3), np.int16))
-            self._frames.append(np.empty((_CHUNK, 4)))
         left, right = (points[corner].astype(np.float64) for corner in mesh.EYE_CORNERS)
         step_px = max(float(np.linalg.norm(right - left)), 1e-3) / _STEPS_PER_IO
         middle = (left + right) / 2
         farthest = _FARTHEST_IO * _STEPS_PER_IO
-        self._steps[chunk][at] = np.rint((points - middle) / step_px).clip(-farthest, farthest)
-        self._frames[chunk][at] = (*middle, step_px)
-        self._n += 1
+        row = np.empty((), _ROW)
+        row["frame"] = (*middle, step_px)
+        row["steps"] = np.rint((points - middle) / step_px).clip(-farthest, farthest)
+        self._write(row.tobytes(), 1)
 
     def extend(self, landmarks: NDArray[Any]) -> None:
         """More rows, (k, 478, 3)."""
@@ -51,38 +55,41 @@ class LandmarkRows:
 
     def row(self, number: int) -> Points:
         """(478, 3)."""
-        if not 0 <= number < self._n:
-            raise IndexError(f"rows 0..{self._n - 1} exist, asked for {number}")
-        chunk, at = divmod(number, _CHUNK)
-        frame = self._frames[chunk][at]
-        return self._steps[chunk][at] * frame[3] + frame[:3]
+        return self.rows(range(number, number + 1))[0]
 
     def rows(self, numbers: NDArray[np.intp] | range) -> Points:
         """(k, 478, 3)."""
-        out = np.empty((len(numbers), N_LANDMARKS, 3))
-        for place, number in enumerate(numbers):
-            out[place] = self.row(int(number))
-        return out
+        if not len(numbers):
+            return np.empty((0, N_LANDMARKS, 3))
+        if min(numbers) < 0 or max(numbers) >= self._n:
+            raise IndexError(f"rows 0..{self._n - 1} exist, asked for {min(numbers)}..{max(numbers)}")
+        if isinstance(numbers, range) and numbers.step == 1:
+            packed = self._read(numbers.start, len(numbers))
+        else:
+            packed = np.concatenate([self._read(int(number), 1) for number in numbers])
+        steps: NDArray[np.int16] = packed["steps"]
+        frame: Floats = packed["frame"]
+        return steps * frame[:, None, 3:] + frame[:, None, :3]
 
-    def packed(self) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-        """(n, 478, 3) and (n, 4): what `unpacked` takes."""
-        if not self._n:
-            return np.empty((0, N_LANDMARKS, 3), np.int16), np.empty((0, 4))
-        return np.concatenate(self._steps)[: self._n], np.concatenate(self._frames)[: self._n]
+    def packed(self) -> Iterator[NDArray[np.uint8]]:
+        """Blocks of bytes, one after the other: what `unpacked` takes."""
+        for start in range(0, self._n, _BLOCK):
+            yield self._read(start, min(_BLOCK, self._n - start)).view(np.uint8)
 
-    @classmethod
-    def unpacked(cls, steps: NDArray[np.int16], frames: NDArray[np.float64]) -> LandmarkRows:
-        """Raises ValueError where the two do not fit together."""
-        n = len(steps)
-        if steps.shape != (n, N_LANDMARKS, 3) or steps.dtype != np.int16 or frames.shape != (n, 4):
-            raise ValueError(f"expected (n, {N_LANDMARKS}, 3) int16 and (n, 4), got {steps.shape} and {frames.shape}")
-        out = cls()
-        for start in range(0, n, _CHUNK):
-            room = np.zeros((_CHUNK, N_LANDMARKS, 3), np.int16)
-            beside = np.zeros((_CHUNK, 4))
-            room[: n - start] = steps[start : start + _CHUNK]
-            beside[: n - start] = frames[start : start + _CHUNK]
-            out._steps.append(room)
-            out._frames.append(beside)
-        out._n = n
-        return out
+    def unpack(self, block: NDArray[np.uint8]) -> None:
+        """More rows, from a block of `packed`. Raises ValueError where it is none."""
+        if block.ndim != 1 or block.dtype != np.uint8 or len(block) % _ROW.itemsize:
+            raise ValueError(f"{len(block)} bytes are no rows of {_ROW.itemsize}")
+        self._write(block.tobytes(), len(block) // _ROW.itemsize)
+
+    def _write(self, content: bytes, n_rows: int) -> None:
+        try:
+            self._file.seek(self._n * _ROW.itemsize)
+            self._file.write(content)
+        except OSError as exc:
+            raise OutputNotWritable(Path(tempfile.gettempdir()), (exc.strerror or str(exc)).lower()) from exc
+        self._n += n_rows
+
+    def _read(self, start: int, n_rows: int) -> NDArray[Any]:
+        self._file.seek(start * _ROW.itemsize)
+        return np.frombuffer(self._file.read(n_rows * _ROW.itemsize), _ROW)

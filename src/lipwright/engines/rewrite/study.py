@@ -110,11 +110,10 @@ class FaceStudy:
     def memory(self) -> Memory:
         """All of it, as arrays whose names begin with the face's id."""
         name = f"face/{self.face_id}"
-        steps, frames = self.landmarks.packed()
         yield f"{name}/frame_index", np.array(self.frame_index, np.int64)
         yield f"{name}/time_s", np.array(self.time_s)
-        yield f"{name}/landmark_steps", steps
-        yield f"{name}/landmark_frames", frames
+        for number, block in enumerate(self.landmarks.packed()):
+            yield f"{name}/landmarks/{number}", block
         yield f"{name}/sharpness", np.array(self.sharpness)
         yield f"{name}/hidden", self.is_hidden
         yield f"{name}/skin", np.array(self.skin)
@@ -137,12 +136,13 @@ class FaceStudy:
             face_id,
             frame_index=[int(k) for k in memory["frame_index"]],
             time_s=[float(t) for t in memory["time_s"]],
-            landmarks=LandmarkRows.unpacked(memory["landmark_steps"], memory["landmark_frames"]),
             sharpness=[float(value) for value in memory["sharpness"]],
             skin=list(memory["skin"]),
             lip=list(memory["lip"]),
             _hidden=memory["hidden"].astype(np.bool_),
         )
+        for number in range(sum(name.startswith("landmarks/") for name in memory)):
+            study.landmarks.unpack(memory[f"landmarks/{number}"])
         n = len(study.frame_index)
         if not n or {n} != {len(study.time_s), len(study.landmarks), len(study.sharpness), len(study.is_hidden)}:
             raise ValueError(f"face {face_id} has rows of different lengths")
