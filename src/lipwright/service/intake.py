@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -125,16 +126,14 @@ class Intake:
     def _write(self, path: Path, source: Iterable[bytes] | Path, filename: str) -> tuple[str, int]:
         limit = self._settings.max_upload_bytes
         digest, n = hashlib.sha256(), 0
-        try:
-            with path.open("wb") as file:
-                for chunk in _blocks(source) if isinstance(source, Path) else source:
-                    n += len(chunk)
-                    if n > limit:
-                        raise MediaTooLarge(shown_name(filename), what="bytes", found=n, limit=limit)
-                    digest.update(chunk)
-                    file.write(chunk)
-        except OSError as exc:
-            raise _disk_error(path, exc) from exc
+        # unbuffered: what a full disk says is said by `write`, and not mixed up with what the sender's end raises
+        with path.open("wb", buffering=0) as file:
+            for chunk in _blocks(source) if isinstance(source, Path) else source:
+                n += len(chunk)
+                if n > limit:
+                    raise MediaTooLarge(shown_name(filename), what="bytes", found=n, limit=limit)
+                digest.update(chunk)
+                _write_whole(file, chunk, path)
         return digest.hexdigest(), n
 
     def _keep(
@@ -231,6 +230,15 @@ def sha256_of(path: Path) -> str:
     """In hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_whole(file: FileIO, chunk: bytes, path: Path) -> None:
+    left = memoryview(chunk)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as exc:
+        raise _disk_error(path, exc) from exc
 
 
 def _blocks(path: Path) -> Generator[bytes]:

@@ -1,0 +1,143 @@
+"""A service in a folder of its own, and worker processes that can be killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipwright import sandbox
+from lipwright.config import ServiceSettings
+from lipwright.core.jobs import Account, JobRequest, Media
+from lipwright.demo import speech_path, video_path
+from lipwright.service.hosted import Hosted
+
+HERE = Path(__file__).parent
+
+
+def look(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    """As the bundled sample is."""
+    is_sound = Path(arguments["path"]).read_bytes()[:4] == b"fLaC"
+    if is_sound:
+        return {"kind": "audio", "duration_s": 1.2, "width_px": None, "height_px": None}
+    return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ServiceSettings:
+    return ServiceSettings(data=str(tmp_path / "data"), render_niceness=0, concurrency=2)
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables and no rows: making them takes a second."""
+    folder = tmp_path_factory.mktemp("new")
+    hosted = Hosted.open(ServiceSettings(data=str(folder)))
+    hosted._open_queue()
+    hosted.close()
+    return folder / "lipwright.db"
+
+
+@pytest.fixture
+def service(settings: ServiceSettings, new_database: Path) -> Iterator[Hosted]:
+    settings.folder.mkdir()
+    shutil.copyfile(new_database, settings.folder / "lipwright.db")
+    hosted = Hosted.open(settings)
+    yield hosted
+    hosted.close()
+
+
+@pytest.fixture
+def account(service: Hosted) -> Account:
+    """With ten dollars."""
+    made, _ = service.create_key("alice")
+    service.grant(made, 10_000_000)
+    return made
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of stand_in.py in this process, uploads included."""
+    monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    real = sandbox.call
+
+    def call(target: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if target.endswith(":look"):
+            return look(args[0], None)  # no need of a process, half a second each
+        return real(target.replace("lipwright.service.children:", "stand_in:"), *args, **kwargs)
+
+    monkeypatch.setattr(sandbox, "call", call)
+
+
+@pytest.fixture
+def footage(service: Hosted, account: Account, stand_ins: None) -> Media:
+    return service.upload_file(account, video_path(), "portrait.mp4")
+
+
+@pytest.fixture
+def speech_media(service: Hosted, account: Account, stand_ins: None) -> Media:
+    """1.2 s, as the stand-in says."""
+    return service.upload_file(account, speech_path(), "line.flac")
+
+
+@pytest.fixture
+def request_of(footage: Media, speech_media: Media) -> Callable[..., JobRequest]:
+    def make(**changes: Any) -> JobRequest:
+        fields = {
+            "face": "wavespeed",
+            "model": "pixverse/lipsync",
+            "video": f"media:{footage.id}",
+            "audio": f"media:{speech_media.id}",
+        }
+        return JobRequest(**{**fields, **changes})
+
+    return make
+
+
+StartWorker = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
+    """Starts a worker process on the service's folder and waits until it is ready."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(**environment: str) -> subprocess.Popen[str]:
+        path = f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        given = {
+            "LIPWRIGHT_CONCURRENCY": "2",
+            "LIPWRIGHT_RENDER_NICENESS": "0",
+            "STAND_IN": "1",
+            "PYTHONPATH": path,
+            **environment,
+        }
+        worker = subprocess.Popen(
+            [sys.executable, str(HERE / "worker.py"), settings.data],
+            env=os.environ | given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(worker)
+        assert worker.stdout is not None
+        for line in worker.stdout:
+            if line.startswith("ready"):
+                break
+        else:
+            raise AssertionError("the worker did not start")
+        return worker
+
+    yield start
+    for worker in started:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        if worker.stdout is not None:
+            worker.stdout.close()

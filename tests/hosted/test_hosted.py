@@ -1,0 +1,337 @@
+"""The service without a worker: what is taken in, what is refused, and what it costs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipwright.config import ServiceSettings
+from lipwright.core.errors import (
+    IdempotencyMismatch,
+    InsufficientCredits,
+    InvalidOption,
+    JobNotFound,
+    MediaNotKnown,
+    MediaTooLarge,
+    SubmitInFlight,
+    TicketExpired,
+    UnknownEngine,
+    UnreadableMedia,
+    UploadIncomplete,
+    UrlRefused,
+    WrongContent,
+    WrongMediaKind,
+)
+from lipwright.core.jobs import Account, JobRequest, JobState, Media
+from lipwright.demo import video_path
+from lipwright.service.hosted import Hosted
+from lipwright.store.database import now
+
+RequestOf = Callable[..., JobRequest]
+PRICE = 150_000
+"""Of 1.2 s of speech, by WaveSpeed's list."""
+
+
+def test_the_first_start_makes_one_key_without_credit_limit_and_shows_it_once(service: Hosted) -> None:
+    secret = service.ensure_first_key()
+
+    assert secret is not None
+    assert not service.authenticate(secret).has_credit_limit
+    assert service.ensure_first_key() is None
+
+
+def test_a_key_keeps_its_limits_and_new_ones_hold_at_once(service: Hosted) -> None:
+    made, secret = service.create_key("bob", max_running=5, priority=1)
+    service.limit_key(made.id, max_requests_per_min=7, has_credit_limit=False)
+
+    assert service.authenticate(secret) == replace(made, max_requests_per_min=7, has_credit_limit=False)
+    with pytest.raises(InvalidOption):
+        service.limit_key(made.id, max_running=0)
+
+
+@pytest.mark.parametrize(
+    ("face", "speech_s", "text", "microusd"),
+    [
+        ("wavespeed", 0.1, None, 150_000),
+        ("wavespeed", 5.0, None, 150_000),
+        ("wavespeed", 5.01, None, 300_000),
+        ("native", 12.0, None, 450_000),
+        ("pixverse", 4.2, None, 5 * 4 * 10_000),
+        ("pixverse", None, "fifteen letters", 4 * 10_000),
+        ("pixverse", None, "sixteen letters!", 8 * 10_000),
+        ("pixverse", None, "ééééééé", 4 * 10_000),
+        ("pixverse", None, "éééééééé", 8 * 10_000),
+        ("pixverse", None, None, 4 * 10_000),
+    ],
+)
+def test_prices_are_those_of_the_vendors(
+    service: Hosted, face: Any, speech_s: float | None, text: str | None, microusd: int
+) -> None:
+    assert service.price_of(face, speech_s=speech_s, text=text) == microusd
+
+
+def test_a_submit_holds_its_price_and_a_cancel_gives_it_back(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    job = service.submit(account, request_of())
+    assert service.balance_microusd(account) == 10_000_000 - PRICE
+
+    ended = service.cancel(account, job.id)
+
+    assert (ended.state, ended.error_code, ended.price_microusd) == (JobState.CANCELLED, "cancelled", 0)
+    assert service.balance_microusd(account) == 10_000_000
+    assert service.cancel(account, job.number) == ended
+    assert [row.kind for row in service.ledger(account)] == ["release", "hold", "grant"]
+
+
+def test_without_credit_nothing_is_taken_in(service: Hosted, account: Account, request_of: RequestOf) -> None:
+    service.grant(account, PRICE - 1 - 10_000_000)
+
+    with pytest.raises(InsufficientCredits):
+        service.submit(account, request_of(), idempotency_key="k")
+
+    assert service.jobs(account).n_total == 0
+    service.grant(account, 1)
+    assert service.submit(account, request_of(), idempotency_key="k").price_microusd == PRICE
+
+
+def test_one_idempotency_key_makes_one_job_and_only_of_one_request(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    other, _ = service.create_key("other", has_credit_limit=False)
+    first = service.submit(account, request_of(), idempotency_key="k")
+
+    assert service.submit(account, request_of(), idempotency_key="k").id == first.id
+    assert service.submit(other, request_of(), idempotency_key="k").id != first.id
+    with pytest.raises(IdempotencyMismatch):
+        service.submit(account, request_of(options={"crf": 20}), idempotency_key="k")
+    assert service.jobs(account).n_total == 1
+    assert service.balance_microusd(account) == 10_000_000 - PRICE
+
+
+def test_of_many_with_one_key_at_once_one_makes_the_job(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    ids: list[str] = []
+    ready = threading.Barrier(6)
+
+    def submit() -> None:
+        ready.wait()
+        ids.append(service.submit(account, request_of(), idempotency_key="k").id)
+
+    threads = [threading.Thread(target=submit) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(ids) == 6
+    assert len(set(ids)) == 1
+    assert service.balance_microusd(account) == 10_000_000 - PRICE
+
+
+def test_a_claimed_key_is_in_flight_until_its_job_is_there_or_it_is_given_back(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    assert service.claim(account, "k", "body") is None
+    with pytest.raises(SubmitInFlight):
+        service.claim(account, "k", "body")
+    service.unclaim(account, "k")
+    assert service.claim(account, "k", "body") is None
+
+    job = service.submit(account, request_of(), idempotency_key="k", fingerprint="body")
+
+    again = service.claim(account, "k", "body")
+    assert again is not None
+    assert again.id == job.id
+    with pytest.raises(IdempotencyMismatch):
+        service.claim(account, "k", "another body")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"text": "and words"}, InvalidOption),
+        ({"audio": None}, InvalidOption),
+        ({"audio": None, "text": "  "}, InvalidOption),
+        ({"audio": None, "text": "x" * 5001}, MediaTooLarge),
+        ({"options": {"engine": "nobody"}}, UnknownEngine),
+        ({"options": {"crf": 90}}, InvalidOption),
+        ({"options": {"crf": "fine"}}, InvalidOption),
+        ({"options": {"colour": "red"}}, InvalidOption),
+        ({"video": "media:" + "0" * 32}, MediaNotKnown),
+        ({"video": "file:///etc/passwd"}, UrlRefused),
+        ({"audio": "http://127.0.0.1/a.wav"}, UrlRefused),
+        ({"webhook_url": "http://169.254.169.254/"}, UrlRefused),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_costs_nothing(
+    service: Hosted, account: Account, request_of: RequestOf, changes: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        service.submit(account, request_of(**changes))
+
+    assert service.balance_microusd(account) == 10_000_000
+
+
+def test_a_recording_is_no_footage(
+    service: Hosted, account: Account, request_of: RequestOf, speech_media: Media
+) -> None:
+    with pytest.raises(WrongMediaKind):
+        service.submit(account, request_of(video=f"media:{speech_media.id}"))
+
+
+def test_jobs_of_others_are_not_found_but_for_the_operator(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    stranger, _ = service.create_key("stranger")
+    operator, _ = service.create_key("operator", is_admin=True)
+    job = service.submit(account, request_of())
+
+    assert service.job(operator, job.number).id == job.id
+    for act in (service.job, service.cancel, service.delete):
+        with pytest.raises(JobNotFound):
+            act(stranger, job.id)
+    assert not service.job(account, job.id).state.is_final
+
+
+def test_jobs_are_listed_newest_first_in_pages_and_a_deleted_one_no_more(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    ids = [service.submit(account, request_of(model=f"m{n % 2}")).id for n in range(5)]
+    service.delete(account, ids[0])
+
+    assert [job.id for job in service.jobs(account, page_size=3).jobs] == ids[:1:-1]
+    second = service.jobs(account, page=2, page_size=3)
+    assert ([job.id for job in second.jobs], second.n_total) == ([ids[1]], 4)
+    assert [job.id for job in service.jobs(account, model="m1").jobs] == [ids[3], ids[1]]
+    assert service.jobs(account, states=[JobState.CANCELLED]).n_total == 0
+    assert service.jobs(account, since=now() + timedelta(hours=1)).n_total == 0
+    with pytest.raises(JobNotFound):
+        service.job(account, ids[0])
+
+
+# --- media ------------------------------------------------------------------------------------------------
+
+
+def test_an_upload_is_looked_at_by_the_real_child_and_kept_whole(service: Hosted, account: Account) -> None:
+    data = video_path().read_bytes()
+    ticket = service.begin_upload(account, "../../a<b>.mp4", "text/html", len(data))
+
+    made = service.write_upload(ticket.id, [data[:1000], data[1000:]])
+
+    assert (made.id, made.number) == (ticket.media_id, ticket.media_number)
+    assert (made.kind, made.content_type, made.filename) == ("video", "video/mp4", "ab.mp4")
+    assert (made.width_px, made.height_px, made.duration_s) == (480, 480, 6.0)
+    opened = service.open_media(made.id, -100)
+    assert b"".join(opened.chunks) == data[-100:]
+    assert (opened.start, opened.stop) == (len(data) - 100, len(data))
+    assert service.media_by_number(account, made.number) == made
+    with pytest.raises(TicketExpired):
+        service.write_upload(ticket.id, [data])
+
+
+def test_half_an_upload_never_becomes_a_media(service: Hosted, account: Account, settings: ServiceSettings) -> None:
+    data = video_path().read_bytes()
+    ticket = service.begin_upload(account, "a.mp4", "video/mp4", len(data))
+
+    def breaks_off() -> Iterator[bytes]:
+        yield data[:5000]
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        service.write_upload(ticket.id, breaks_off())
+    with pytest.raises(UploadIncomplete):
+        service.write_upload(ticket.id, [data[:-1]])
+
+    with pytest.raises(MediaNotKnown):
+        service.media(ticket.media_id)
+    assert list((settings.folder / "work").iterdir()) == []
+    assert [path for path in (settings.folder / "blobs").rglob("*") if path.is_file()] == []
+
+
+def test_what_is_no_media_is_refused_without_a_word_about_our_folders(
+    service: Hosted, account: Account, settings: ServiceSettings
+) -> None:
+    with pytest.raises(WrongContent) as page:
+        service.upload_file(account, [b"<html>hello</html>"], "a.mp4")
+    with pytest.raises(UnreadableMedia) as half:
+        service.upload_file(account, [video_path().read_bytes()[:3000]], "half.mp4")
+
+    assert "half.mp4" in str(half.value)
+    for error in (page.value, half.value):
+        assert str(settings.folder) not in f"{error} {vars(error)}"
+
+
+def test_more_bytes_than_are_taken_are_refused_early(tmp_path: Path, stand_ins: None) -> None:
+    service = Hosted.open(ServiceSettings(data=str(tmp_path / "small"), max_upload_bytes=1000))
+    account, _ = service.create_key("a")
+    came = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal came
+        while True:
+            came += 100
+            yield bytes(100)
+
+    with pytest.raises(MediaTooLarge):
+        service.begin_upload(account, "a.mp4", n_bytes=1001)
+    with pytest.raises(MediaTooLarge):
+        service.upload_file(account, endless(), "a.mp4")
+    service.close()
+
+    assert came == 1100
+
+
+def test_a_range_is_clipped_to_what_is_there(service: Hosted, footage: Media) -> None:
+    n = footage.n_bytes
+
+    assert [(part.start, part.stop) for part in (
+        service.open_media(footage.id),
+        service.open_media(footage.id, 10, 20),
+        service.open_media(footage.id, n - 5, n + 100),
+    )] == [(0, n), (10, 20), (n - 5, n)]  # fmt: skip
+    with pytest.raises(InvalidOption):
+        service.open_media(footage.id, n, n + 1)
+
+
+def test_the_sweep_removes_what_expired_and_what_nothing_refers_to_and_nothing_else(
+    tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lipwright.service import hosted
+
+    service = Hosted.open(ServiceSettings(data=str(tmp_path / "data"), keep_uploads_h=0.3 / 3600))
+    account, _ = service.create_key("a")
+    gone = service.upload_file(account, video_path(), "gone.mp4")
+    monkeypatch.setattr(hosted, "_YOUNG", timedelta(0))
+    orphan = "f" * 32
+    service._blobs.put(orphan, video_path())
+    ticket = service.begin_upload(account, "open.mp4")
+    service._blobs.put(ticket.media_id, video_path())
+    import time
+
+    time.sleep(0.4)
+    done = service.sweep()
+
+    assert (done["expired_media"], done["orphans"]) == (1, 1)
+    with pytest.raises(MediaNotKnown):
+        service.media(gone.id)
+    assert service._blobs.n_bytes(gone.id) is None
+    assert service._blobs.n_bytes(ticket.media_id) is not None
+    service.close()
+
+
+def test_numbers_are_exact_in_javascript_and_do_not_count(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    numbers = [service.submit(account, request_of()).number for _ in range(4)]
+
+    assert all(10**9 <= number < 2**53 for number in numbers)
+    assert all(abs(a - b) > 1 for a, b in pairwise(numbers))

@@ -1,0 +1,295 @@
+"""The tables are those of the migrations, money adds up, and a job ends once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lipwright.core.errors import InvalidKey, InvalidOption, KeyRevoked, StoreMismatch
+from lipwright.core.jobs import Account, Job, JobRequest, JobState
+from lipwright.store import Database, accounts, jobs, ledger, open_database, outbox
+from lipwright.store.database import HEAD, alembic_config, now, sqlite_url
+from lipwright.store.tables import ledger as ledger_table
+from lipwright.store.tables import metadata
+from lipwright.store.tables import outbox as outbox_table
+
+LIMITS = {"name": "alice", "level": "bronze"}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(sqlite_url(tmp_path))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def alice(database: Database) -> Account:
+    with database.writing() as connection:
+        return accounts.add(connection, LIMITS)[0]
+
+
+def add_job(connection: sa.Connection, owner: Account, price: int = 150_000, url: str | None = None) -> Job:
+    job = Job(
+        id=accounts.new_id(),
+        number=accounts.new_number(),
+        account_id=owner.id,
+        request=JobRequest("wavespeed", "m", "media:v", "media:a", webhook_url=url),
+        state=JobState.QUEUED,
+        created_at=now(),
+        price_microusd=price,
+    )
+    jobs.add(connection, job, {})
+    ledger.add(connection, owner.id, "hold", -price, job_id=job.id)
+    return job
+
+
+DONE = jobs.Ending(state=JobState.SUCCEEDED, report={"took_s": 1})
+CANCELLED = jobs.Ending(state=JobState.CANCELLED)
+
+
+def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
+    from alembic.script import ScriptDirectory
+
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [HEAD]
+
+
+def test_the_tables_compile_for_postgresql() -> None:
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.schema import CreateTable
+
+    dialect = postgresql.dialect()
+    for table in metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=dialect))
+
+
+def test_two_who_open_a_new_database_at_once_both_get_it(tmp_path: Path) -> None:
+    raised: list[BaseException] = []
+
+    def open_and_close() -> None:
+        try:
+            open_database(sqlite_url(tmp_path)).close()
+        except BaseException as exc:  # noqa: BLE001 - whatever it was fails the test
+            raised.append(exc)
+
+    threads = [threading.Thread(target=open_and_close) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert raised == []
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database, tmp_path: Path) -> None:
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StoreMismatch, match="9999"):
+        open_database(sqlite_url(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lipwright.db").write_bytes(b"not a database" * 100)
+
+    with pytest.raises(StoreMismatch):
+        open_database(sqlite_url(tmp_path))
+
+
+def test_a_key_is_kept_as_a_hash_only_and_opens_its_account_until_it_is_revoked(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.writing() as connection:
+        made, secret = accounts.add(connection, LIMITS)
+    with database.writing() as connection:
+        assert accounts.by_secret(connection, secret) == made
+        with pytest.raises(InvalidKey):
+            accounts.by_secret(connection, secret[:-1])
+        assert accounts.revoke(connection, made.id)
+        with pytest.raises(KeyRevoked):
+            accounts.by_secret(connection, secret)
+    database.close()
+
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert made.id.encode() in kept
+    assert secret.encode() not in kept
+
+
+def test_two_accounts_cannot_have_one_name(database: Database, alice: Account) -> None:
+    with database.writing() as connection, pytest.raises(InvalidOption):
+        accounts.add(connection, LIMITS)
+
+
+def test_a_job_that_succeeds_costs_its_price_and_one_that_does_not_costs_nothing(
+    database: Database, alice: Account
+) -> None:
+    with database.writing() as connection:
+        ledger.add(connection, alice.id, "grant", 1_000_000)
+        good, bad = add_job(connection, alice), add_job(connection, alice)
+        assert ledger.balance_microusd(connection, alice.id) == 700_000
+        assert jobs.finish(connection, good.id, DONE)
+        assert jobs.finish(connection, bad.id, CANCELLED)
+
+        assert ledger.balance_microusd(connection, alice.id) == 850_000
+        assert ledger.held_microusd(connection, good.id) == ledger.held_microusd(connection, bad.id) == 0
+        used = ledger.usage(connection, alice.id, now() - timedelta(hours=1), now() + timedelta(hours=1), None)
+    assert (used.n_jobs, used.cost_microusd) == (1, 150_000)
+
+
+def test_of_all_who_end_a_job_at_the_same_time_one_does(database: Database, alice: Account) -> None:
+    with database.writing() as connection:
+        job = add_job(connection, alice, url="https://hook.example/")
+    ended: list[bool] = []
+    ready = threading.Barrier(8)
+
+    def end(ending: jobs.Ending) -> None:
+        ready.wait()
+        with database.writing() as connection:
+            ended.append(jobs.finish(connection, job.id, ending))
+
+    threads = [threading.Thread(target=end, args=(DONE if n % 2 else CANCELLED,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(ended) == [False] * 7 + [True]
+    with database.reading() as connection:
+        found = jobs.find(connection, job.id)
+        assert found is not None
+        cost = 150_000 if found.job.state is JobState.SUCCEEDED else 0
+        assert ledger.balance_microusd(connection, alice.id) == -cost
+        assert len(connection.execute(outbox_table.select()).all()) == 1
+
+
+def test_a_transaction_that_breaks_leaves_nothing(database: Database, alice: Account) -> None:
+    def break_off() -> None:
+        with database.writing() as connection:
+            add_job(connection, alice)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
+
+    with database.reading() as connection:
+        assert connection.execute(ledger_table.select()).all() == []
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["grant", "submit", "more", "succeed", "fail", "succeed", "again", "crash"]),
+        st.integers(0, 5),
+        st.integers(1, 2_000_000),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=STEPS)
+def test_a_balance_is_the_sum_of_its_ledger_and_no_job_is_paid_twice_whatever_the_order(
+    database_of_all_examples: Database, steps: list[tuple[str, int, int]]
+) -> None:
+    database = database_of_all_examples
+    with database.writing() as connection:
+        owner, _ = accounts.add(connection, {**LIMITS, "name": accounts.new_id()})
+    open_prices: dict[str, int] = {}
+    ended: list[str] = []
+    granted = charged = 0
+    for verb, which, amount in steps:
+        names = sorted(open_prices)
+        chosen = names[which % len(names)] if names else None
+        try:
+            with database.writing() as connection:
+                if verb == "grant":
+                    ledger.add(connection, owner.id, "grant", amount)
+                elif verb in {"submit", "crash"}:
+                    job = add_job(connection, owner, amount)
+                    if verb == "crash":
+                        raise RuntimeError
+                elif verb == "more" and chosen and ledger.held_microusd(connection, chosen) == open_prices[chosen]:
+                    jobs.stage_done(connection, chosen, {}, open_prices[chosen] + amount)
+                    if not ledger.add(connection, owner.id, "hold_rest", -amount, job_id=chosen):
+                        raise RuntimeError
+                elif verb in {"succeed", "fail"} and chosen:
+                    assert jobs.finish(connection, chosen, DONE if verb == "succeed" else CANCELLED)
+                elif verb == "again" and ended:
+                    assert not jobs.finish(connection, ended[which % len(ended)], DONE)
+        except RuntimeError:
+            continue
+        if verb == "grant":
+            granted += amount
+        elif verb == "submit":
+            open_prices[job.id] = amount
+        elif verb == "more" and chosen:
+            open_prices[chosen] += amount
+        elif verb in {"succeed", "fail"} and chosen:
+            charged += open_prices[chosen] if verb == "succeed" else 0
+            del open_prices[chosen]
+            ended.append(chosen)
+        with database.reading() as connection:
+            balance = ledger.balance_microusd(connection, owner.id)
+            rows = ledger.latest(connection, owner.id, 1000)
+        assert balance == sum(row.amount_microusd for row in rows)
+        assert balance == granted - charged - sum(open_prices.values())
+
+
+@pytest.fixture(scope="session")
+def database_of_all_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    opened = open_database(sqlite_url(tmp_path_factory.mktemp("ledger")))
+    yield opened
+    opened.close()
+
+
+def test_a_webhook_is_taken_by_one_at_a_time_and_tried_again_for_hours(database: Database, alice: Account) -> None:
+    with database.writing() as connection:
+        job = add_job(connection, alice, url="https://hook.example/")
+        jobs.finish(connection, job.id, DONE)
+        (first,) = outbox.take_due(connection, 10)
+        assert outbox.take_due(connection, 10) == []
+    waits_s: list[float] = []
+    delivery = first
+    with database.writing() as connection:
+        while True:
+            outbox.not_delivered(connection, delivery, "nobody there")
+            found = outbox.find(connection, first.id)
+            assert found is not None
+            if found.state == "given_up":
+                break
+            waits_s.append(round((found.next_at - now()).total_seconds()))
+            delivery = replace(found, n_attempts=found.n_attempts + 1)
+            connection.execute(
+                outbox_table.update().where(outbox_table.c.id == first.id).values(n_attempts=delivery.n_attempts)
+            )
+        again = outbox.replay(connection, first.id)
+
+    assert waits_s == list(outbox.WAITS_S)
+    assert sum(waits_s) > 5 * 3600
+    assert again is not None
+    assert (again.id, again.state, again.n_attempts) == (first.id, "waiting", 0)
+
+
+def test_an_idempotency_key_is_forgotten_after_a_day(database: Database, alice: Account) -> None:
+    from lipwright.store.tables import idempotency
+
+    with database.writing() as connection:
+        assert jobs.claim(connection, alice.id, "k", "f").is_mine
+        assert not jobs.claim(connection, alice.id, "k", "f").is_mine
+        connection.execute(idempotency.update().values(claimed_at=now() - timedelta(hours=25), job_id="j"))
+        assert jobs.claim(connection, alice.id, "k", "other").is_mine
