@@ -173,3 +173,17 @@ def test_phones_shorter_than_the_recording_leave_silence_behind_them() -> None:
 
     assert (facts.looks[10:] == PHONES.index("sil")).all()
     assert (facts.looks[:10] == PHONES.index("A")).all()
+
+
+@pytest.mark.parametrize("length_s", [0.36, 0.45, 0.8, 1.4])
+def test_half_of_a_known_pause_stands_still(length_s: float) -> None:
+    phones = timed(("A", 0.6), ("sil", length_s), ("A", 0.6))
+    rng = np.random.default_rng(1)
+    n = round((1.2 + length_s) * 50)
+    restless = replace(nothing_heard(n), shape=rng.standard_normal((n, N_SHAPE)).astype(np.float32))
+
+    track = plan(restless, style(is_talking=True), phones=phones)
+
+    middle, quarter = 30 + length_s * 25, length_s * 12.5
+    held = (track.coefficients @ OPENING)[int(middle - quarter + 2) : int(middle + quarter - 1)]
+    assert held.std() < 0.002

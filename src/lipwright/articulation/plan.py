@@ -39,6 +39,8 @@ EASE_OUT_S: Final = 0.25
 _SHORTEST_SPEECH_S = 0.08
 """Shorter stretches are clicks."""
 _LIKELY_SPEECH, _CLEAR_SPEECH = 0.4, 0.7
+_KNOWN_EASE: Final = 0.25
+"""Share of a pause that the way in takes, and the way out, where its edges are known: half of it stands still."""
 _CLOSURE_FROM, _CLOSURE_RANGE = 0.4, 0.3
 _SIL = PHONES.index("sil")
 
@@ -95,14 +97,14 @@ def find_pauses(heard: Heard, *, is_talker: bool) -> list[Pause]:
     return pauses
 
 
-def _ease(n: int, start: int, stop: int) -> Floats:
+def _ease(n: int, start: int, stop: int, share: float = 0.5) -> Floats:
     """(n,) weight of a pause: rises from its start, stands at one, and is back at zero when speech begins.
 
-    A recording's first and last tick need no way in or out.
+    A recording's first and last tick need no way in or out. Either way takes at most `share` of the pause.
     """
     length = stop - start
-    into = min(EASE_IN_S * TICK_RATE_HZ, 0.5 * length)
-    out = min(EASE_OUT_S * TICK_RATE_HZ, 0.5 * length)
+    into = min(EASE_IN_S * TICK_RATE_HZ, share * length)
+    out = min(EASE_OUT_S * TICK_RATE_HZ, share * length)
     tick = np.arange(n, dtype=np.float64)
     rise = np.ones(n) if start == 0 else (tick - start) / into
     fall = np.ones(n) if stop == n else (stop - tick) / out
@@ -180,7 +182,7 @@ def plan(
 
     still = np.zeros(n)
     for pause in pauses:
-        weight = _ease(n, pause.start, pause.stop)
+        weight = _ease(n, pause.start, pause.stop) if facts is None else _ease(n, pause.start, pause.stop, _KNOWN_EASE)
         pose = parted if pause.kind == "hold" else style.rest
         spoken += weight[:, None] * (pose - spoken)
         still = np.maximum(still, weight)
