@@ -379,6 +379,19 @@ def test_every_usual_container_is_read_frame_by_frame(
     assert [read_number(frame.planes[0], frame.bits) for frame in open_footage(out).frames()] == list(range(9))
 
 
+def test_a_gif_becomes_what_every_player_shows(make_video: Any, tmp_path: Path):
+    footage = open_footage(make_video("a.gif", n=3, size=SMALL, codec="gif", pixel_format="gray"))
+
+    for ending in ("mp4", "mov", "webm"):
+        written = rewrite(footage, tmp_path / f"out.{ending}")
+        assert written.codec == ("vp9" if ending == "webm" else "h264")
+        assert written.pixel_format == "yuv420p"
+        assert [note for note in written.notes if "alpha" in note] == []
+        assert any("4:2:0" in note for note in written.notes)
+    kept = rewrite(footage, tmp_path / "kept.mp4", codec="h264")
+    assert kept.pixel_format == "yuv444p"
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
 

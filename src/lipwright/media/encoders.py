@@ -56,9 +56,7 @@ SOFTWARE: Mapping[str, Encoder] = {
     "h264": Encoder("libx264", "h264", EVERY_BUT_WEBM, (*EIGHT_BITS, *TEN_BITS), keeps_fields=True, keeps_light=True),
     "h265": Encoder("libx265", "h265", EVERY_BUT_WEBM, (*EIGHT_BITS, *TEN_BITS, *TWELVE_BITS), keeps_light=True),
     "av1": Encoder("libsvtav1", "av1", EVERY_BUT_MOV, ("yuv420p", "yuv420p10le"), keeps_light=True),
-    "vp9": Encoder(
-        "libvpx-vp9", "vp9", EVERY_BUT_MOV, ("yuv420p", "yuva420p", "yuv422p", "yuv440p", "yuv444p", "yuva444p")
-    ),
+    "vp9": Encoder("libvpx-vp9", "vp9", EVERY_BUT_MOV, ("yuv420p", "yuva420p", "yuv422p", "yuv440p", "yuv444p")),
     "prores": Encoder(
         "prores_ks",
         "prores",
@@ -147,7 +145,8 @@ def choose(path: Path, video: VideoInfo, codec: Codec, encoder: EncoderChoice, n
 def best_codec(container: str, video: VideoInfo) -> str:
     """What is meant by "auto": what most players of the container show, with nothing of the picture lost."""
     shape = layout(nearest_planar(video.pixel_format))
-    has_alpha = shape is not None and shape.has_alpha
+    # a GIF may always have alpha: most have none
+    has_alpha = shape is not None and shape.has_alpha and video.codec != "gif"
     if container == "mov" and (has_alpha or video.codec == "prores"):
         return "prores"
     if container in ("webm", "matroska") and has_alpha:
@@ -202,6 +201,12 @@ def _lost_by(hardware: Encoder, software: Encoder, video: VideoInfo) -> str:
     if has_light(video) and software.keeps_light:
         return "what the source says of its HDR"
     return ""
+
+
+def is_rgb(video: VideoInfo) -> bool:
+    """Whether the source's pictures are not Y'CbCr."""
+    coded = VideoFormat(video.pixel_format)
+    return coded.is_rgb or coded.has_palette
 
 
 def has_light(video: VideoInfo) -> bool:

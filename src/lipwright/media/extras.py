@@ -119,7 +119,7 @@ class Extras:
             line = decoder.decode2(packet)
             if line is None or not len(line):
                 return None
-            made = encoder.encode_subtitle(line)
+            made: Packet[Any] = encoder.encode_subtitle(line)
         except FFmpegError:  # damaged text
             return None
         made.time_base, made.duration = packet.time_base, packet.duration

@@ -83,6 +83,8 @@ def _as_matroska(path: Path) -> io.BytesIO:
         return as_matroska(path)
     except ValueError as exc:
         raise UnreadableMedia(path, str(exc)) from exc
+    except MemoryError:
+        raise UnreadableMedia(path, "its pictures need more memory than there is") from None
 
 
 def _is_jpeg(path: Path) -> bool:

@@ -35,13 +35,14 @@ from lipwright.media.encoders import (
     chroma_step,
     container_of,
     has_light,
+    is_rgb,
     loss_of,
     nearest,
     options_of,
 )
 from lipwright.media.extras import Extras
 from lipwright.media.footage import n_cores
-from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame
+from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame, planes_of
 from lipwright.media.soundtrack import AudioPlan, soundtrack
 
 VFR_CLOCK = Fraction(1, 90_000)
@@ -99,6 +100,7 @@ def write_video(
         try:
             out = stack.enter_context(av.open(str(part), "w", format=container, options=options))
             writer = _Writer(out, container, chosen, video, duration_s, crf, preset, threads or n_cores(), notes)
+            writer.is_for_everyone = codec == "auto"
             ahead = iter(frames)
             first = next(ahead, None)
             if first is None:
@@ -194,6 +196,8 @@ class _Writer:
         self._last_s = Fraction(-1)
         self._stream: VideoStream | None = None
         self._is_full = False
+        self.is_for_everyone = False
+        """What was RGB need not keep the full chroma, which few players show."""
         self.format_name = ""
         self.n_frames = 0
 
@@ -283,6 +287,12 @@ class _Writer:
             # half a chroma sample cannot be coded: full chroma keeps the picture's size
             name = name.replace("420p", "444p").replace("422p", "444p")
             self._notes.append("The picture's sides are odd: it was written with full chroma (4:4:4).")
+        elif self._may_drop_chroma(coded) and "444p" in name:
+            name = name.replace("444p", "420p")
+            self._notes.append(f"RGB was written with the colours of players (4:2:0); --codec {codec} keeps 4:4:4.")
+        if name.startswith("yuva") and is_rgb(self._video) and _is_opaque(coded):
+            # a GIF may always have alpha: most have none
+            name = name.replace("yuva", "yuv", 1)
         best = nearest(VideoFormat(name), formats)
         loss = loss_of(VideoFormat(name), VideoFormat(best))
         if loss:
@@ -290,6 +300,13 @@ class _Writer:
         elif best != name.replace("yuvj", "yuv") and best != name:
             self._notes.append(f"{codec} does not take {name}; written as {best}.")
         return best
+
+    def _may_drop_chroma(self, coded: av.VideoFrame) -> bool:
+        codec = self._encoder.codec
+        is_even = coded.width % 2 == 0 and coded.height % 2 == 0
+        return (
+            self.is_for_everyone and is_rgb(self._video) and codec != "prores" and (is_even or codec in ("vp9", "av1"))
+        )
 
     def _tell_losses(self) -> None:
         """Notes on what the encoder or the container cannot keep, beside the pixels."""
@@ -306,3 +323,7 @@ class _Writer:
             self._notes.append(
                 f"{self._encoder.name} does not keep the HDR's mastering display and light level; its colours stay."
             )
+
+
+def _is_opaque(coded: av.VideoFrame) -> bool:
+    return int(planes_of(coded)[3].min()) == (1 << coded.format.components[3].bits) - 1
