@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench train mutants docs lock clean
+.PHONY: help demo test sdks check format bench train mutants docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -27,8 +27,11 @@ help: ## list the targets
 demo: $(STAMPS)/run ## make a sample video speak, into out/demo
 	$(BIN)/lipwright demo --output $(OUT)/demo --clips $(CLIPS)
 
-test: $(STAMPS)/dev ## run the tests
+test: sdks ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+sdks: $(STAMPS)/dev ## fetch the vendors' own clients that the tests of the service run
+	$(BIN)/python scripts/sdks.py build/sdks
 
 check: $(STAMPS)/dev ## lint, format, types, arrows between rooms, locks
 	$(BIN)/ruff check

@@ -37,8 +37,8 @@ def set_up_logs(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # one line for each request is ours (door.py); these would write addresses with their queries
-    for name in ("uvicorn.access", "httpx", "httpcore"):
+    # one line for each request is ours (door.py); these would write addresses with their queries, or much
+    for name in ("uvicorn.access", "httpx", "httpcore", "alembic", "dbos"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()

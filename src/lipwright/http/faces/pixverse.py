@@ -381,7 +381,8 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     async def credits_used(video_id: Number, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """What a video cost."""
         job = await call(hosted.job, request.state.account, video_id)
-        return success({"video_id": job.number, "credits": credits_of(job.price_microusd, settings.credit_microusd)})
+        credits = credits_of(job.price_microusd, settings.credit_microusd)
+        return success({"video_id": job.number, "credit": credits, "credits": credits})  # clients spell it both ways
 
     async def refuse(rest: str) -> JSONResponse:
         raise Refusal(403, "No permission for this operation: this server makes lip sync only.", 500020, code="refused")
