@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant(
         "lead opens lips that must touch",
         f"{ENGINE}/target.py",
-        "_change_gaps(out, np.clip(led, _LEAD_GAPS[0] * gaps, widest) - led)",
+        "_change_gaps(out, np.maximum(gaps + share[:, None] * (gaps - usual), 0) - led)",
         "pass",
         ("tests/engines/test_target.py",),
     ),

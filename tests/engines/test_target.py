@@ -129,7 +129,20 @@ def test_noise_of_the_tracker_gets_no_lead(closed: Points) -> None:
 
 
 def test_what_is_as_asked_is_not_driven(closed: Points) -> None:
-    targets, own, led = leading(closed, many(n=20), many(n=20))
+    for still in many(n=5):
+        asked = np.repeat(still[None], 20, axis=0)
+        targets, own, led = leading(closed, asked, asked)
 
-    np.testing.assert_array_equal(targets, own)
-    np.testing.assert_allclose(led, targets, atol=1e-12)
+        np.testing.assert_array_equal(targets, own)
+        np.testing.assert_allclose(led, targets, atol=1e-12)
+
+
+def test_a_pause_stands_still_while_the_footages_mouth_goes_on(closed: Points) -> None:
+    asked = np.repeat(np.eye(8)[:1] * 0.15, 100, axis=0)
+    chatting = np.zeros((100, 8))
+    chatting[:, 0] = 0.2 + 0.2 * np.sin(2 * np.pi * 4 * np.arange(100) / 25)
+    targets, own, led = leading(closed, asked, chatting)
+
+    assert opening(own).std() > 0.02
+    assert opening(led)[20:80].std() < 0.001
+    assert opening(led).mean() == pytest.approx(opening(targets).mean(), rel=0.15)
