@@ -1,0 +1,133 @@
+"""`say`, `voices` and `visemes` as a person calls them."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lipwright.cli.main import app
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, [str(one) for one in arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_say_makes_a_video_with_its_subtitles(portrait: Path, tmp_path: Path) -> None:
+    output, report = tmp_path / "out.mp4", tmp_path / "report.json"
+
+    status, told, _ = run(
+        "say", portrait, "Hello. Bob is my baby.", "-o", output, "--voice", "Harper", "--subtitles",
+        "--report", report, "--preset", "ultrafast", "--no-cache",
+    )  # fmt: skip
+
+    assert status == 0, told
+    assert output.stat().st_size > 10_000
+    assert (tmp_path / "out.srt").read_text().count("-->") == 2
+    assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT")
+    table = json.loads(report.read_text())
+    assert table["voice"] == "espeak:en-us+f2"
+    assert [one["text"] for one in table["sentences"]] == ["Hello.", "Bob is my baby."]
+    assert table["render"]["n_edited"] > 10
+    assert "voice" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["", "--language", "en"], "empty_text"),
+        (["😀🎉", "--language", "en"], "nothing_to_say"),
+        (["Hello", "--voice", "Nobody"], "unknown_voice"),
+        (["Hello", "--language", "xx"], "unknown_language"),
+        (["<speak>Hello", "--ssml"], "broken_ssml"),
+        (["Hello", "--speed", "9"], "invalid_option"),
+        (["Hello", "--text-file", "words.txt"], "invalid_option"),
+        ([], "invalid_option"),
+        (["--text-file", "missing.txt"], "media_not_found"),
+        (["Hello", "--voice", "kokoro:af_heart"], "weights_missing"),
+    ],
+)
+def test_bad_input_is_refused_with_its_code_and_nothing_is_written(
+    arguments: list[str], code: str, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIPWRIGHT_VOICES_FOLDER", str(tmp_path / "voices"))
+    output = tmp_path / "out.mp4"
+
+    status, _, error = run("say", portrait, *arguments, "-o", output)
+
+    assert status == 2
+    assert error.startswith(f"error [{code}]: ")
+    assert not output.exists()
+
+
+def test_ten_megabytes_of_text_are_refused_unread(portrait: Path, tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("word " * 2_000_000)
+
+    status, _, error = run("say", portrait, "--text-file", words, "-o", tmp_path / "out.mp4")
+
+    assert status == 2
+    assert "text_too_long" in error
+
+
+def test_the_longest_text_is_a_setting(portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIPWRIGHT_VOICES_MAX_CHARS", "5")
+
+    status, _, error = run("say", portrait, "Hello there", "-o", tmp_path / "out.mp4")
+
+    assert status == 2
+    assert "at most 5" in error
+
+
+def test_voices_are_listed() -> None:
+    status, told, _ = run("voices", "list", "--language", "de")
+
+    assert status == 0
+    assert "Harper" in told
+    assert "espeak:de" in told
+    assert "espeak:fr" not in told
+
+
+def test_voices_are_listed_as_json() -> None:
+    status, told, _ = run("voices", "list", "--json")
+
+    table = json.loads(told)
+    assert status == 0
+    assert len(table["speakers"]) == 15
+    assert {"name", "language", "title", "gender", "licence", "is_here"} == set(table["voices"][0])
+
+
+@pytest.mark.parametrize(("voice", "language"), [("espeak:de+f2", "de"), ("James", "en"), ("espeak:+m3", "en")])
+def test_a_voice_can_be_tried(voice: str, language: str, tmp_path: Path) -> None:
+    path = tmp_path / "sample.wav"
+
+    status, told, _ = run("voices", "sample", voice, "-o", path)
+
+    assert status == 0
+    assert f", {language}, " in told
+    with wave.open(str(path)) as sound:
+        assert (sound.getnchannels(), sound.getframerate()) == (1, 22_050)
+        assert sound.getnframes() > 22_050
+
+
+@pytest.mark.parametrize("arguments", [["voices", "sample", "nobody", "-o", "a.wav"], ["voices", "pull", "nobody"]])
+def test_an_unknown_voice_is_told_of(arguments: list[str]) -> None:
+    status, _, error = run(*arguments)
+
+    assert status == 2
+    assert "unknown_voice" in error
+
+
+def test_visemes_go_to_the_screen_or_into_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "cues.tsv"
+
+    status, told, _ = run("visemes", "Hello Bob", "--format", "rhubarb-tsv", "--language", "en")
+    run("visemes", "Hello Bob", "--format", "rhubarb-tsv", "--language", "en", "-o", path)
+
+    assert status == 0
+    assert told == path.read_text()
+    assert told.startswith("0.00\t")
