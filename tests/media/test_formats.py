@@ -452,6 +452,20 @@ def test_a_moving_webp_is_put_together_as_browsers_do(tmp_path: Path):
         open_footage(path)
 
 
+def test_a_moving_webp_that_wants_our_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from lipwright.media import webp
+
+    path = tmp_path / "a.webp"
+    data = moving_webp([(0, 0, 64, 32, 40, 0, still_webp((k, 9, 9), 64, 32)) for k in range(4)])
+    path.write_bytes(data[:24] + b"\xff\xff\x00\xff\xff\x00" + data[30:])
+    with pytest.raises(LipwrightError, match="65536x65536"):
+        open_footage(path)
+    path.write_bytes(data)
+    monkeypatch.setattr(webp, "MAX_BYTES", 100)
+    with pytest.raises(LipwrightError, match="too many"):
+        open_footage(path)
+
+
 def test_a_cut_off_file_gives_the_frames_up_to_there_and_says_so(make_video: Any, read_number: Any, tmp_path: Path):
     path = make_video(
         n=60, options={"g": "10", "bf": "0"}, container_options={"movflags": "+faststart"}, size=(192, 108)

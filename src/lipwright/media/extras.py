@@ -67,7 +67,7 @@ class Extras:
                 copy.metadata.update(stream.metadata)
                 self._of[stream.index] = copy
                 kept.append(stream)
-            elif isinstance(stream, SubtitleStream) and name in TEXT:
+            elif isinstance(stream, SubtitleStream) and name in TEXT and _can_open(stream):
                 made = self._add_remade(out, stream, MADE_INTO[container])
                 made.metadata.update(stream.metadata)
                 self._of[stream.index] = made
@@ -102,8 +102,8 @@ class Extras:
     def _add_remade(self, out: OutputContainer, stream: SubtitleStream, kind: str) -> Stream:
         made = out.add_stream(kind)
         decoder, encoder = stream.codec_context, made.codec_context
+        assert isinstance(decoder, SubtitleCodecContext)
         assert isinstance(encoder, SubtitleCodecContext)
-        decoder.open(strict=False)
         encoder.subtitle_header = decoder.subtitle_header  # how ASS describes itself, which FFmpeg converts by way of
         encoder.time_base = stream.time_base or Fraction(1, 1000)
         made.time_base = encoder.time_base
@@ -119,7 +119,7 @@ class Extras:
             line = decoder.decode2(packet)
             if line is None or not len(line):
                 return None
-            made: Packet[Any] = encoder.encode_subtitle(line)
+            made = cast("Packet[Any]", encoder.encode_subtitle(line))
         except FFmpegError:  # damaged text
             return None
         made.time_base, made.duration = packet.time_base, packet.duration
@@ -134,3 +134,12 @@ class Extras:
             if 0 <= start < stop:
                 kept.append({**chapter, "start": start, "end": stop})
         return kept
+
+
+def _can_open(stream: SubtitleStream) -> bool:
+    """Whether these subtitles can be read: what describes them may be damaged."""
+    try:
+        stream.codec_context.open(strict=False)
+    except FFmpegError:
+        return False
+    return True

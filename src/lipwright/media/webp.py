@@ -30,6 +30,11 @@ REPLACE = 0x02
 NO_HURRY_MS = 100
 """What browsers make of pictures that ask for 10 ms or less."""
 
+MAX_PIXELS = 4096 * 4096
+"""Of a picture: more is no footage, but somebody who wants our memory."""
+MAX_BYTES = 1 << 30
+"""Of all pictures together, without loss."""
+
 Canvas = NDArray[np.uint8]
 """(h, w, 4): B, G, R, alpha, not multiplied."""
 
@@ -44,7 +49,7 @@ def is_moving_webp(path: Path) -> bool:
 def as_matroska(path: Path) -> io.BytesIO:
     """The same video as FFV1 in Matroska, in memory. A file that breaks off gives the pictures before that.
 
-    Raises ValueError if there is not one picture.
+    Raises ValueError if there is not one picture, or more than there is room for.
     """
     stat = path.stat()
     return io.BytesIO(_converted(path, stat.st_mtime_ns, stat.st_size))
@@ -75,6 +80,8 @@ def _converted(path: Path, mtime_ns: int, size: int) -> bytes:
                 packet.duration = duration_ms
                 container.mux(packet)
             at_ms += duration_ms
+            if out.tell() > MAX_BYTES:
+                raise ValueError("its pictures are too many")
         if stream is None:
             raise ValueError("it holds not one whole picture")
         container.mux(stream.encode(None))
@@ -84,6 +91,8 @@ def _converted(path: Path, mtime_ns: int, size: int) -> bytes:
 def _pictures(data: bytes) -> Iterator[tuple[Canvas, int]]:
     """Canvases and how long each is shown, in ms."""
     width, height = _uint24(data, 24) + 1, _uint24(data, 27) + 1
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"it is {width}x{height} pixels")
     canvas = np.zeros((height, width, 4), np.uint8)
     stale: tuple[slice, slice] | None = None
     for name, start, stop in _chunks(data):
@@ -123,6 +132,7 @@ def _decoded(body: bytes) -> Canvas | None:
     context = av.CodecContext.create("webp", "r")
     assert isinstance(context, VideoCodecContext)
     context.thread_count = 1
+    context.options = {"max_pixels": str(MAX_PIXELS)}
     whole = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
     frames = [*context.decode(av.Packet(whole)), *context.decode(None)]
     return np.asarray(frames[0].to_ndarray(format="bgra"), np.uint8) if frames else None
