@@ -291,24 +291,24 @@ class Warp:
     def draw(
         self,
         source: Bytes,
-        out: Bytes,
+        outs: Sequence[Bytes],
         field: Float32,
         strips: list[tuple[int, int, int, int]],
         *,
         step: int,
         zoom: int,
     ) -> None:
-        """Write into `out` (h, w[, 2]) what `source` shows through `field` (rows, columns, 2), in these strips.
+        """Write into `outs` (h, w) what the layers of `source` show through `field` (rows, columns, 2), strip by strip.
 
-        `step`: luma samples for each sample of `out`, 1 or 2; `zoom`: samples of `source` for each one of `out`.
+        `step`: luma samples for each sample of `outs`, 1 or 2; `zoom`: samples of `source` for each one of `outs`.
         """
         cell = self._grid.step_px // step
         framed = np.pad(field, ((1, 1), (1, 1), (0, 0)))  # beyond the picture nothing moves
         half = np.float32(0.5)
         remap = cast("Any", cv2.remap)  # its types forget that one map may hold both x and y
         for first, end, left_node, right_node in strips:
-            top, bottom = first * cell, min(end * cell, out.shape[0])
-            left, right = left_node * cell, min(right_node * cell, out.shape[1])
+            top, bottom = first * cell, min(end * cell, outs[0].shape[0])
+            left, right = left_node * cell, min(right_node * cell, outs[0].shape[1])
             if bottom <= top or right <= left:
                 continue
             nodes = framed[first : end + 2, left_node : right_node + 2] * np.float32(zoom / step)
@@ -319,7 +319,9 @@ class Warp:
             size = (nodes.shape[1] * cell, nodes.shape[0] * cell)
             maps = cv2.resize(nodes, size, interpolation=cv2.INTER_LINEAR)
             part = maps[cell : cell + bottom - top, cell : cell + right - left]
-            out[top:bottom, left:right] = remap(source, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            drawn = remap(source, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for out, layer in zip(outs, cast("Sequence[Bytes]", cv2.split(drawn)), strict=True):
+                out[top:bottom, left:right] = layer
 
     def follow(self, points: Floats, field: Float32) -> Floats:
         """Where places (n, 2) of the picture show up in the drawn one, px."""

@@ -140,11 +140,8 @@ class Portrait:
                 self._set_lids(number, _shade(moment))
             field = self._field(moments)
             strips = self._warp.strips(field, self._blinks)
-            self._warp.draw(self._sharp, luma, field, strips, step=1, zoom=2)
-            colours = self._colours.copy()
-            self._warp.draw(self._colours, colours, field, strips, step=2, zoom=1)
-            for plane, number in ((cb, 0), (cr, 1)):
-                np.copyto(plane, colours[..., number])
+            self._warp.draw(self._sharp, [luma], field, strips, step=1, zoom=2)
+            self._warp.draw(self._colours, [cb, cr], field, strips, step=2, zoom=1)
         return VideoFrame(planes, index, index / FPS, 8, BT709, Raw(coded, Orientation()))
 
     def _set_lids(self, number: int, shade: int) -> None:
