@@ -21,6 +21,7 @@ from lipwright.media import abilities
 from lipwright.media.footage import n_cores
 
 if TYPE_CHECKING:
+    from lipwright.config import ServiceSettings
     from lipwright.core.speech import Phone
     from lipwright.core.timeline import Timeline
     from lipwright.pipeline import SyncResult, Watch
@@ -173,8 +174,11 @@ class Check:
     is_well: bool = True
 
 
-def doctor() -> list[Check]:
-    """What is installed, and whether it is whole. Raises nothing: what is missing is a Check that is not well."""
+def doctor(settings: ServiceSettings | None = None) -> list[Check]:
+    """What is installed, and whether it is whole. Raises nothing: what is missing is a Check that is not well.
+
+    With the settings of a service also what that needs: moderation, a folder, child processes.
+    """
     checks = [
         Check("system", "platform", f"{platform.system()} {platform.machine()}"),
         Check("system", "Python", platform.python_version(), (3, 11) <= sys.version_info[:2] < (3, 13)),
@@ -193,12 +197,25 @@ def doctor() -> list[Check]:
     ]
     checks += [_engine(name) for name in plugins.engine_names()]
     checks += [_model(package, name) for package, name in _MODELS]
+    if settings is not None:
+        from lipwright.service.hosted_checks import hosted_checks
+
+        checks += hosted_checks(settings)
     return checks
 
 
-_PACKAGES = ("mediapipe", "onnxruntime", "opencv-contrib-python-headless", "numpy", "scipy")
+_PACKAGES = (
+    "mediapipe",
+    "onnxruntime",
+    "opencv-contrib-python-headless",
+    "numpy",
+    "scipy",
+    "espeakng-loader",
+    "py3langid",
+)
 _MODELS = (
     ("lipwright.articulation", "articulator.onnx"),
+    ("lipwright.articulation", "phone_shapes.npz"),
     ("lipwright.vision", "shape_basis.npz"),
     ("mediapipe", "modules/face_landmark/face_landmark_with_attention.tflite"),
     ("mediapipe", "modules/face_detection/face_detection_short_range.tflite"),

@@ -175,7 +175,8 @@ def _files() -> tuple[Path, Path]:
     folder = Path(spec.origin).parent if spec is not None and spec.origin is not None else None
     if folder is None or not (folder / "espeak-ng-data").is_dir():
         raise BrokenVoice("espeak", "the package espeakng-loader is not installed")
-    return folder / "libespeak-ng.so", folder / "espeak-ng-data"
+    library = "libespeak-ng.dylib" if sys.platform == "darwin" else "libespeak-ng.so"
+    return folder / library, folder / "espeak-ng-data"
 
 
 @cache

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from lipwright.core.media import AudioClip
 
-LOW_BELOW_HZ: Final = 165.0
+LOW_BELOW_HZ: Final = 167.0
 """Between most men (85 to 155 Hz) and most women (165 to 255 Hz) when they speak."""
 _LOWEST_HZ, _HIGHEST_HZ = 65.0, 400.0
 _FRAME_S, _HOP_S = 0.04, 0.02
 _VOICED: Final = 0.55
 """Share of a frame's energy that must come back after one period."""
-_LOUD_SHARE: Final = 0.3
+_LOUD_SHARE: Final = 0.8
+"""Of the frames; the loudest alone are stressed, and higher than the voice."""
 _LEAST_VOICED_S: Final = 0.4
 _LONGEST_LOOKED_AT_S: Final = 60
 
@@ -24,7 +25,7 @@ def median_pitch_hz(clip: AudioClip) -> float | None:
     """The median pitch of the voiced frames of a recording, or None where hardly anything is voiced.
 
     Method: the normalised autocorrelation of each frame over its window's own (Boersma 1993), at the shortest
-    period that comes within a tenth of the best, which avoids octaves below.
+    period that comes within 3 % of the best, which avoids octaves below.
     """
     step = max(1, clip.rate_hz // 8000)
     rate_hz = clip.rate_hz / step
@@ -55,7 +56,7 @@ def median_pitch_hz(clip: AudioClip) -> float | None:
         best = inside[peaks].max()
         if best < _VOICED:
             continue
-        found.append(rate_hz / (shortest + int(peaks[inside[peaks] >= 0.9 * best][0])))
+        found.append(rate_hz / (shortest + int(peaks[inside[peaks] >= 0.97 * best][0])))
     return float(np.median(found)) if len(found) * _HOP_S >= _LEAST_VOICED_S else None
 
 
