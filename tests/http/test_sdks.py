@@ -1,4 +1,4 @@
-"""The vendors' own clients, unmodified, against a server that runs: `make sdks` fetches those that are not installed."""
+"""The vendors' own clients, unmodified, against a server that runs: `make sdks` fetches the older ones."""
 
 from __future__ import annotations
 
