@@ -285,17 +285,15 @@ class RewriteAvatar:
     def _views(self, rows: NDArray[np.intp], mouths: ShapesAt) -> MouthViews:
         """Views of these rows (n,) with the mouths that `mouths` gives for them, made block by block."""
         face = self.face
-        parts: list[MouthViews] = []
+        features, gap = np.empty((len(rows), 0), np.float32), np.empty(len(rows), np.float32)
         for block in blocks(len(rows)):
             some = np.arange(block.start, block.stop)
-            shapes, here = mouths(some), rows[some]
-            parts.append(mouth_views(shapes, face.turn[here], face.sharpness[here]))
-        return MouthViews(
-            np.concatenate([part.features for part in parts]),
-            np.concatenate([part.gap for part in parts]),
-            np.concatenate([part.turn for part in parts]),
-            np.concatenate([part.sharpness for part in parts]),
-        )
+            part = mouth_views(mouths(some), face.turn[rows[some]], face.sharpness[rows[some]])
+            if block.start == 0:
+                features = np.empty((len(rows), part.features.shape[1]), np.float32)
+            features[some], gap[some] = part.features, part.gap
+        turn, sharpness = face.turn[rows].astype(np.float32), face.sharpness[rows].astype(np.float32)
+        return MouthViews(features, gap, turn, sharpness)
 
     def _interior(self) -> Interior:
         video = self._source.info.video
