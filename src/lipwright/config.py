@@ -109,6 +109,11 @@ class ServiceSettings(BaseSettings):
     )
     moderator: str = Field(default="", description="Who looks for nudity: a moderator's name; empty: nobody.")
     moderation_blocks: bool = Field(default=True, description="End a job whose input or output a moderator refuses.")
+    moderation_url: str = Field(default="", description="The endpoint that the moderator `http` asks.")
+    moderation_token: str = Field(default="", repr=False, description="Sent to it as a bearer token.")
+    moderation_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="How sure the moderator `nudenet` must be to refuse a picture."
+    )
 
     @property
     def folder(self) -> Path:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
-from lipwright.core.errors import BrokenEngine, BrokenVoice, UnknownEngine, UnknownVoice
+from lipwright.core.errors import BrokenEngine, BrokenVoice, InvalidOption, UnknownEngine, UnknownVoice
 
 ENGINES = "lipwright.engines"
 VOICES = "lipwright.voices"
+MODERATORS = "lipwright.moderators"
 
 
 def engine_names() -> tuple[str, ...]:
@@ -68,4 +69,29 @@ def load_voice_provider(name: str) -> type[object]:
         raise BrokenVoice(name, str(exc)) from exc
     if not isinstance(made, type):
         raise BrokenVoice(name, f"{entry.value} is not a class")
+    return made
+
+
+def moderator_names() -> tuple[str, ...]:
+    """The moderators that are installed, in alphabetical order. Loads none of them."""
+    return tuple(sorted({entry.name for entry in entry_points(group=MODERATORS)}))
+
+
+def load_moderator(name: str) -> type[object]:
+    """The class of this moderator; the caller knows its contract (`moderation.base.Moderator`).
+
+    Raises InvalidOption, which names the setting: no such moderator, one of two, or one that cannot be imported.
+    """
+    found = {entry.value: entry for entry in entry_points(group=MODERATORS, name=name)}
+    if not found:
+        raise InvalidOption("moderator", name, f"the moderators that there are: {', '.join(moderator_names())}")
+    if len(found) > 1:
+        raise InvalidOption("moderator", name, f"more than one package offers it: {' and '.join(sorted(found))}")
+    (entry,) = found.values()
+    try:
+        made = entry.load()
+    except (ImportError, AttributeError) as exc:
+        raise InvalidOption("moderator", name, f"it cannot be loaded: {exc}") from exc
+    if not isinstance(made, type):
+        raise InvalidOption("moderator", name, f"{entry.value} is not a class")
     return made

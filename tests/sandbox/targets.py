@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lipwright.core.errors import FaceNotFound, UnreadableMedia
+from lipwright.core.errors import FaceNotFound, LipwrightError, UnreadableMedia
 
 
 def double(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
@@ -78,6 +78,23 @@ def sleep_with_children(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     tell({"pids": [os.getpid(), grandchild.pid]})
     time.sleep(arguments.get("for_s", 60))
     return {}
+
+
+def look_at_all(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    """`service.children.look` at one file after the other; tells which is next, and what came of it."""
+    from lipwright.service.children import look
+
+    for name in arguments["names"]:
+        tell({"next": name})
+        started_s = time.process_time()
+        is_image = name.endswith((".png", ".jpg", ".webp"))
+        about = {"path": f"{arguments['folder']}/{name}", "is_image": is_image, "limits": arguments["limits"]}
+        try:
+            outcome = {"result": look(about, tell)}
+        except LipwrightError as exc:
+            outcome = {"code": exc.code, "text": str(exc), "fields": repr(vars(exc))}
+        tell({"name": name, "cpu_s": time.process_time() - started_s, **outcome})
+    return {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10}
 
 
 def half_a_file(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from lipwright.cli.screen import EXIT_ERROR, as_json, speaks_errors
 
 @speaks_errors
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show versions, encoders, engines and model files, and what is missing. Exit status 1 if something is."""
+    """Show versions, encoders, engines, model files, moderation, and what is missing. Exit status 1 if something is."""
     from dataclasses import asdict
 
     from lipwright import service
+    from lipwright.config import read_service_settings
 
-    checks = service.doctor()
+    checks = service.doctor(read_service_settings())
     if json:
         typer.echo(as_json([asdict(check) for check in checks]))
     else:

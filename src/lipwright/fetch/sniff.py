@@ -33,9 +33,6 @@ _STARTS: tuple[tuple[bytes, Sniffed], ...] = (
     (b"GIF89a", Sniffed("image/gif", ("image", "video"))),
     (b"\x89PNG\r\n\x1a\n", Sniffed("image/png", ("image",))),
     (b"\xff\xd8\xff", Sniffed("image/jpeg", ("image",))),
-    (b"BM", Sniffed("image/bmp", ("image",))),
-    (b"II*\x00", Sniffed("image/tiff", ("image",))),
-    (b"MM\x00*", Sniffed("image/tiff", ("image",))),
 )
 _RIFF = {
     b"WAVE": Sniffed("audio/wav", ("audio",)),

@@ -214,7 +214,9 @@ def _first_frames(
     """Decode until each stream has given a frame; times are those of the container."""
     first: _First | None = None
     audio_starts: list[Fraction | None] = [None] * len(sounds)
-    wanted = {stream.index for stream in sounds} | ({video.index} if video is not None else set[int]())
+    # a packet of a stream without decoder is nothing to decode: PyAV would crash on it
+    wanted = {stream.index for stream in sounds if has_decoder(stream)}
+    wanted |= {video.index} if video is not None else set[int]()
     numbers = {stream.index: i for i, stream in enumerate(sounds)}
     decoder: VideoCodecContext | None = None
     if video is not None:

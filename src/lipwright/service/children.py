@@ -27,12 +27,18 @@ def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
     path, limits = Path(arguments["path"]), MediaLimits(**arguments["limits"])
     if arguments["is_image"]:
-        return _look_at_image(path, limits)
+        # only now: it loads what finds faces
+        from lipwright.portrait.picture import is_picture
+
+        if is_picture(path):
+            return _look_at_picture(path, limits)
     from lipwright import media
 
     info = media.probe(path, limits)
     if info.video is not None:
         seen = info.video
+        if arguments["is_image"] and seen.n_frames < 2:
+            raise UnreadableMedia(path, "a picture is taken as PNG, JPEG or WebP only")
         return {
             "kind": "video",
             "duration_s": float(seen.duration_s),
@@ -41,25 +47,19 @@ def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         }
     if not info.audio:
         raise UnreadableMedia(path, "it holds neither pictures nor sound")
-    length_s = max(one.duration_s for one in info.audio)
+    # some recorders write no length: then it is heard
+    length_s = max(one.duration_s for one in info.audio) or media.speech_duration(path)
+    limits.check_number(path.name, "seconds", float(length_s))
     return {"kind": "audio", "duration_s": float(length_s), "width_px": None, "height_px": None}
 
 
-def _look_at_image(path: Path, limits: MediaLimits) -> dict[str, Any]:
-    import cv2
+def _look_at_picture(path: Path, limits: MediaLimits) -> dict[str, Any]:
+    from lipwright.portrait.picture import read_header, read_still
 
-    from lipwright import media
-
-    # its header is read by media's allow-list of codecs first, so that a size is known before room is made for it
-    media.probe(path, limits)
-    try:
-        whole = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    except cv2.error as exc:
-        raise UnreadableMedia(path, "the picture is damaged, or needs too much memory") from exc
-    if whole is None:
-        raise UnreadableMedia(path, "the picture is damaged, or of a kind that is not read here")
-    height, width = whole.shape[:2]
-    limits.check_size(path.name, width, height)
+    header = read_header(path, path.read_bytes())
+    limits.check_size(path.name, header.width_px, header.height_px)
+    still = read_still(path)
+    height, width = still.luma.shape
     return {"kind": "image", "duration_s": None, "width_px": int(width), "height_px": int(height)}
 
 

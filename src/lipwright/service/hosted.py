@@ -585,9 +585,12 @@ class Hosted:
             return self._queue
 
     def _moderator(self) -> LookForNudity:
-        if self.settings.moderator:
-            raise InvalidOption("moderator", self.settings.moderator, "there is no moderator of this name")
-        return lambda path: None
+        from lipwright.service.moderate import Moderation, load_moderator, moderator_options
+
+        name = self.settings.moderator
+        if not name:
+            return lambda path: None
+        return Moderation(name, load_moderator(name, moderator_options(self.settings)))
 
     def _limits(self, name: str, **given: Any) -> dict[str, Any]:
         chosen = self.settings

@@ -1,0 +1,106 @@
+"""Pictures of what comes in and goes out, shown to the moderator that the operator chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from lipwright import plugins, sandbox
+from lipwright.config import ServiceSettings
+from lipwright.core.errors import InvalidOption, LimitReached, ModerationFailed, WorkerCrashed
+from lipwright.fetch.sniff import HEAD_BYTES, sniff
+from lipwright.moderation import ModeratorOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lipwright.moderation import Moderator
+
+N_PICTURES: Final = 12
+SIDE_PX: Final = 640
+_SAMPLE: Final = sandbox.Limits(cpu_s=240, wall_s=120, memory_bytes=6 << 30, file_bytes=64 << 20)
+
+
+def moderator_options(settings: ServiceSettings) -> ModeratorOptions:
+    """What the operator's settings say to a moderator."""
+    return ModeratorOptions(
+        url=settings.moderation_url, token=settings.moderation_token, threshold=settings.moderation_threshold
+    )
+
+
+def load_moderator(name: str, options: ModeratorOptions) -> Moderator:
+    """The moderator of this name. Raises InvalidOption: it is not installed, not whole, or lacks a setting."""
+    kind = plugins.load_moderator(name)
+    if not callable(getattr(kind, "look", None)) or not callable(getattr(kind, "missing", None)):
+        raise InvalidOption("moderator", name, f"{kind.__qualname__} has no methods `look` and `missing`")
+    return cast("Moderator", cast("Any", kind)(options))
+
+
+class Moderation:
+    """Called with a file: whether the moderator refuses what it shows."""
+
+    def __init__(self, name: str, moderator: Moderator) -> None:
+        self._name, self._moderator = name, moderator
+
+    def __call__(self, path: Path) -> bool:
+        """Raises ModerationFailed where there is no answer: then nothing is shown, and nothing is called clean."""
+        with TemporaryDirectory() as folder:
+            try:
+                said = sandbox.call(
+                    "lipwright.service.moderate:sample", {"path": str(path), "folder": folder}, limits=_SAMPLE
+                )
+            except (LimitReached, WorkerCrashed) as exc:
+                raise ModerationFailed(self._name, "no pictures could be taken of the file") from exc
+            # a child names no files: it says how many there are
+            pictures = [
+                (Path(folder) / f"{number}.jpg").read_bytes() for number in range(min(int(said["n"]), N_PICTURES))
+            ]
+        if not pictures:
+            raise ModerationFailed(self._name, "the file shows no picture")
+        return any(self._moderator.look(pictures))
+
+
+def sample(arguments: dict[str, Any], _tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Run in a child: N_PICTURES of a video, evenly from its first to its last frame, as JPEGs in `folder`."""
+    import cv2
+
+    from lipwright import media
+    from lipwright.core.face import Box
+    from lipwright.vision.colour import roi_rgb
+
+    path, folder = Path(arguments["path"]), Path(arguments["folder"])
+    if _may_be_picture(path):
+        from lipwright.portrait.picture import is_picture, read_still
+
+        if is_picture(path):
+            read_still(path)  # refuses what is too large
+            cv2.imwrite(str(folder / "0.jpg"), _small(cv2.imread(str(path), cv2.IMREAD_COLOR)))
+            return {"n": 1}
+    footage = media.open_footage(path, threads=1)
+    assert footage.info.video is not None  # open_footage raises NoVideo
+    n_frames = footage.info.video.n_frames
+    wanted = sorted({round(i * (n_frames - 1) / (N_PICTURES - 1)) for i in range(N_PICTURES)})
+    n = 0
+    for n, frame in enumerate(footage.play(wanted), start=1):
+        rgb = roi_rgb(frame, Box(0, 0, frame.width_px, frame.height_px), SIDE_PX)
+        cv2.imwrite(str(folder / f"{n - 1}.jpg"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return {"n": n}
+
+
+def _may_be_picture(path: Path) -> bool:
+    # a look at the first bytes is cheap; the room that reads pictures loads what finds faces
+    with path.open("rb") as file:
+        found = sniff(file.read(HEAD_BYTES))
+    return found is not None and "image" in found.kinds
+
+
+def _small(shown: Any) -> NDArray[np.uint8]:
+    import cv2
+
+    height, width = shown.shape[:2]
+    scale = min(1.0, SIDE_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cast("NDArray[np.uint8]", cv2.resize(shown, size, interpolation=cv2.INTER_AREA))
