@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lipwright.core.errors import EncoderUnavailable, LipwrightError, UnsupportedOutput
+from lipwright.core.errors import EncoderUnavailable, LipwrightError, NoAudio, UnsupportedOutput
 from lipwright.core.media import ContentLight, MasteringDisplay, VideoFrame
-from lipwright.media import AudioPlan, MediaFootage, Written, check_encoding, encoders, open_footage, probe, write_video
+from lipwright.media import (
+    AudioPlan,
+    MediaFootage,
+    Written,
+    check_encoding,
+    encoders,
+    open_footage,
+    probe,
+    read_speech,
+    write_video,
+)
 from lipwright.media.encoders import Encoder
 
 SMALL = (96, 64)
@@ -484,6 +494,38 @@ def test_a_cut_off_file_gives_the_frames_up_to_there_and_says_so(make_video: Any
     assert footage.info.video.n_frames == len(seen)
     assert footage.notes
     assert [read_number(frame.planes[0]) for frame in open_footage(out).frames()][:20] == list(range(20))
+
+
+def test_sound_of_an_unknown_kind_does_not_stop_the_picture(make_video: Any, clicks: Any, tmp_path: Path):
+    path = make_video(n=8, size=SMALL, sound=clicks(0.3, 48_000))
+    content = path.read_bytes()
+    assert content.count(b"mp4a") == 1
+    path.write_bytes(content.replace(b"mp4a", b"wxyz").replace(b"esds", b"free"))
+
+    footage = open_footage(path)
+
+    assert len(list(footage.frames())) == 8
+    assert [sound.codec for sound in footage.info.audio] == ["unknown"]
+    with pytest.raises(NoAudio):
+        read_speech(path)
+
+
+def test_sound_of_a_broadcast_that_is_hurt_is_still_sound(make_video: Any, clicks: Any, tmp_path: Path):
+    path = make_video("a.ts", n=8, size=SMALL, sound=clicks(0.32, 48_000))
+    whole = path.read_bytes()
+    footage = open_footage(make_video("b.mp4", n=8, size=SMALL))
+    hows: set[str] = set()
+    for at in range(188 * 8, len(whole) - 400, 188 * 3):
+        content = bytearray(whole)
+        content[at + 60 : at + 360] = bytes(300)
+        path.write_bytes(bytes(content))
+        out, plan = tmp_path / "out.mp4", AudioPlan(path)
+
+        written = write_video(out, footage.frames(), footage.info, duration_s=Fraction(8, 25), audio=plan)
+
+        hows.add(written.audio)
+        assert len(read_speech(out).samples) > 3000
+    assert "encoded" in hows
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mpg", "a.gif", "a.webp", "a.mov"])

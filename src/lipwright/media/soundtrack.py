@@ -201,7 +201,7 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
         if stream is None:
             raise NoAudio(path)
         for packet in packets_of(container, stream):
-            if packet.pts is None or not packet.duration:
+            if packet.pts is None or not packet.duration or packet.is_corrupt or not _is_whole(packet, stream):
                 return None
             start = packet.pts * packet.time_base - zero
             if start >= until_s:
@@ -212,6 +212,16 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
             decoded = start + (full if packet.has_sidedata("skip_samples") else packet.duration) * packet.time_base
             heard = start + _heard_ticks(packet, full, stream.rate or 1) * packet.time_base
     return None if first is None else _Extent(zero, first, heard, decoded)
+
+
+def _is_whole(packet: Packet[AudioStream], stream: AudioStream) -> bool:
+    """Whether a muxer can take this packet. AAC from a broadcast has a header on each one, which tells its length."""
+    context = stream.codec_context
+    if context.codec.canonical_name != "aac" or context.extradata:
+        return True
+    head = bytes(packet)[:6]
+    n_bytes = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5 if len(head) == 6 else 0
+    return head[0] == 0xFF and head[1] >> 4 == 0xF and n_bytes == packet.size
 
 
 class _Encoded:
