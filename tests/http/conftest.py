@@ -19,7 +19,6 @@ import pytest
 from lipwright.config import ServiceSettings
 from lipwright.service.hosted import Hosted
 
-SDKS = Path(__file__).resolve().parents[2] / "build" / "sdks"
 JOB_S = 120
 """The longest that a test waits for a render of about a second, on a busy machine."""
 
@@ -36,6 +35,8 @@ class Live:
     slow_key: str
     """May ask three times a minute."""
     log_path: Path
+    job_s: float = JOB_S
+    max_json_bytes: int = MAX_JSON_BYTES
 
     @property
     def bearer(self) -> dict[str, str]:

