@@ -128,7 +128,7 @@ def test_time_is_limited_and_nothing_is_left_of_the_group() -> None:
         )
 
     assert time.monotonic() - started_s < 4
-    assert not any(is_alive(pid) for pid in told[0]["pids"])
+    assert wait_until(lambda: not any(is_alive(pid) for pid in told[0]["pids"]), within_s=1)
 
 
 def test_on_request_the_work_is_gone_within_two_seconds_even_if_it_is_deaf() -> None:
@@ -143,8 +143,9 @@ def test_on_request_the_work_is_gone_within_two_seconds_even_if_it_is_deaf() -> 
     with pytest.raises(Cancelled):
         call("targets:sleep_with_children", {}, limits=ROOMY, on_message=told.append, should_stop=should_stop)
 
-    assert time.monotonic() - asked_s[0] < 2
-    assert not any(is_alive(pid) for pid in told[0]["pids"])
+    left_s = asked_s[0] + 2 - time.monotonic()
+    assert left_s > 0
+    assert wait_until(lambda: not any(is_alive(pid) for pid in told[0]["pids"]), within_s=left_s)
 
 
 def test_a_busy_child_is_stopped_by_an_error_in_the_listener() -> None:
