@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,60 @@ def look(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480}
 
 
+class Receiver(ThreadingHTTPServer):
+    """Serves the bundled sample, and takes webhooks."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.came: list[tuple[str, dict[str, Any]]] = []
+        """The id and the body of each webhook."""
+        self.on_webhook: Callable[[dict[str, Any]], None] = lambda body: None
+        self.n_refusals = 0
+        """So many of the next webhooks are answered with 503."""
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def do_GET(self) -> None:
+        data = (speech_path() if "speech" in self.path else video_path()).read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.on_webhook(body)
+        self.server.came.append((self.headers["webhook-id"], body))
+        self.server.n_refusals -= 1
+        self.send_response(503 if self.server.n_refusals >= 0 else 204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> ServiceSettings:
-    return ServiceSettings(data=str(tmp_path / "data"), render_niceness=0, concurrency=2)
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, receiver: Receiver) -> ServiceSettings:
+    return ServiceSettings(data=str(tmp_path / "data"), render_niceness=0, concurrency=2, allow_hosts=receiver.host)
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +144,7 @@ def speech_media(service: Hosted, account: Account, stand_ins: None) -> Media:
 @pytest.fixture
 def request_of(footage: Media, speech_media: Media) -> Callable[..., JobRequest]:
     def make(**changes: Any) -> JobRequest:
-        fields = {
+        fields: dict[str, Any] = {
             "face": "wavespeed",
             "model": "pixverse/lipsync",
             "video": f"media:{footage.id}",
@@ -114,6 +168,7 @@ def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
         given = {
             "LIPWRIGHT_CONCURRENCY": "2",
             "LIPWRIGHT_RENDER_NICENESS": "0",
+            "LIPWRIGHT_ALLOW_HOSTS": settings.allow_hosts,
             "STAND_IN": "1",
             "PYTHONPATH": path,
             **environment,

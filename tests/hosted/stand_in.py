@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from time import monotonic
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
-BURN_S = float(os.environ.get("TZ", "").removeprefix("burn") or 0.6)  # one of the few variables that a child is given
+# one of the few variables that a child is given
+_SAID = os.environ.get("LANG", "")
+BURN_S = float(_SAID.removeprefix("burn")) if _SAID.startswith("burn") else 0.6
 
 
 def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     start_s = monotonic()
     while (done_s := monotonic() - start_s) < BURN_S:
         sum(range(50_000))
+        sleep(0.001)
         tell({"phase": "render", "done": round(100 * done_s), "total": round(100 * BURN_S)})
     shutil.copyfile(arguments["video"], arguments["output"])
     return {"duration_s": 1.0, "width_px": 480, "height_px": 480, "engine": "stand-in"}
@@ -21,3 +25,9 @@ def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 def heard_s(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     return {"duration_s": 0.1 * len(arguments["text"] or "")}
+
+
+def look(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    if arguments["path"].endswith("media") and Path(arguments["path"]).read_bytes()[:4] == b"fLaC":
+        return {"kind": "audio", "duration_s": 12.0, "width_px": None, "height_px": None}
+    return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480}

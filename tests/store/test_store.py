@@ -212,6 +212,7 @@ def test_a_balance_is_the_sum_of_its_ledger_and_no_job_is_paid_twice_whatever_th
     open_prices: dict[str, int] = {}
     ended: list[str] = []
     granted = charged = 0
+    newest = ""
     for verb, which, amount in steps:
         names = sorted(open_prices)
         chosen = names[which % len(names)] if names else None
@@ -220,7 +221,7 @@ def test_a_balance_is_the_sum_of_its_ledger_and_no_job_is_paid_twice_whatever_th
                 if verb == "grant":
                     ledger.add(connection, owner.id, "grant", amount)
                 elif verb in {"submit", "crash"}:
-                    job = add_job(connection, owner, amount)
+                    newest = add_job(connection, owner, amount).id
                     if verb == "crash":
                         raise RuntimeError
                 elif verb == "more" and chosen and ledger.held_microusd(connection, chosen) == open_prices[chosen]:
@@ -236,7 +237,7 @@ def test_a_balance_is_the_sum_of_its_ledger_and_no_job_is_paid_twice_whatever_th
         if verb == "grant":
             granted += amount
         elif verb == "submit":
-            open_prices[job.id] = amount
+            open_prices[newest] = amount
         elif verb == "more" and chosen:
             open_prices[chosen] += amount
         elif verb in {"succeed", "fail"} and chosen:

@@ -117,12 +117,12 @@ class JobWork:
                 raise HandedBack from None
             words.info("stopped")
         except LipwrightError as exc:
-            words.info("job failed", code=exc.code, reason=str(exc))
             self._fail(job_id, exc)
+            words.info("job failed", code=exc.code, reason=str(exc))
         except Exception:  # noqa: BLE001 - logged, with its traceback
             # the edge of the worker: the job ends, the worker lives, the log says why
-            words.exception("job broke")
             self._fail(job_id, InternalError())
+            words.exception("job broke")
 
     def _fail(self, job_id: str, error: LipwrightError) -> None:
         with self._database.writing() as connection:

@@ -1,0 +1,260 @@
+"""Workers as processes: what becomes of jobs when all goes well, and when they are killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from lipwright.core.jobs import Account, Job, JobRequest, JobState
+from lipwright.demo import video_path
+from lipwright.service.hosted import Hosted
+
+RequestOf = Callable[..., JobRequest]
+StartWorker = Callable[..., "subprocess.Popen[str]"]
+GRANTED, PRICE = 10_000_000, 150_000
+N_KILLS, N_JOBS = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_CHAOS", "3,3").split(","))
+
+
+def burn(seconds: float) -> dict[str, str]:
+    """How long a stand-in renders: in one of the few variables that a child is given."""
+    return {"LANG": f"burn{seconds}"}
+
+
+def children_of(pid: int) -> list[int]:
+    """The renders of a worker that are alive."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == pid and fields[0] != "Z":
+                    found.append(int(folder.name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+def until(is_so: Callable[[], Any], timeout_s: float = 60) -> float:
+    """Wait; how long it took."""
+    start_s = monotonic()
+    while not is_so():
+        if monotonic() - start_s > timeout_s:
+            raise AssertionError("it did not come to that in time")
+        sleep(0.02)
+    return monotonic() - start_s
+
+
+def rendering(service: Hosted, account: Account, job: Job) -> Callable[[], bool]:
+    return lambda: service.job(account, job.id).phase == "render"
+
+
+def test_a_job_is_rendered_stored_paid_and_told_once(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker, receiver: Any
+) -> None:
+    states: list[JobState] = []
+    receiver.on_webhook = lambda body: states.append(service.job(account, body["id"]).state)
+    receiver.n_refusals = 1
+    job = service.submit(account, request_of(webhook_url=f"http://{receiver.host}/hook"))
+    start_worker()
+
+    done = service.wait(account, job.id, 60)
+    until(lambda: len(receiver.came) == 2)
+
+    assert (done.state, done.progress, done.price_microusd) == (JobState.SUCCEEDED, 1.0, PRICE)
+    (output,) = done.outputs
+    assert b"".join(service.open_media(output.id).chunks) == video_path().read_bytes()
+    assert [row.kind for row in service.ledger(account)] == ["charge", "release", "hold", "grant"]
+    assert service.balance_microusd(account) == GRANTED - PRICE
+    # refused once, then delivered: after the job was final, and under one id
+    assert states == [JobState.SUCCEEDED] * 2
+    assert receiver.came[0] == receiver.came[1]
+    assert receiver.came[0] == (job.id[:25], {"id": job.id, "state": "succeeded", "outputs": [output.id]})
+    until(lambda: service.deliveries()[0].state == "delivered")
+
+
+def test_what_is_at_an_address_is_fetched_and_the_rest_of_its_price_held(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker, receiver: Any
+) -> None:
+    addresses = {"video": f"http://{receiver.host}/v", "audio": f"http://{receiver.host}/speech"}
+    job = service.submit(account, request_of(**addresses))
+    assert job.price_microusd == PRICE
+    start_worker()
+
+    done = service.wait(account, job.id, 60)
+
+    assert (done.state, done.price_microusd) == (JobState.SUCCEEDED, 3 * PRICE)
+    assert service.balance_microusd(account) == GRANTED - 3 * PRICE
+
+
+def test_a_job_whose_length_is_beyond_its_credit_fails_and_costs_nothing(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker, receiver: Any
+) -> None:
+    service.grant(account, 2 * PRICE - GRANTED)
+    job = service.submit(account, request_of(audio=f"http://{receiver.host}/speech"))
+    start_worker()
+
+    done = service.wait(account, job.id, 60)
+
+    assert (done.state, done.error_code) == (JobState.FAILED, "insufficient_credits")
+    assert service.balance_microusd(account) == 2 * PRICE
+
+
+def test_a_cancelled_render_is_gone_within_two_seconds(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
+) -> None:
+    worker = start_worker(**burn(60))
+    job = service.submit(account, request_of())
+    until(rendering(service, account, job))
+    assert children_of(worker.pid)
+
+    ended = service.cancel(account, job.id)
+    gone_s = until(lambda: not children_of(worker.pid))
+
+    assert ended.state is JobState.CANCELLED
+    assert gone_s < 2
+    assert service.balance_microusd(account) == GRANTED
+    sleep(0.5)
+    assert service.job(account, job.id) == ended
+
+
+def test_a_render_that_takes_too_long_fails_and_is_gone(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
+) -> None:
+    worker = start_worker(LIPWRIGHT_DEADLINE_S="4", **burn(60))
+    job = service.submit(account, request_of())
+    until(rendering(service, account, job))
+
+    done = service.wait(account, job.id, 60)
+
+    assert (done.state, done.error_code) == (JobState.FAILED, "deadline_exceeded")
+    assert until(lambda: not children_of(worker.pid)) < 2
+    assert service.balance_microusd(account) == GRANTED
+
+
+def test_a_result_that_does_not_fit_fails_its_job_and_the_worker_goes_on(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
+) -> None:
+    small = "20000"  # a child may write files of four times that; the result has nine times as much
+    worker = start_worker(LIPWRIGHT_MAX_UPLOAD_BYTES=small)
+    jobs = [service.submit(account, request_of()) for _ in range(2)]
+
+    done = [service.wait(account, job.id, 60) for job in jobs]
+
+    assert [(job.state, job.error_code) for job in done] == [(JobState.FAILED, "limit_reached")] * 2
+    assert worker.poll() is None
+    assert service.balance_microusd(account) == GRANTED
+
+
+def test_a_worker_that_is_asked_to_stop_hands_its_job_back_without_counting_an_attempt(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
+) -> None:
+    first = start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **burn(60))
+    job = service.submit(account, request_of())
+    until(rendering(service, account, job))
+
+    first.send_signal(signal.SIGTERM)
+    first.wait(30)
+    assert service.job(account, job.id).state is JobState.RUNNING
+    start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **burn(0.2))
+
+    assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
+
+
+def test_a_job_that_outlives_its_workers_too_often_is_given_up_and_costs_nothing(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
+) -> None:
+    worker = start_worker(**burn(60))
+    job = service.submit(account, request_of())
+    until(rendering(service, account, job))
+    worker.kill()
+    worker.wait()
+    start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **burn(60))
+
+    done = service.wait(account, job.id, 60)
+
+    assert (done.state, done.error_code) == (JobState.FAILED, "gave_up")
+    assert service.balance_microusd(account) == GRANTED
+
+
+def test_an_account_runs_no_more_at_a_time_than_it_may_and_the_first_in_priority_is_not_the_last(
+    service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
+) -> None:
+    service.limit_key(account.id, max_running=1)
+    one_at_a_time = service.account(account.id)
+    urgent, _ = service.create_key("urgent", has_credit_limit=False, priority=1)
+    patient, _ = service.create_key("patient", has_credit_limit=False, priority=900)
+    mine = [service.submit(one_at_a_time, request_of()).id for _ in range(2)]
+    others = [service.submit(patient, request_of()).id, service.submit(urgent, request_of()).id]
+    operator, _ = service.create_key("operator", is_admin=True)
+    start_worker(LIPWRIGHT_CONCURRENCY="1")
+    most = 0
+    ended: list[str] = []
+
+    def is_over() -> bool:
+        nonlocal most
+        found = [service.job(operator, one) for one in (*mine, *others)]
+        most = max(most, sum(job.state is JobState.RUNNING for job in found[:2]))
+        ended.extend(job.id for job in found if job.state.is_final and job.id not in ended)
+        return len(ended) == 4
+
+    until(is_over, 90)
+
+    assert most == 1
+    assert ended[-1] != others[1]
+
+
+def test_whenever_the_worker_is_killed_every_job_ends_once_and_is_paid_once(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    start_worker: StartWorker,
+    receiver: Any,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dice = random.Random(5)
+    hook = f"http://{receiver.host}/hook"
+    sources = [{}, {"video": f"http://{receiver.host}/v"}]
+    jobs = [service.submit(account, request_of(webhook_url=hook, **dice.choice(sources))) for _ in range(N_JOBS)]
+    patience = {"LIPWRIGHT_MAX_ATTEMPTS": str(N_KILLS + 1), **burn(1.0)}
+    worker = start_worker(**patience)
+    for _ in range(N_KILLS):
+        sleep(dice.uniform(0.2, 4.0))
+        worker.kill()
+        worker.wait()
+        worker = start_worker(**patience)
+
+    done = [service.wait(account, job.id, 120) for job in jobs]
+    until(lambda: {body["id"] for _, body in receiver.came} == {job.id for job in jobs}, 60)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(30)
+
+    assert [job.state for job in done] == [JobState.SUCCEEDED] * N_JOBS
+    rows = service.ledger(account, limit=1000)
+    assert Counter(row.job_id for row in rows if row.kind == "charge") == {job.id: 1 for job in jobs}
+    assert service.balance_microusd(account) == GRANTED - N_JOBS * PRICE
+    assert all(delivery == body["id"][:25] for delivery, body in receiver.came)
+
+    from datetime import timedelta
+
+    from lipwright.service import hosted
+
+    monkeypatch.setattr(hosted, "_YOUNG", timedelta(0))
+    service.sweep()
+    kept = {path.name for path in (settings.folder / "blobs").rglob("*") if path.is_file()}
+    assert kept == {one.id for job in done for one in job.outputs} | {
+        source.removeprefix("media:")
+        for job in done
+        for source in (job.request.video, job.request.audio or "")
+        if source.startswith("media:")
+    }
+    assert list((settings.folder / "work").iterdir()) == []
