@@ -19,7 +19,7 @@ def example(name: str) -> ModuleType:
 
 
 def test_every_example_is_run_here() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"sync", "progress_and_stop", "who_is_in_it"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"sync", "progress_and_stop", "who_is_in_it", "mouth_cues"}
 
 
 def test_sync(tmp_path: Path) -> None:
@@ -37,3 +37,7 @@ def test_progress_and_stop(portrait: Path, short_speech: Path, tmp_path: Path) -
 
 def test_who_is_in_it(portrait: Path) -> None:
     assert example("who_is_in_it").main(str(portrait)) == [1]
+
+
+def test_mouth_cues() -> None:
+    assert example("mouth_cues").main("Mum bought a map.").count("A") == 4

@@ -99,9 +99,11 @@ def _cut(paragraph: str) -> Iterator[str]:
     for found in _END.finditer(paragraph):
         before = paragraph[start : found.start()]
         word = before.rpartition(" ")[2].lower().lstrip(_CLOSING + "([{«“‘")
-        is_inside = found[0] == "." and (word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()))
-        following = paragraph[found.end() :].lstrip()
-        if is_inside or (found[0].startswith(".") and following[:1].islower()):
+        # "Dr.", an initial, "5." of "5. Mai": to cut there is worse than to leave two sentences in one piece
+        is_short = (len(word) == 1 and word.isalpha()) or (len(word) <= 2 and word.isdigit())
+        is_inside = found[0] == "." and (word in _ABBREVIATIONS or is_short)
+        is_going_on = paragraph[found.end() :].lstrip()[:1].islower() and found[0] not in ("!", "?")
+        if is_inside or is_going_on:
             continue
         yield _LINES.sub(" ", paragraph[start : found.end()]).strip()
         start = found.end()

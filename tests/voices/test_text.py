@@ -1,0 +1,75 @@
+"""Text is cleaned, and cut where a reader would breathe."""
+
+from __future__ import annotations
+
+import pytest
+
+from lipwright.core.errors import NothingToSay
+from lipwright.voices.text import LONGEST_SENTENCE, readable, sentences
+
+
+def cut(text: str) -> list[str]:
+    return [one.text for one in sentences(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        (
+            "Dr. Smith lives at 5 St. James St. in the U.S. now.",
+            ["Dr. Smith lives at 5 St. James St. in the U.S. now."],
+        ),
+        ("It costs 3.50, i.e. little. Buy it.", ["It costs 3.50, i.e. little.", "Buy it."]),
+        ("Wir treffen uns am 5. Mai um 12.30 Uhr. Gut?", ["Wir treffen uns am 5. Mai um 12.30 Uhr.", "Gut?"]),
+        ('"Was?" fragte er. "Nichts."', ['"Was?" fragte er.', '"Nichts."']),
+        ("hey! how are you? fine", ["hey!", "how are you?", "fine"]),
+        ("今天天气很好。我们去公园。", ["今天天气很好。", "我们去公园。"]),
+        ("नमस्ते। आप कैसे हैं?", ["नमस्ते।", "आप कैसे हैं?"]),
+        ("كيف حالك؟ بخير.", ["كيف حالك؟", "بخير."]),
+        ("A title\nA line\n\nA paragraph", ["A title", "A line", "A paragraph"]),
+        ("... And then?! Yes...", ["And then?!", "Yes..."]),
+    ],
+)
+def test_text_is_cut_at_its_sentences(text: str, expected: list[str]) -> None:
+    assert cut(text) == expected
+
+
+def test_a_sentence_without_end_is_cut_at_commas_or_spaces() -> None:
+    by_commas = cut("one two three four five six, " * 40)
+    by_spaces = cut("word " * 200)
+    by_force = cut("ab" * 600)
+
+    for pieces in (by_commas, by_spaces, by_force):
+        assert len(pieces) > 1
+        assert all(len(piece) <= LONGEST_SENTENCE for piece in pieces)
+    assert all(piece.endswith(",") for piece in by_commas)
+    assert "".join(by_spaces).replace(" ", "") == "word" * 200
+
+
+def test_pauses_are_longer_between_paragraphs_than_between_sentences_and_within() -> None:
+    said = sentences("One. Two.\n\nThree " + "and more " * 60)
+
+    assert said[0].pause_s < said[1].pause_s
+    assert said[2].pause_s < said[0].pause_s
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hi 😀 there 🇩🇪!", "Hi there !"),
+        ("See https://www.example.com/a?b=c.", "See example.com"),
+        ("a < b > c & <b>d</b>", "a < b > c & d"),
+        ("50 % of €5 = x\x07\ufeff", "50 % of €5 = x"),
+        ("Nooooooooooooooooo", "Nooo"),
+        ("\ud800x", "x"),
+    ],
+)
+def test_what_cannot_be_said_is_left_out(text: str, expected: str) -> None:
+    assert readable(text) == expected
+
+
+@pytest.mark.parametrize("text", ["?!", "😀", "—", "<b></b>"])
+def test_text_without_a_word_is_told_of(text: str) -> None:
+    with pytest.raises(NothingToSay):
+        sentences(text)
