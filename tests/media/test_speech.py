@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -362,3 +363,26 @@ def test_two_hours_need_memory_for_the_samples_and_nothing_else(make_sound: Any,
     assert (lasts_s, n_samples) == (n_s, n_s * rate_hz)
     assert streamed < 20 << 20
     assert beside < 40 << 20
+
+
+def test_a_header_that_promises_a_day_of_sound_costs_no_memory(make_sound: Any):
+    path = make_sound("day.mka", np.zeros(48_000, np.float32), rate_hz=48_000)
+    content = bytearray(path.read_bytes())
+    struct.pack_into(">d", content, content.index(b"\x44\x89\x88") + 3, 86_400_000.0)
+    path.write_bytes(content)
+    code = """
+        import resource, sys
+        from pathlib import Path
+        from lipwright.media import read_speech
+        import numpy
+        limit = 3 << 30
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        print(len(read_speech(Path(sys.argv[1])).samples))
+    """
+
+    told = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(path)],
+        check=False, capture_output=True, text=True, timeout=60, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+    assert abs(int(told.stdout or 0) - 16_000) < 2000, told.stderr

@@ -50,7 +50,7 @@ def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
     with opened(path) as container:
         sound = Sound(container, path)
         mono = (_mono(chunk) for chunk in _joined(sound.chunks(), N_JOINED))
-        out = np.empty(max(rate_hz, int((sound.expected_s + 1) * rate_hz)), np.float32)
+        out = _room(int((sound.expected_s + 1) * rate_hz), rate_hz)
         n = 0
         for chunk in _resampled(mono, sound, rate_hz):
             if n + len(chunk) > len(out):
@@ -63,6 +63,14 @@ def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
     n = min(n, max(1, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz))))
     out.resize(n, refcheck=False)
     return AudioClip(out, rate_hz)
+
+
+def _room(n_expected: int, n_least: int) -> NDArray[np.float32]:
+    """Room for the samples that a file promises, if there is so much: a header can say anything."""
+    try:
+        return np.empty(max(n_least, n_expected), np.float32)
+    except MemoryError:
+        return np.empty(n_least, np.float32)
 
 
 def _mono(chunk: Samples) -> NDArray[np.float32]:
