@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from lipwright.core.errors import NoFaceFound
+from lipwright.core.face import TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.core.plan import plan_frames
 from lipwright.demo import picture_path
 from lipwright.portrait import Portrait, PortraitTracker, open_source
+from lipwright.portrait.footage import find_faces
 from lipwright.portrait.life import N_LOOP, Life
 from lipwright.portrait.picture import read_still
 from lipwright.vision import mesh
@@ -160,6 +162,20 @@ def test_a_portrait_lasts_as_long_as_any_speech(living: Portrait, tracker: MeshT
 
     assert plan_frames(short, Fraction(2)).order == tuple(range(50))
     assert long.order == tuple(k % N_LOOP for k in range(1500))
+
+
+def test_what_is_a_face_from_one_window_only_does_not_blink(tracker: MeshTracker) -> None:
+    class SeesGhosts:
+        """Also finds the face on the empty wall."""
+
+        def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
+            for frame, faces in tracker.track(frames):
+                ghost = faces[0].landmarks - np.array((150, 0, 0), np.float32)
+                yield frame, [*faces, TrackedFace(2, ghost, 0.9)]
+
+    faces = find_faces(read_still(picture_path()), SeesGhosts())
+
+    assert [face.face_id for face in faces] == [1]
 
 
 def test_a_picture_without_a_face_is_told_of(tmp_path: Path, tracker: MeshTracker, short_speech: Path) -> None:
