@@ -45,7 +45,7 @@ def test_the_document_shows_both_faces_with_examples(api: tuple[Any, dict[str, s
 def test_whatever_is_sent_the_answer_is_as_the_document_says(api: tuple[Any, dict[str, str]]) -> None:
     schema, headers = api
     operations = [found.ok() for found in schema.get_all_operations()]
-    each = max(1, N_CASES // len(operations))
+    each = -(-N_CASES // len(operations))
     n_sent = 0
     failures: list[str] = []
     for operation in operations:

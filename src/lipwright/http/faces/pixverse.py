@@ -295,6 +295,8 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             )
         if text and len(text) > settings.max_text_chars:
             raise refused(f"TTS text must be within {settings.max_text_chars} characters.", "text_too_long")
+        if speaker and not _is_speaker(speaker):
+            raise refused("The speaker ID is invalid or not supported.", UnknownVoice.code)
         if given.video_media_id:
             video = medium(account, given.video_media_id, "video_media_id", "video")
         else:
@@ -315,8 +317,6 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         )
         try:
             return hosted.submit(account, request, idempotency_key=key, fingerprint=fingerprint)
-        except UnknownVoice as exc:
-            raise refused("The speaker ID is invalid or not supported.", exc.code) from exc
         except TextTooLong as exc:
             raise refused(f"TTS text must be within {exc.limit} characters.", exc.code) from exc
 
@@ -393,6 +393,12 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         )
 
     return routes
+
+
+def _is_speaker(name: str) -> bool:
+    from lipwright import voices
+
+    return any(name.strip().lower() in {one.id.lower(), one.name.lower()} for one in voices.speakers())
 
 
 def _field(content_type: str, body: bytes, name: str) -> str:
