@@ -20,7 +20,7 @@ _DEFAULT = SyncOptions()
 
 @speaks_errors
 def sync(
-    video: Annotated[Path, typer.Argument(help="Footage of a face.", show_default=False)],
+    video: Annotated[Path, typer.Argument(help="Footage, or a portrait, of a face.", show_default=False)],
     audio: Annotated[
         Path | None,
         typer.Argument(
