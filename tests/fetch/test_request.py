@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lipwright.core.errors import (
+    Cancelled,
     FetchFailed,
     LipwrightError,
     MediaTooLarge,
@@ -177,6 +178,32 @@ def test_a_slow_drip_ends_at_the_deadline(
         download("http://public.test/slow", tmp_path / "got", limits=FetchLimits(1000, total_s=0.8), network=elsewhere)
 
     assert time.monotonic() - started_s < 2.5
+
+
+@pytest.mark.parametrize("silent_s", [0.1, 20])
+def test_a_download_that_nobody_wants_any_more_ends_at_once(
+    silent_s: float, server: Server, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        gives(WAV, Content_Length="50000")(handler)
+        for _ in range(200):
+            time.sleep(silent_s)
+            handler.wfile.write(bytes(10))
+
+    server.answers["/v"] = answer
+    started_s = time.monotonic()
+
+    with pytest.raises(Cancelled):
+        download(
+            "http://public.test/v",
+            tmp_path / "got",
+            limits=LIMITS,
+            network=elsewhere,
+            should_stop=lambda: time.monotonic() - started_s > 0.4,
+        )
+
+    assert time.monotonic() - started_s < 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_resolver_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:

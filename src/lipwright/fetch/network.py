@@ -6,18 +6,22 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 
 import httpcore
 
-from lipwright.core.errors import FetchFailed
+from lipwright.core.errors import Cancelled, FetchFailed
 from lipwright.fetch.guard import Target, check_address, shown
+
+Stop = Callable[[], bool]
 
 N_ADDRESSES = 4
 """Of one host that are tried."""
+LOOK_EVERY_S = 0.5
+"""How often `should_stop` is asked while nothing comes."""
 
 
 class Network:
@@ -45,9 +49,11 @@ class Pinned(httpcore.NetworkBackend):
     Host header, SNI and certificate are the name's, because only the connecting below them is replaced.
     """
 
-    def __init__(self, network: Network, target: Target, *, connect_s: float, deadline_s: float) -> None:
+    def __init__(
+        self, network: Network, target: Target, *, connect_s: float, deadline_s: float, should_stop: Stop | None
+    ) -> None:
         self._network, self._target = network, target
-        self._connect_s, self._deadline_s = connect_s, deadline_s
+        self._connect_s, self._deadline_s, self._should_stop = connect_s, deadline_s, should_stop
 
     def connect_tcp(
         self,
@@ -67,9 +73,8 @@ class Pinned(httpcore.NetworkBackend):
         failure: Exception = httpcore.ConnectTimeout()
         for address in addresses[:N_ADDRESSES]:
             try:
-                return Timed(
-                    self._network.connect(address, port, max(0.01, until_s - monotonic())), deadline_s=self._deadline_s
-                )
+                stream = self._network.connect(address, port, max(0.01, until_s - monotonic()))
+                return Timed(stream, deadline_s=self._deadline_s, should_stop=self._should_stop)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
                 failure = exc
         raise failure
@@ -102,11 +107,19 @@ class Pinned(httpcore.NetworkBackend):
 class Timed(httpcore.NetworkStream):
     """A connection whose every read and write ends before one common deadline, however slowly bytes drip."""
 
-    def __init__(self, stream: httpcore.NetworkStream, *, deadline_s: float) -> None:
-        self._stream, self._deadline_s = stream, deadline_s
+    def __init__(self, stream: httpcore.NetworkStream, *, deadline_s: float, should_stop: Stop | None) -> None:
+        self._stream, self._deadline_s, self._should_stop = stream, deadline_s, should_stop
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
+        """Raises httpcore.ReadTimeout at the deadline, Cancelled as soon as `should_stop` says so."""
+        while True:
+            left_s = self._left(timeout, httpcore.ReadTimeout)
+            if self._should_stop is not None and self._should_stop():
+                raise Cancelled
+            try:
+                return self._stream.read(max_bytes, min(left_s, LOOK_EVERY_S))
+            except httpcore.ReadTimeout:
+                continue
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._left(timeout, httpcore.WriteTimeout))
@@ -118,7 +131,7 @@ class Timed(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         stream = self._stream.start_tls(ssl_context, server_hostname, self._left(timeout, httpcore.ConnectTimeout))
-        return Timed(stream, deadline_s=self._deadline_s)
+        return Timed(stream, deadline_s=self._deadline_s, should_stop=self._should_stop)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,14 @@ def download(
     limits: FetchLimits,
     allow: Iterable[str] = (),
     expect: Iterable[str] = ("video", "audio", "image"),
+    should_stop: Callable[[], bool] | None = None,
     network: Network | None = None,
 ) -> Downloaded:
     """Fetch `url` into the new file `to`, which appears when it is whole.
 
     Every hop is checked by `fetch.guard`; proxies of the environment are not used. `allow` names hosts of the
-    operator's own network, as in `check_url`. What the file is, is judged by its bytes against `expect`.
+    operator's own network, as in `check_url`. What the file is, is judged by its bytes against `expect`. `should_stop`
+    is asked every half second; once it is true, Cancelled is raised.
 
     Raises UrlRefused; FetchFailed (no such host, no answer, a status other than 200, too slow, cut short);
     MediaTooLarge; WrongContent; DiskFull and OutputNotWritable for `to`. Nothing is left behind then.
@@ -79,7 +81,7 @@ def download(
     network = network or Network()
     for _ in range(limits.max_redirects + 1):
         target = check_url(url, allow=allowed, ports=limits.ports)
-        with _answer("GET", target, network, limits, deadline_s) as answer:
+        with _answer("GET", target, network, limits, deadline_s, should_stop=should_stop) as answer:
             if answer.status not in REDIRECTS:
                 return _store(answer, to, target, limits, expected)
             url = _next_url(target, answer)
@@ -120,6 +122,7 @@ def _answer(
     deadline_s: float,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Generator[httpcore.Response]:
     """One request over a connection of its own; its body is not read yet."""
     own: dict[bytes, bytes] = {b"User-Agent": AGENT, b"Accept": b"*/*", b"Accept-Encoding": b"identity"}
@@ -130,7 +133,9 @@ def _answer(
     with httpcore.ConnectionPool(
         ssl_context=network.tls() if url.scheme == "https" else None,
         max_connections=1,
-        network_backend=Pinned(network, target, connect_s=limits.connect_s, deadline_s=deadline_s),
+        network_backend=Pinned(
+            network, target, connect_s=limits.connect_s, deadline_s=deadline_s, should_stop=should_stop
+        ),
     ) as pool:
         with _named(target):
             # the Host header is the one of the address, not of httpcore, which would add a default port

@@ -119,7 +119,7 @@ class Intake:
         """The same with what an address gives. Raises UrlRefused and FetchFailed too."""
         limits = FetchLimits(max_bytes=self._settings.max_upload_bytes)
         with self._workshop.room() as room:
-            got = download(url, room / "media", limits=limits, allow=self._hosts)
+            got = download(url, room / "media", limits=limits, allow=self._hosts, should_stop=should_stop)
             filename = unquote(urlsplit(got.final_url).path.rpartition("/")[2]) or "file"
             return self._keep(account_id, got.path, filename, got.sha256, got.n_bytes, None, None, should_stop)
 
