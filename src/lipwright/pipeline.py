@@ -186,13 +186,13 @@ def sync(
         check_output(output, (video, *sounds), may_replace=may_replace)
         media.check_encoding(output, options.codec, options.encoder)
         speeches = [_heard(sound) for sound in sounds]
-        longest_s = max(speech.lasts_s for speech in speeches)
+        lasts_s = [speech.lasts_s for speech in speeches]
         footage, tracker = open_source(
             video,
             tracker,
             is_still=options.still,
             seed=options.seed,
-            duration_s=longest_s,
+            duration_s=max(lasts_s),
             threads=options.threads,
         )
         if isinstance(footage, Portrait):
@@ -206,7 +206,7 @@ def sync(
         del seen  # and with it the pictures of everyone else
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
-    frames = plan_frames(source.video, longest_s, when_short=options.when_short, when_long=options.when_long)
+    frames = plan_frames(source.video, max(lasts_s), when_short=options.when_short, when_long=options.when_long)
     with clock.stage("listen"):
         clock.tell("listen", 0, 1)
         heard = [speech.heard.followed_by_silence(frames.duration_s) for speech in speeches]
@@ -214,6 +214,7 @@ def sync(
             articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones)
             for said, avatar, line in zip(heard, avatars, lines, strict=True)
         ]
+        del speeches, heard
         clock.tell("listen", 1, 1)
     with clock.stage("write"):
         spoken: Iterator[VideoFrame] | None = None
@@ -234,8 +235,8 @@ def sync(
             threads=options.threads,
         )
     speakers = tuple(
-        Speaker(role.face.face_id, role.face.why, sound, speech.lasts_s, role.own_sync, avatar.report)
-        for role, sound, speech, avatar in zip(roles, sounds, speeches, avatars, strict=True)
+        Speaker(role.face.face_id, role.face.why, sound, speech_s, role.own_sync, avatar.report)
+        for role, sound, speech_s, avatar in zip(roles, sounds, lasts_s, avatars, strict=True)
     )
     return _result(clock, source, frames, speakers, written, [*footage.notes, *notes], options, is_recalled)
 
