@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 from lipwright import sandbox
 from lipwright.config import ServiceSettings
-from lipwright.core.jobs import Account, JobRequest, Media
+from lipwright.core.jobs import Account, Job, JobRequest, Media
 from lipwright.demo import speech_path, video_path
 from lipwright.service.hosted import Hosted
 
@@ -27,9 +28,11 @@ HERE = Path(__file__).parent
 
 def look(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     """As the bundled sample is."""
-    is_sound = Path(arguments["path"]).read_bytes()[:4] == b"fLaC"
-    if is_sound:
-        return {"kind": "audio", "duration_s": 1.2, "width_px": None, "height_px": None}
+    path = Path(arguments["path"])
+    if (data := path.read_bytes())[:4] == b"fLaC":
+        # one byte more was sent by the receiver
+        length_s = 12.0 if len(data) > speech_path().stat().st_size else 1.2
+        return {"kind": "audio", "duration_s": length_s, "width_px": None, "height_px": None}
     return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480}
 
 
@@ -55,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
-        data = (speech_path() if "speech" in self.path else video_path()).read_bytes()
+        data = speech_path().read_bytes() + b"\0" if "speech" in self.path else video_path().read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -196,3 +199,31 @@ def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
         worker.wait()
         if worker.stdout is not None:
             worker.stdout.close()
+
+
+class PlainWebhooks:
+    """Unsigned: signing is the business of the faces."""
+
+    def compose(self, job: Job, *, secret: str, delivery_id: str, sent_at: datetime) -> tuple[bytes, Mapping[str, str]]:
+        body = {"id": job.id, "state": job.state, "outputs": [one.id for one in job.outputs]}
+        return json.dumps(body).encode(), {"webhook-id": delivery_id, "Content-Type": "application/json"}
+
+    def is_accepted(self, job: Job, *, status: int, body: bytes) -> bool:
+        return 200 <= status < 300
+
+
+@pytest.fixture
+def work_here(
+    settings: ServiceSettings, stand_ins: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., None]]:
+    """Starts a worker in this process, with other settings if they are given: quicker than one that can be killed."""
+    opened: list[Hosted] = []
+
+    def start(burn_s: float = 0.3, **changes: Any) -> None:
+        monkeypatch.setenv("LANG", f"burn{burn_s}")
+        opened.append(Hosted.open(settings.model_copy(update=changes)))
+        opened[0].start_worker(PlainWebhooks())
+
+    yield start
+    for hosted in opened:
+        hosted.close()
