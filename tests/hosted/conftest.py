@@ -172,7 +172,7 @@ def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
             "LIPWRIGHT_CONCURRENCY": "2",
             "LIPWRIGHT_RENDER_NICENESS": "0",
             "LIPWRIGHT_ALLOW_HOSTS": settings.allow_hosts,
-            "STAND_IN": "1",
+            "STAND_IN": os.environ.get("LIPWRIGHT_TEST_STAND_IN", "1"),
             "PYTHONPATH": path,
             **environment,
         }
