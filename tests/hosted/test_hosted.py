@@ -30,7 +30,7 @@ from lipwright.core.errors import (
     WrongMediaKind,
 )
 from lipwright.core.jobs import Account, JobRequest, JobState, Media
-from lipwright.demo import video_path
+from lipwright.demo import speech_path, video_path
 from lipwright.service.hosted import Hosted
 from lipwright.store.database import now
 
@@ -255,6 +255,18 @@ def test_half_an_upload_never_becomes_a_media(service: Hosted, account: Account,
         service.media(ticket.media_id)
     assert list((settings.folder / "work").iterdir()) == []
     assert [path for path in (settings.folder / "blobs").rglob("*") if path.is_file()] == []
+
+
+def test_a_recording_is_as_long_as_it_sounds_whatever_its_header_says(service: Hosted, account: Account) -> None:
+    content = bytearray(speech_path().read_bytes())
+    assert content[:4] == b"fLaC"
+    # STREAMINFO: 20 bits of rate, 8 of channels and depth, 36 of the number of samples
+    content[21] &= 0xF0
+    content[22:26] = (16_000).to_bytes(4, "big")
+
+    kept = service.upload_file(account, [bytes(content)], "cheap.flac")
+
+    assert kept.duration_s == pytest.approx(6.9, abs=0.1)
 
 
 def test_what_is_no_media_is_refused_without_a_word_about_our_folders(

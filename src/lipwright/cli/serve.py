@@ -27,7 +27,7 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Render in this process; without it, answer requests only.")] = True,
 ) -> None:
     """Answer the WaveSpeed and PixVerse APIs, and render what they ask for. The first start prints an API key."""
-    from lipwright.config import read_http_settings, read_service_settings
+    from lipwright.config import read_http_settings, read_service_settings, read_voice_settings
 
     settings = read_service_settings(data=data, public_url=public_url, concurrency=concurrency)
     http = read_http_settings(host=host, port=port)
@@ -45,7 +45,7 @@ def serve(
 
     set_up_logs()
     log = structlog.get_logger("lipwright.serve")
-    hosted = Hosted.open(settings)
+    hosted = Hosted.open(settings, read_voice_settings().options)
     try:
         secret = hosted.ensure_first_key()
         if secret is not None:

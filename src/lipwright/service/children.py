@@ -12,10 +12,13 @@ from lipwright.core.errors import UnreadableMedia
 
 if TYPE_CHECKING:
     from lipwright.core.media import MediaLimits
+    from lipwright.core.options import VoiceOptions
 
 Tell = Callable[[dict[str, Any]], None]
 
 _TELL_EVERY_S: Final = 0.25
+_TRUSTED_FROM_S: Final = 600.0
+"""A header that lies upwards costs only its author."""
 
 
 def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
@@ -47,8 +50,9 @@ def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         }
     if not info.audio:
         raise UnreadableMedia(path, "it holds neither pictures nor sound")
-    # some recorders write no length: then it is heard
-    length_s = max(one.duration_s for one in info.audio) or media.speech_duration(path)
+    # prices go by the length, and headers may tell any, or none: what seems short is heard to its end
+    told_s = max(one.duration_s for one in info.audio)
+    length_s = told_s if told_s > _TRUSTED_FROM_S else media.speech_duration(path)
     limits.check_number(path.name, "seconds", float(length_s))
     return {"kind": "audio", "duration_s": float(length_s), "width_px": None, "height_px": None}
 
@@ -71,17 +75,24 @@ def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         return {"duration_s": float(media.speech_duration(Path(arguments["audio"])))}
     from lipwright.voices import speak
 
-    spoken = speak(arguments["text"], **_voice(arguments), like=_own_voice(Path(arguments["video"]), arguments))
+    spoken = speak(
+        arguments["text"],
+        **_voice(arguments),
+        like=_own_voice(Path(arguments["video"]), arguments),
+        options=_voice_options(arguments),
+    )
     return {"duration_s": float(spoken.clip.duration_s)}
 
 
 def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Make the result at `output`; its report. Tells `{"phase", "done", "total"}` while it works."""
     from lipwright import service
+    from lipwright.cache import Cache
     from lipwright.core.options import SyncOptions
     from lipwright.service import speech
 
     options = SyncOptions(**arguments["options"])
+    cache = None if arguments["cache"] is None else Cache(Path(arguments["cache"]))
     video, output = Path(arguments["video"]), Path(arguments["output"])
     last_s = 0.0
     last_phase = ""
@@ -93,7 +104,7 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
             tell({"phase": phase, "done": done, "total": total})
 
     if arguments["text"] is None:
-        result = service.sync_with(options, video, Path(arguments["audio"]), output, watch=watch)
+        result = service.sync_with(options, video, Path(arguments["audio"]), output, cache=cache, watch=watch)
         return {**result.as_dict(), "output": output.name}
     said = speech.say_with(
         options,
@@ -102,8 +113,8 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         output,
         **_voice(arguments),
         subtitles=False,
-        voice_options=None,
-        cache=None,
+        voice_options=_voice_options(arguments),
+        cache=cache,
         watch=watch,
         may_replace=True,
     )
@@ -124,6 +135,18 @@ def split_options(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 def _voice(arguments: dict[str, Any]) -> dict[str, Any]:
     chosen = {"voice": arguments["voice"] or "auto", "language": arguments["language"]}
     return {**chosen, "speed": 1.0, "pitch": 0.0, "is_ssml": False, **arguments["speaking"]}
+
+
+def _voice_options(arguments: dict[str, Any]) -> VoiceOptions | None:
+    from lipwright.core.options import VoiceOptions
+
+    given: dict[str, Any] | None = arguments["voice_options"]
+    if given is None:
+        return None
+    paths: dict[str, Any] = {
+        name: None if given[name] is None else Path(given[name]) for name in ("speakers", "folder")
+    }
+    return VoiceOptions(**{**given, **paths})
 
 
 def _own_voice(video: Path, arguments: dict[str, Any]) -> Any:

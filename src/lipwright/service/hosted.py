@@ -50,7 +50,7 @@ from lipwright.core.jobs import (
     UploadTicket,
     Usage,
 )
-from lipwright.core.options import SyncOptions
+from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import Queue, Worker
 from lipwright.service.children import split_options
 from lipwright.service.deliveries import Deliveries, Webhooks
@@ -90,9 +90,10 @@ class OpenMedia:
 class Hosted:
     """One service: `Hosted.open(settings)`, then `start_worker()` in the process that shall render."""
 
-    def __init__(self, settings: ServiceSettings, database: Database) -> None:
+    def __init__(self, settings: ServiceSettings, database: Database, voices: VoiceOptions | None = None) -> None:
         """Use `open`."""
         self.settings: Final = settings
+        self._voices: Final = voices
         self._database: Final = database
         self._blobs: Final = Blobs(settings.folder / "blobs")
         self._workshop: Final = Workshop(settings.folder / "work")
@@ -109,8 +110,11 @@ class Hosted:
         self._stopping: Final = threading.Event()
 
     @classmethod
-    def open(cls, settings: ServiceSettings) -> Hosted:
-        """Make or upgrade the tables and open them. Raises StoreMismatch, OutputNotWritable."""
+    def open(cls, settings: ServiceSettings, voices: VoiceOptions | None = None) -> Hosted:
+        """Make or upgrade the tables and open them. Raises StoreMismatch, OutputNotWritable.
+
+        `voices` is what the operator decided about voices, for jobs that bring a text.
+        """
         folder = settings.folder
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -118,7 +122,7 @@ class Hosted:
             raise OutputNotWritable(folder, (exc.strerror or "it cannot be made").lower()) from exc
         database = open_database(settings.database_url or sqlite_url(folder))
         try:
-            return cls(settings, database)
+            return cls(settings, database, voices)
         except BaseException:
             database.close()
             raise
@@ -149,6 +153,7 @@ class Hosted:
             self._prices,
             self._moderator(),
             lambda: worker_of[0].must_hand_back,
+            self._voices,
         )
         url = self._database.url.render_as_string(hide_password=False)
         worker_of.append(Worker(url, queue, work, _Signs(self._database), concurrency=self.settings.concurrency))

@@ -8,7 +8,8 @@ render    a child renders; its progress goes to the job's row; blob, then ONE tr
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -32,7 +33,8 @@ from lipwright.core.errors import (
     MediaNotKnown,
     WrongMediaKind,
 )
-from lipwright.core.jobs import Job, JobState, Media
+from lipwright.core.jobs import Job, JobRequest, JobState, Media
+from lipwright.core.options import VoiceOptions
 from lipwright.jobs import HandedBack
 from lipwright.service.children import split_options
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
@@ -73,6 +75,7 @@ class JobWork:
         prices: Prices,
         moderate: LookForNudity,
         must_hand_back: Callable[[], bool],
+        voices: VoiceOptions | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -82,6 +85,7 @@ class JobWork:
         self._prices = prices
         self._moderate = moderate
         self._must_hand_back = must_hand_back
+        self._voices = voices
 
     def prepare(self, job_id: str) -> bool:
         """False: the job is final, and there is nothing to render."""
@@ -176,7 +180,7 @@ class JobWork:
             arguments = {
                 "video": str(paths["video"]),
                 "audio": str(paths["audio"]) if "audio" in paths else None,
-                **_spoken(request.text, request.voice, request.language, request.options),
+                **self._spoken(request),
             }
             told = self._call("heard_s", arguments, kept, paths, stop)
         return float(told["duration_s"])
@@ -217,8 +221,9 @@ class JobWork:
                 "video": str(paths["video"]),
                 "audio": str(paths["audio"]) if "audio" in paths else None,
                 "output": str(output),
+                "cache": str(self._settings.folder / "analysis"),
                 "options": options,
-                **_spoken(request.text, request.voice, request.language, request.options),
+                **self._spoken(request),
             }
             report = self._call("render", arguments, kept, paths, stop, Progress(self._database, job.id))
             self._advance(job.id, "store", 0.0)
@@ -257,6 +262,20 @@ class JobWork:
         if not is_ended_here:
             self._blobs.delete([made.id])
 
+    def _spoken(self, request: JobRequest) -> dict[str, Any]:
+        """What a child must know to speak a text."""
+        _, speaking = split_options(dict(request.options))
+        voices = None if self._voices is None else asdict(self._voices)
+        if voices is not None:
+            voices = {name: str(value) if isinstance(value, Path) else value for name, value in voices.items()}
+        return {
+            "text": request.text,
+            "voice": request.voice,
+            "language": request.language,
+            "speaking": speaking,
+            "voice_options": voices,
+        }
+
     def _call(
         self,
         name: str,
@@ -289,8 +308,6 @@ class JobWork:
 
     @contextmanager
     def _files(self, kept: dict[str, Media]) -> Generator[dict[str, Path]]:
-        from contextlib import ExitStack
-
         with ExitStack() as stack:
             paths: dict[str, Path] = {}
             for role, one in kept.items():
@@ -347,11 +364,6 @@ def check_kind(role: str, one: Media) -> None:
     fits = {"video": ("video", "image"), "audio": ("audio", "video")}[role]
     if one.kind not in fits:
         raise WrongMediaKind(one.id, found=one.kind, expected=role)
-
-
-def _spoken(text: str | None, voice: str | None, language: str | None, options: Any) -> dict[str, Any]:
-    _, speaking = split_options(dict(options))
-    return {"text": text, "voice": voice, "language": language, "speaking": speaking}
 
 
 def _whole(phase: str, part: float) -> float:
