@@ -109,7 +109,7 @@ def half_a_file(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 
 def nonsense(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
-    for fd in range(3, 20):
+    for fd in range(3, 1024):
         try:
             os.write(fd, b"\x80nonsense\n")
         except OSError:
