@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -51,9 +52,9 @@ class Inputs(BaseModel):
     enable_base64_output: bool = Field(default=False, description="Outputs as base64 instead of links.")
     webhook_url: str | None = Field(default=None, description="The same as `?webhook=`.")
 
+    @abstractmethod
     def wish(self) -> Wish:
         """The same in our words."""
-        raise NotImplementedError
 
 
 class VideoAndAudio(Inputs):
