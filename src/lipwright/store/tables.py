@@ -168,3 +168,17 @@ beat = Table(
     Column("worker_id", String(200), primary_key=True),
     Column("beaten_at", Moment, nullable=False),
 )
+
+pass_ = Table(
+    "pass",
+    metadata,
+    # of the secret, which is told once and not kept
+    Column("sha256", String(64), primary_key=True),
+    # "session", "link" (signs in once) or "share"
+    Column("kind", String(10), nullable=False),
+    Column("account_id", String(32), ForeignKey("account.id"), nullable=False),
+    # of a share
+    Column("job_id", String(32), index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
