@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 OUT ?= out
 CLIPS ?= ../shared/clips
+# Tests run side by side: a file of them in one process, since what is slow to make is made once a file.
+JOBS ?= 2
 # Training has an environment of its own: it alone needs torch, and programs that synthesise speech.
 TRAIN := .venv-train
 TRAIN_PROGRAMS := flite espeak-ng libespeak-ng1 fortunes fortunes-min fortunes-de fortunes-es fortunes-it \
@@ -28,7 +30,7 @@ demo: $(STAMPS)/run ## make a sample video speak, into out/demo
 	$(BIN)/lipwright demo --output $(OUT)/demo --clips $(CLIPS)
 
 test: sdks ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 sdks: $(STAMPS)/dev ## fetch the vendors' own clients that the tests of the service run
 	$(BIN)/python scripts/sdks.py build/sdks
