@@ -14,6 +14,7 @@ from lipwright.cli.credits import credits_
 from lipwright.cli.demo import demo
 from lipwright.cli.doctor import doctor
 from lipwright.cli.faces import faces
+from lipwright.cli.jobs import jobs
 from lipwright.cli.keys import keys
 from lipwright.cli.probe import probe
 from lipwright.cli.say import say
@@ -22,6 +23,7 @@ from lipwright.cli.sync import sync
 from lipwright.cli.visemes import visemes
 from lipwright.cli.voices import voices
 from lipwright.cli.webhooks import webhooks
+from lipwright.cli.workers import workers
 
 app = typer.Typer(
     help="The same footage, its lips saying what you give it.",
@@ -31,12 +33,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
     rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
 )
-for command in (sync, say, visemes, faces, probe, doctor, demo, bench, serve):
+for command in (sync, say, visemes, faces, probe, doctor, demo, bench, serve, workers):
     app.command()(command)
 app.add_typer(voices, name="voices")
 app.add_typer(keys, name="keys")
 app.add_typer(credits_, name="credits")
 app.add_typer(webhooks, name="webhooks")
+app.add_typer(jobs, name="jobs")
 
 
 def show_version(is_wanted: bool) -> None:

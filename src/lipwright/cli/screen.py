@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -149,6 +149,26 @@ def write_file(path: Path, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as exc:
         raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+
+
+def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in plain text: columns as wide as what is in them, nothing at the end of a line."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = [[word.ljust(width) for word, width in zip(row, widths, strict=True)] for row in [heads, *rows]]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def span_text(seconds: float) -> str:
+    """A length of time at a glance: 0.4 s, 42 s, 3 min, 2 h 5 min, 4 d."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d"
 
 
 def clock_time(seconds: float) -> str:

@@ -70,6 +70,17 @@ class Queue:
         found = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
         return {one.executor_id for one in found if one.executor_id}
 
+    def held(self) -> dict[str, list[str]]:
+        """The jobs that each worker has in hand, by the worker's id."""
+        held: dict[str, list[str]] = {}
+        for one in self._client.list_workflows(status="PENDING", load_input=False, load_output=False):
+            # a render is named after its job
+            job_id = one.workflow_id.partition("-")[0]
+            jobs = held.setdefault(one.executor_id or "", [])
+            if job_id not in jobs:
+                jobs.append(job_id)
+        return held
+
     def forget(self, ended_before: datetime, limit: int = 1000) -> int:
         """Drop the history of some jobs that ended before that; how many."""
         found = self._client.list_workflows(

@@ -54,6 +54,7 @@ from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import Queue, Worker
 from lipwright.service.children import split_options
 from lipwright.service.deliveries import Deliveries, Webhooks
+from lipwright.service.desk import Desk
 from lipwright.service.intake import Intake, Workshop, shown_name
 from lipwright.service.prices import Prices
 from lipwright.service.work import JobWork, LookForNudity, check_kind
@@ -192,6 +193,15 @@ class Hosted:
         """Gauges for metrics: "jobs_queued", "jobs_running", "webhooks_waiting", "oldest_queued_s"."""
         with self._database.reading() as connection:
             return {**jobs.figures(connection), "webhooks_waiting": outbox.n_waiting(connection)}
+
+    @property
+    def desk(self) -> Desk:
+        """What an operator sees and does."""
+        return Desk(self, self._database)
+
+    def held_jobs(self) -> dict[str, list[str]]:
+        """Ids of the jobs that each worker has in hand, by the worker's id."""
+        return self._open_queue().held()
 
     # --- accounts -----------------------------------------------------------------------------------------
 

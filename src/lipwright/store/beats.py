@@ -28,6 +28,13 @@ def heard_of(connection: sa.Connection, within_s: float) -> set[str]:
     return {row.worker_id for row in connection.execute(sa.select(beat.c.worker_id).where(beat.c.beaten_at >= since))}
 
 
+def silences_s(connection: sa.Connection) -> dict[str, float]:
+    """How long ago each worker gave its last sign, in seconds."""
+    at = now()
+    rows = connection.execute(sa.select(beat.c.worker_id, beat.c.beaten_at))
+    return {row.worker_id: max(0.0, (at - row.beaten_at).total_seconds()) for row in rows}
+
+
 def drop_old(connection: sa.Connection) -> int:
     """Those of workers that are gone for a day."""
     return connection.execute(beat.delete().where(beat.c.beaten_at < now() - timedelta(days=1))).rowcount

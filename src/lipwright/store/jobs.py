@@ -105,6 +105,21 @@ def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -
     return _jobs(connection, rows), int(n_total)
 
 
+def these(connection: sa.Connection, job_ids: Collection[str]) -> dict[str, Job]:
+    """Jobs by their ids, deleted ones too; what is not known is left out."""
+    ids, found = list(job_ids), dict[str, Job]()
+    for at in range(0, len(ids), 500):
+        rows = connection.execute(job.select().where(job.c.id.in_(ids[at : at + 500]))).all()
+        found |= {one.id: one for one in _jobs(connection, rows)}
+    return found
+
+
+def beginning_with(connection: sa.Connection, text: str) -> list[str]:
+    """Up to ten ids that begin so."""
+    wanted = job.c.id.startswith(text, autoescape=True)
+    return [row.id for row in connection.execute(sa.select(job.c.id).where(wanted).limit(10))]
+
+
 def begin(connection: sa.Connection, job_id: str, phase: str) -> int | None:
     """Count one more attempt at the present stage; how many it makes, or None if the job is final."""
     changes: dict[str, Any] = {

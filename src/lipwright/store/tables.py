@@ -162,6 +162,33 @@ outbox = Table(
     Index("ix_outbox_state_next_at", "state", "next_at"),
 )
 
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), ForeignKey("account.id"), nullable=False),
+    # the client's idempotency key, for a day
+    Column("key", String(255)),
+    Column("fingerprint", String(64), nullable=False),
+    Column("n_items", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("account_id", "key"),
+)
+
+batch_item = Table(
+    "batch_item",
+    metadata,
+    Column("batch_id", String(32), ForeignKey("batch.id"), primary_key=True),
+    # from 0, as the client listed them
+    Column("position", Integer, primary_key=True),
+    # the client's own name for it
+    Column("reference", String(200)),
+    # none: it was refused, with this error
+    Column("job_id", String(32)),
+    Column("error_code", String(40)),
+    Column("error_message", Text),
+)
+
 beat = Table(
     "beat",
     metadata,

@@ -1,0 +1,85 @@
+"""Batches: which jobs were asked for together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from lipwright.store.accounts import new_id
+from lipwright.store.database import insert_once, now
+from lipwright.store.jobs import KEEP_KEYS
+from lipwright.store.tables import batch, batch_item
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A batch without its items."""
+
+    id: str
+    account_id: str
+    fingerprint: str
+    n_items: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One item: a job, or why there is none."""
+
+    position: int
+    reference: str | None
+    job_id: str | None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+def begin(connection: sa.Connection, account_id: str, key: str | None, fingerprint: str, n_items: int) -> Row:
+    """A new batch, or the one that was begun under this key within a day."""
+    of_key = (batch.c.account_id == account_id) & (batch.c.key == key)
+    if key is not None:
+        is_old = of_key & (batch.c.created_at < now() - KEEP_KEYS)
+        connection.execute(batch.update().where(is_old).values(key=None))
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "account_id": account_id,
+        "key": key,
+        "fingerprint": fingerprint,
+        "n_items": n_items,
+        "created_at": now(),
+    }
+    wanted = batch.c.id == values["id"] if insert_once(connection, batch, values) else of_key
+    return _row(connection.execute(batch.select().where(wanted)).one())
+
+
+def find(connection: sa.Connection, batch_id: str) -> Row | None:
+    row = connection.execute(batch.select().where(batch.c.id == batch_id)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def add_item(connection: sa.Connection, batch_id: str, item: ItemRow) -> bool:
+    """False if there is one at this position already."""
+    values = {
+        "batch_id": batch_id,
+        "position": item.position,
+        "reference": item.reference,
+        "job_id": item.job_id,
+        "error_code": item.error_code,
+        "error_message": item.error_message,
+    }
+    return insert_once(connection, batch_item, values)
+
+
+def items(connection: sa.Connection, batch_id: str) -> list[ItemRow]:
+    """In the client's order; fewer than `n_items` while they are being taken in."""
+    found = batch_item.select().where(batch_item.c.batch_id == batch_id).order_by(batch_item.c.position)
+    return [
+        ItemRow(row.position, row.reference, row.job_id, row.error_code, row.error_message)
+        for row in connection.execute(found)
+    ]
+
+
+def _row(row: Any) -> Row:
+    return Row(row.id, row.account_id, row.fingerprint, row.n_items, row.created_at)
