@@ -13,6 +13,7 @@ from lipwright.core.errors import UnreadableMedia
 if TYPE_CHECKING:
     from lipwright.core.media import MediaLimits
     from lipwright.core.options import VoiceOptions
+    from lipwright.core.speech import Utterance
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -73,15 +74,7 @@ def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         from lipwright import media
 
         return {"duration_s": float(media.speech_duration(Path(arguments["audio"])))}
-    from lipwright.voices import speak
-
-    spoken = speak(
-        arguments["text"],
-        **_voice(arguments),
-        like=_own_voice(Path(arguments["video"]), arguments),
-        options=_voice_options(arguments),
-    )
-    return {"duration_s": float(spoken.clip.duration_s)}
+    return {"duration_s": float(speak_text(arguments).clip.duration_s)}
 
 
 def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
@@ -113,12 +106,25 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         output,
         **_voice(arguments),
         subtitles=False,
-        voice_options=_voice_options(arguments),
+        voice_options=voice_options(arguments),
         cache=cache,
         watch=watch,
         may_replace=True,
     )
     return {**said.as_dict(), "output": output.name}
+
+
+def speak_text(arguments: dict[str, Any]) -> Utterance:
+    """The text, said as a job says it; `video` may be None. Raises what `voices.speak` raises."""
+    from lipwright.voices import speak
+
+    video = arguments["video"]
+    return speak(
+        arguments["text"],
+        **_voice(arguments),
+        like=None if video is None else _own_voice(Path(video), arguments),
+        options=voice_options(arguments),
+    )
 
 
 def split_options(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,7 +143,8 @@ def _voice(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**chosen, "speed": 1.0, "pitch": 0.0, "is_ssml": False, **arguments["speaking"]}
 
 
-def _voice_options(arguments: dict[str, Any]) -> VoiceOptions | None:
+def voice_options(arguments: dict[str, Any]) -> VoiceOptions | None:
+    """What the operator decided, as it came to the child."""
     from lipwright.core.options import VoiceOptions
 
     given: dict[str, Any] | None = arguments["voice_options"]

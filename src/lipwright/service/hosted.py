@@ -56,6 +56,7 @@ from lipwright.service.children import split_options
 from lipwright.service.deliveries import Deliveries, Webhooks
 from lipwright.service.desk import Desk
 from lipwright.service.intake import Intake, Workshop, shown_name
+from lipwright.service.page import PageService
 from lipwright.service.prices import Prices
 from lipwright.service.work import JobWork, LookForNudity, check_kind
 from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
@@ -100,6 +101,8 @@ class Hosted:
         self._workshop: Final = Workshop(settings.folder / "work")
         self._intake: Final = Intake(settings, self._blobs, self._workshop)
         self._prices: Final = Prices(settings)
+        self.page: Final = PageService(settings, database, self._blobs, self._workshop, voices)
+        """What only the page asks for."""
         self._claimed: set[tuple[str, str]] = set()
         self._uploading_lock: Final = threading.Lock()
         self._uploading: set[str] = set()

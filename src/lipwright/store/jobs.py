@@ -9,6 +9,7 @@ webhook go with that in one transaction.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from lipwright.core.jobs import FaceName, Job, JobRequest, JobState
 from lipwright.store import ledger, media, outbox
 from lipwright.store.database import insert_once, now
 from lipwright.store.tables import idempotency, job
+from lipwright.store.tables import media as media_table
 
 OPEN = (JobState.QUEUED, JobState.RUNNING)
 KEEP_KEYS = timedelta(hours=24)
@@ -82,6 +84,8 @@ class Filter:
     face: FaceName | None = None
     since: datetime | None = None
     until: datetime | None = None
+    words: str | None = None
+    """Found in the request, the id, the state, or the name of a file that went in; without case."""
 
 
 def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -> tuple[list[Job], int]:
@@ -99,6 +103,8 @@ def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -
         wanted.append(job.c.created_at >= which.since)
     if which.until is not None:
         wanted.append(job.c.created_at < which.until)
+    if which.words is not None:
+        wanted.append(_holds(which.words))
     n_total = connection.execute(sa.select(sa.func.count()).select_from(job).where(*wanted)).scalar_one()
     order = (job.c.created_at.desc(), job.c.id)
     rows = connection.execute(job.select().where(*wanted).order_by(*order).offset(offset).limit(limit)).all()
@@ -216,6 +222,14 @@ def figures(connection: sa.Connection) -> dict[str, float]:
     return {"jobs_queued": n_queued, "jobs_running": n_running, "oldest_queued_s": max(0.0, waited_s)}
 
 
+def n_queued(connection: sa.Connection, created_before: datetime | None = None) -> int:
+    """How many wait; with a time, of those that came before it."""
+    wanted = job.c.state == JobState.QUEUED
+    if created_before is not None:
+        wanted &= job.c.created_at < created_before
+    return int(connection.execute(sa.select(sa.func.count()).select_from(job).where(wanted)).scalar_one())
+
+
 # --- idempotency ------------------------------------------------------------------------------------------
 
 
@@ -257,6 +271,21 @@ def drop_claim(connection: sa.Connection, account_id: str, key: str) -> None:
 def drop_old_claims(connection: sa.Connection) -> int:
     """Those of yesterday."""
     return connection.execute(idempotency.delete().where(idempotency.c.claimed_at < now() - KEEP_KEYS)).rowcount
+
+
+def _holds(words: str) -> sa.ColumnElement[bool]:
+    # JSON keeps what is beyond ASCII as \\uXXXX
+    plain, escaped = words.lower(), json.dumps(words)[1:-1].lower()
+    inputs = sa.cast(job.c.inputs, sa.Text)
+    is_of_job = inputs.contains(sa.func.concat('"', media_table.c.id, '"'))
+    named = sa.exists().where(is_of_job & sa.func.lower(media_table.c.filename).contains(plain, autoescape=True))
+    request = sa.func.lower(sa.cast(job.c.request, sa.Text))
+    return sa.or_(
+        request.contains(escaped, autoescape=True),
+        job.c.id.startswith(plain, autoescape=True),
+        job.c.state.startswith(plain, autoescape=True),
+        named,
+    )
 
 
 # --- rows to values ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What opens the page for a while: sessions, links that sign in once, links that share one job. Only hashes are kept."""
+"""What opens the page for a while: sessions, links that sign in once, links that share one job; kept as hashes."""
 
 from __future__ import annotations
 

@@ -20,18 +20,28 @@ _WIDE_FROM: Final = "\u1100"
 
 def srt(utterance: Utterance) -> str:
     """Numbered captions; the sentences' own times."""
+    return srt_of(utterance.sentences)
+
+
+def srt_of(sentences: Iterable[Timed[str]]) -> str:
+    """The same of sentences with their times."""
     blocks = [
         f"{number}\n{_clock(caption.span.start_s, ',')} --> {_clock(caption.span.stop_s, ',')}\n{caption.value}\n"
-        for number, caption in enumerate(captions(utterance.sentences), start=1)
+        for number, caption in enumerate(captions(sentences), start=1)
     ]
     return "\n".join(blocks)
 
 
 def webvtt(utterance: Utterance) -> str:
     """The same for browsers."""
+    return webvtt_of(utterance.sentences)
+
+
+def webvtt_of(sentences: Iterable[Timed[str]]) -> str:
+    """The same of sentences with their times."""
     blocks = [
         f"{_clock(one.span.start_s, '.')} --> {_clock(one.span.stop_s, '.')}\n{escape(one.value, quote=False)}\n"
-        for one in captions(utterance.sentences)
+        for one in captions(sentences)
     ]
     return "\n".join(["WEBVTT\n", *blocks])
 
