@@ -32,11 +32,33 @@ def opened(data: str | None) -> Generator[Hosted]:
     from lipwright.config import read_service_settings
     from lipwright.service.hosted import Hosted
 
-    service = Hosted.open(read_service_settings(data=data))
+    settings = read_service_settings(data=data)
+    with _only_warnings():
+        service = Hosted.open(settings)
+        try:
+            yield service
+        finally:
+            service.close()
+
+
+@contextmanager
+def _only_warnings() -> Generator[None]:
+    """What a server logs is no part of a command's output; warnings go to stderr."""
+    import logging
+    import sys
+
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
     try:
-        yield service
+        yield
     finally:
-        service.close()
+        structlog.configure(**before)
 
 
 @keys.command()
