@@ -8,6 +8,8 @@ audio ──> read_speech ──> listen ─────────────
 
 from __future__ import annotations
 
+import resource
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,20 +29,21 @@ from lipwright.core.errors import (
     OutputNotWritable,
     UnsupportedOutput,
 )
-from lipwright.core.face import FaceChoice, Why
+from lipwright.core.face import FaceChoice, SeenFace, Why
 from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.core.options import SyncOptions
 from lipwright.core.plan import plan_frames
 from lipwright.core.speech import Phone
-from lipwright.core.timeline import FramePlan, Timeline
+from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
 from lipwright.engines.base import Engine, Progress, RenderReport, Tracker
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
 from lipwright.media.encoders import CONTAINERS
 from lipwright.portrait import Portrait, open_source
 
-Phase = Literal["study", "listen", "render"]
-"""`study` looks at every frame of the footage; `listen` hears the speech; `render` makes and writes the frames."""
+Phase = Literal["study", "listen", "render", "measure"]
+"""`study` looks at every frame of the footage; `listen` hears the speech; `render` makes and writes the frames;
+`measure`, where it is asked for, looks at the result again."""
 Watch: TypeAlias = Callable[[Phase, int, int], None]
 """`watch(phase, done, total)`, called often; it stops the work by raising Cancelled."""
 
@@ -74,6 +77,11 @@ class Speaker:
     own_sync: articulation.Agreement | None
     """How the lips go with the footage's own sound, before anything was changed; None where it has no sound."""
     render: RenderReport
+    seen: SeenFace
+    """Where this face is in the footage."""
+    mouth: MouthTrack
+    """What its mouth was planned to do."""
+    phones: Timeline[Phone] | None
 
     @property
     def av_offset_s(self) -> float | None:
@@ -90,8 +98,13 @@ class Speaker:
             "speech_s": float(self.speech_s),
             "av_offset_s": None if self.av_offset_s is None else round(self.av_offset_s, 3),
             "av_offset_confidence": 0.0 if self.own_sync is None else round(self.own_sync.confidence, 2),
-            "render": asdict(self.render),
+            "render": _plain(self.render),
         }
+
+
+def _plain(render: RenderReport) -> dict[str, Any]:
+    """Without its strip, which is told in seconds."""
+    return {name: value for name, value in asdict(render).items() if name != "strip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +112,14 @@ class SyncResult:
     """What came out, and what was done to it."""
 
     output: Path
+    video: Path
+    """The footage, or the portrait."""
     width_px: int
     height_px: int
     fps: Fraction
     n_frames: int
+    source_s: Fraction
+    """How long the footage is; a portrait is as long as it is needed."""
     n_source_frames: int
     duration_s: Fraction
     speakers: tuple[Speaker, ...]
@@ -117,6 +134,8 @@ class SyncResult:
     cpu_s: float
     stages_s: dict[str, float]
     """Seconds of wall clock in each stage; `study` includes decoding and tracking."""
+    memory_mb: dict[str, int]
+    """The most memory that the process had used by the end of each stage, MiB."""
     notes: tuple[str, ...]
     options: SyncOptions
     plan: FramePlan
@@ -148,13 +167,14 @@ class SyncResult:
             "codec": self.codec,
             "encoder": self.encoder,
             "audio": self.audio,
-            "render": asdict(self.render),
+            "render": _plain(self.render),
             "speakers": [speaker.as_dict() for speaker in self.speakers],
             "is_recalled": self.is_recalled,
             "took_s": round(self.took_s, 3),
             "cpu_s": round(self.cpu_s, 3),
             "realtime_factor": round(self.realtime_factor, 3),
             "stages_s": {stage: round(seconds, 3) for stage, seconds in self.stages_s.items()},
+            "memory_mb": dict(self.memory_mb),
             "notes": list(self.notes),
             "options": {**asdict(self.options), "engine_options": dict(self.options.engine_options)},
         }
@@ -202,6 +222,7 @@ def sync(
         seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))
         roles = give_roles(choices, seen.people, _own_sound(video), n_frames=seen.n_frames)
         avatars = [seen.studied.avatar(role.face.face_id) for role in roles]
+        people = {person.face_id: person for person in seen.people}
         is_recalled, notes = seen.is_recalled, [*seen.notes, *_apart(roles)]
         del seen  # and with it the pictures of everyone else
     source = footage.info
@@ -235,10 +256,20 @@ def sync(
             threads=options.threads,
         )
     speakers = tuple(
-        Speaker(role.face.face_id, role.face.why, sound, speech_s, role.own_sync, avatar.report)
-        for role, sound, speech_s, avatar in zip(roles, sounds, lasts_s, avatars, strict=True)
+        Speaker(
+            face_id=role.face.face_id,
+            why=role.face.why,
+            audio=line.audio,
+            speech_s=speech_s,
+            own_sync=role.own_sync,
+            render=avatar.report,
+            seen=people[role.face.face_id],
+            mouth=mouth,
+            phones=line.phones,
+        )
+        for role, line, speech_s, avatar, mouth in zip(roles, lines, lasts_s, avatars, mouths, strict=True)
     )
-    return _result(clock, source, frames, speakers, written, [*footage.notes, *notes], options, is_recalled)
+    return _result(clock, video, source, frames, speakers, written, [*footage.notes, *notes], options, is_recalled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +355,7 @@ class _Clock:
         self._start_s = perf_counter()
         self._start_cpu_s = process_time()
         self.stages_s: dict[str, float] = {}
+        self.memory_mb: dict[str, int] = {}
 
     @property
     def took_s(self) -> float:
@@ -338,6 +370,7 @@ class _Clock:
         start_s = perf_counter()
         yield
         self.stages_s[name] = self.stages_s.get(name, 0.0) + perf_counter() - start_s
+        self.memory_mb[name] = peak_mb()
 
     def timed(self, name: str, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """The same frames; the time that making them takes counts as stage `name`."""
@@ -360,8 +393,15 @@ class _Clock:
         return progress
 
 
+def peak_mb() -> int:
+    """The most memory that this process has used so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> (20 if sys.platform == "darwin" else 10)  # macOS counts bytes, Linux KiB
+
+
 def _result(
     clock: _Clock,
+    path: Path,
     source: SourceInfo,
     frames: FramePlan,
     speakers: tuple[Speaker, ...],
@@ -377,10 +417,12 @@ def _result(
     told = [note for speaker in speakers for note in speaker.render.notes]
     return SyncResult(
         output=written.path,
+        video=path,
         width_px=video.width_px,
         height_px=video.height_px,
         fps=video.fps,
         n_frames=written.n_frames,
+        source_s=video.duration_s,
         n_source_frames=video.n_frames,
         duration_s=frames.duration_s,
         speakers=speakers,
@@ -391,6 +433,7 @@ def _result(
         took_s=clock.took_s,
         cpu_s=clock.cpu_s,
         stages_s=stages,
+        memory_mb=dict(clock.memory_mb),
         notes=tuple(dict.fromkeys([*notes, *written.notes, *told])),
         options=options,
         plan=frames,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -14,6 +14,10 @@ from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
 
 Progress: TypeAlias = Callable[[int, int], None]
 """`progress(done, total)`, called often; it stops the work by raising `Cancelled`."""
+
+
+EDITED: Final = "edited"
+"""What a `RenderReport.strip` calls frames that were rewritten."""
 
 
 class Tracker(Protocol):
@@ -40,6 +44,22 @@ class RenderReport:
     notes: list[str] = field(default_factory=list[str])
     """Fallbacks and warnings, worded for the person who looks at the result."""
     figures: dict[str, float] = field(default_factory=dict[str, float])
+    strip: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    """The frames in order, as runs of (EDITED or the reason, how many); empty where the engine does not tell."""
+
+    def edit(self) -> None:
+        """The next frame was rewritten."""
+        self.n_edited += 1
+        self._next(EDITED)
+
+    def leave(self, why: str) -> None:
+        """The next frame was passed through as it was."""
+        self.untouched[why] = self.untouched.get(why, 0) + 1
+        self._next(why)
+
+    def _next(self, what: str) -> None:
+        n = self.strip.pop()[1] if self.strip and self.strip[-1][0] == what else 0
+        self.strip.append((what, n + 1))
 
 
 class Avatar(Protocol):

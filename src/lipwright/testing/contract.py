@@ -14,7 +14,7 @@ from lipwright.core.face import Box
 from lipwright.core.media import Footage, Plane, VideoFrame
 from lipwright.core.timeline import FramePlan
 from lipwright.demo import video_path
-from lipwright.engines.base import Avatar, Engine, RecallingEngine, Studied, Tracker
+from lipwright.engines.base import EDITED, Avatar, Engine, RecallingEngine, Studied, Tracker
 from lipwright.engines.people import Witness
 from lipwright.testing.stand_ins import Excerpt, HiddenFaces, RecordedFaces, babble
 from lipwright.vision.track import MeshTracker
@@ -115,6 +115,12 @@ class EngineContract:
         assert report.engine == type(self).engine().name
         assert report.n_frames == n_yielded == len(plan)
         assert report.n_edited + sum(report.untouched.values()) == report.n_frames
+        if report.strip:  # telling where is a choice
+            told: dict[str, int] = {}
+            for what, n in report.strip:
+                told[what] = told.get(what, 0) + n
+            assert told.pop(EDITED, 0) == report.n_edited
+            assert told == report.untouched
 
     def test_progress_counts_up_to_the_end_of_both_passes(self) -> None:
         source = self.footage()

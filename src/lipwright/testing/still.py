@@ -76,7 +76,7 @@ class StillAvatar:
         for frame, time_s in zip(frames, plan.times_s, strict=True):
             frame.time_s = time_s
             self.report.n_frames += 1
-            self.report.untouched["still"] = self.report.n_frames
+            self.report.leave("still")
             if progress is not None:
                 progress(self.report.n_frames, len(plan))
             yield frame

@@ -217,13 +217,13 @@ class RewriteAvatar:
             if n is None:
                 row = int(rows[k])
                 why = "no_face" if row < 0 else face.reason[row] or "at_rest"
-                report.untouched[why] = report.untouched.get(why, 0) + 1
+                report.leave(why)
             else:
                 if n >= first + len(block):
                     first, block = n, led(n)
                 donor = None if donor_rows is None else int(donor_rows[n])
                 self._edit(frame, int(rows[k]), block[n - first], float(strength[k]), donor, interior)
-                report.n_edited += 1
+                report.edit()
             frame.time_s = plan.times_s[k]
             yield frame
             if progress is not None:
