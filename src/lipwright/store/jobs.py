@@ -277,7 +277,7 @@ def _holds(words: str) -> sa.ColumnElement[bool]:
     # JSON keeps what is beyond ASCII as \\uXXXX
     plain, escaped = words.lower(), json.dumps(words)[1:-1].lower()
     inputs = sa.cast(job.c.inputs, sa.Text)
-    is_of_job = inputs.contains(sa.func.concat('"', media_table.c.id, '"'))
+    is_of_job = inputs.contains(sa.literal('"') + media_table.c.id + '"')
     named = sa.exists().where(is_of_job & sa.func.lower(media_table.c.filename).contains(plain, autoescape=True))
     request = sa.func.lower(sa.cast(job.c.request, sa.Text))
     return sa.or_(
