@@ -52,8 +52,9 @@ def serve(
             typer.echo(f"API key (shown once, without credit limit): {secret}")
         if not settings.moderator:
             log.warning("moderation is off", how="name a moderator in LIPWRIGHT_MODERATOR")
+        app = create_app(hosted, settings, http)
         config = uvicorn.Config(
-            create_app(hosted, settings, http),
+            app,
             host=http.host,
             port=http.port,
             log_config=None,
@@ -62,6 +63,8 @@ def serve(
             timeout_graceful_shutdown=max(1, round(http.drain_s)),
         )
         server = uvicorn.Server(config)
+        # pages that follow a job let go of their connection, and come back to the next server
+        app.state.is_ending = lambda: server.should_exit
         listening = _listen(http.host, http.port)
         address = _address(listening)
         if worker:
@@ -69,6 +72,10 @@ def serve(
                 SignedWebhooks(settings.public_url or address, credit_microusd=settings.credit_microusd)
             )
         typer.echo(f"Listening at {address} (its documentation: {address}/docs)")
+        # whoever starts a server that only this machine reaches is its operator
+        link = hosted.page.make_link() if _is_loopback(listening) else None
+        if link is not None:
+            typer.echo(f"Open the page, signed in (works once, on this machine): {address}/playground/enter/{link}")
         # the server answers what it has begun, and then raises the signal that ended it once more
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             asyncio.run(server.serve(sockets=[listening]))
@@ -94,6 +101,12 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InvalidOption("host and port", f"{host}:{port}", (exc.strerror or str(exc)).lower()) from exc
     listening.listen(2048)
     return listening
+
+
+def _is_loopback(listening: socket.socket) -> bool:
+    from ipaddress import ip_address
+
+    return ip_address(listening.getsockname()[0]).is_loopback
 
 
 def _address(listening: socket.socket) -> str:

@@ -1,4 +1,4 @@
-"""The web application: both faces, files and health around one `Hosted`."""
+"""The web application: both faces, files, health and the page around one `Hosted`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import InternalError, LipwrightError
-from lipwright.http import files, health
+from lipwright.http import files, health, playground
 from lipwright.http.crossing import SlowLane
 from lipwright.http.door import Door, Figures, error_response
 from lipwright.http.errors import Refusal, face_of
@@ -44,12 +44,14 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         figures=figures,
         max_json_bytes=http.max_json_bytes,
         max_upload_bytes=settings.max_upload_bytes,
+        public_url=settings.public_url,
     )
     app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v3")
     app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v2", include_in_schema=False)
     app.include_router(pixverse.router(hosted, settings, slow))
     app.include_router(files.router(hosted, slow))
     app.include_router(health.router(hosted, figures))
+    app.include_router(playground.router(hosted, settings, slow))
     app.add_exception_handler(LipwrightError, _on_error)
     app.add_exception_handler(Refusal, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

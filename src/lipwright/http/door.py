@@ -19,12 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lipwright.core.errors import InvalidKey, LipwrightError
 from lipwright.core.jobs import Account
+from lipwright.http import playground
 from lipwright.http.crossing import call
 from lipwright.http.errors import Refusal, WireFace, body_of, face_of, refusal_of
 from lipwright.service.hosted import Hosted
 
-KEYED: Final = ("/api/v2/", "/api/v3/", "/openapi/v2/", "/video/")
-"""Everything else is open: links that cannot be guessed, health, the OpenAPI document."""
+KEYED: Final = ("/api/v2/", "/api/v3/", "/openapi/v2/", "/video/", playground.API)
+"""Everything else is open: links that cannot be guessed, health, the OpenAPI document, the page and signing in."""
 FORM_BYTES: Final = 1_000_000
 """What a form may hold around its file."""
 _UPLOADS: Final = ("/put/", "/upload", "/upload/binary")
@@ -53,13 +54,21 @@ class Door:
     """ASGI middleware around the whole app. The account is left in `request.state.account`."""
 
     def __init__(
-        self, app: ASGIApp, *, hosted: Hosted, figures: Figures, max_json_bytes: int, max_upload_bytes: int
+        self,
+        app: ASGIApp,
+        *,
+        hosted: Hosted,
+        figures: Figures,
+        max_json_bytes: int,
+        max_upload_bytes: int,
+        public_url: str,
     ) -> None:
         self._app = app
         self._hosted = hosted
         self._figures = figures
         self._max_json_bytes = max_json_bytes
         self._max_upload_bytes = max_upload_bytes
+        self._public_url = public_url
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +96,7 @@ class Door:
             limit = self._limit_of(path)
             _check_length(headers, limit)
             if path.startswith(KEYED):
-                state["account"] = await self._enter(headers, face)
+                state["account"] = await self._enter(headers, face, scope["method"])
             await self._app(scope, _limited(receive, limit), send_noted)
         except (LipwrightError, Refusal) as exc:
             answer = error_response(face, exc)
@@ -109,15 +118,13 @@ class Door:
             )
             structlog.contextvars.clear_contextvars()
 
-    async def _enter(self, headers: Headers, face: WireFace) -> Account:
+    async def _enter(self, headers: Headers, face: WireFace, method: str) -> Account:
         """Whose key it is. Raises InvalidKey, KeyRevoked, and Refusal when it asks too often."""
         secret = headers.get("api-key", "") if face == "pixverse" else ""
         kind, _, token = headers.get("authorization", "").partition(" ")
         if not secret and kind.lower() == "bearer":
             secret = token.strip()
-        if not secret:
-            raise InvalidKey
-        account = await call(self._hosted.authenticate, secret)
+        account = await (call(self._hosted.authenticate, secret) if secret else self._visitor(headers, method))
         item = RateLimitItemPerMinute(account.max_requests_per_min)
         if not self._limiter.hit(item, account.id):
             reset_s = self._limiter.get_window_stats(item, account.id).reset_time - time.time()
@@ -130,6 +137,14 @@ class Door:
                 {"Retry-After": str(max(1, round(reset_s)))},
             )
         return account
+
+    async def _visitor(self, headers: Headers, method: str) -> Account:
+        """Whoever is signed in on the page. Raises InvalidKey, and Refusal for another site's page."""
+        session = playground.session_of(headers)
+        if session is None:
+            raise InvalidKey
+        playground.check_origin(method, headers, self._public_url)
+        return await call(self._hosted.page.visitor, session)
 
     def _limit_of(self, path: str) -> int:
         is_upload = path.startswith("/put/") or path.endswith(_UPLOADS[1:])

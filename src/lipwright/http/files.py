@@ -101,34 +101,7 @@ def router(hosted: Hosted, slow: SlowLane) -> APIRouter:
     )
     async def read(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """A result or an upload: Range, ETag and HEAD are understood."""
-        media = await call(hosted.media, name.partition(".")[0])
-        etag = f'"{media.sha256}"'
-        headers = {
-            "ETag": etag,
-            "Accept-Ranges": "bytes",
-            "Cache-Control": "private, max-age=3600",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Disposition": f"inline; filename*=UTF-8''{quote(media.filename or name, safe='')}",
-        }
-        if etag in (part.strip() for part in request.headers.get("if-none-match", "").split(",")):
-            return Response(status_code=304, headers=headers)
-        wanted = byte_range(request.headers.get("range"))
-        if request.headers.get("if-range") not in (None, etag):
-            wanted = None
-        start, stop, status = 0, media.n_bytes, 200
-        if wanted is not None:
-            first, last = wanted
-            start = max(0, media.n_bytes + first) if first is not None and first < 0 else first or 0
-            stop = media.n_bytes if last is None else min(last, media.n_bytes)
-            if start >= stop:
-                return Response(status_code=416, headers={"Content-Range": f"bytes */{media.n_bytes}"})
-            status = 206
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{media.n_bytes}"
-        headers["Content-Length"] = str(stop - start)
-        if request.method == "HEAD":
-            return Response(status_code=status, headers=headers, media_type=media.content_type)
-        opened = await call(hosted.open_media, media.id, start, stop)
-        return StreamingResponse(opened.chunks, status_code=status, headers=headers, media_type=media.content_type)
+        return await send_media(hosted, await call(hosted.media, name.partition(".")[0]), request)
 
     @routes.put(
         "/put/{ticket_id}",
@@ -148,6 +121,37 @@ def router(hosted: Hosted, slow: SlowLane) -> APIRouter:
         return JSONResponse({"code": 200, "message": "success", "data": {"size": media.n_bytes}})
 
     return routes
+
+
+async def send_media(hosted: Hosted, media: Media, request: Request) -> Response:
+    """Its bytes, or those asked for: Range, ETag and HEAD are understood."""
+    etag = f'"{media.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=3600",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": f"inline; filename*=UTF-8''{quote(media.filename or media.id, safe='')}",
+    }
+    if etag in (part.strip() for part in request.headers.get("if-none-match", "").split(",")):
+        return Response(status_code=304, headers=headers)
+    wanted = byte_range(request.headers.get("range"))
+    if request.headers.get("if-range") not in (None, etag):
+        wanted = None
+    start, stop, status = 0, media.n_bytes, 200
+    if wanted is not None:
+        first, last = wanted
+        start = max(0, media.n_bytes + first) if first is not None and first < 0 else first or 0
+        stop = media.n_bytes if last is None else min(last, media.n_bytes)
+        if start >= stop:
+            return Response(status_code=416, headers={"Content-Range": f"bytes */{media.n_bytes}"})
+        status = 206
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{media.n_bytes}"
+    headers["Content-Length"] = str(stop - start)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=media.content_type)
+    opened = await call(hosted.open_media, media.id, start, stop)
+    return StreamingResponse(opened.chunks, status_code=status, headers=headers, media_type=media.content_type)
 
 
 def no_file() -> Refusal:

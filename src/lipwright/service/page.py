@@ -17,12 +17,12 @@ from lipwright import sandbox
 from lipwright.blobs import Blobs
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import InvalidKey, JobNotFound, LimitReached, MediaNotKnown, UnreadableMedia
-from lipwright.core.jobs import Account, Job, JobPage, JobState, Media
+from lipwright.core.jobs import Account, Job, JobPage, JobState, LedgerRow, Media
 from lipwright.core.options import VoiceOptions
 from lipwright.core.time import Span
 from lipwright.core.timeline import Timed
 from lipwright.service.intake import Workshop, without_path
-from lipwright.store import Database, accounts, jobs, media, passes
+from lipwright.store import Database, accounts, jobs, ledger, media, passes
 
 if TYPE_CHECKING:
     from lipwright.voices import Speaker, VoiceInfo
@@ -184,6 +184,11 @@ class PageService:
         spans = [Span(Fraction(str(one["start_s"])), Fraction(str(one["stop_s"]))) for one in said]
         sentences = [Timed(span, str(one["text"])) for span, one in zip(spans, said, strict=True)]
         return srt_of(sentences) if kind == "srt" else webvtt_of(sentences)
+
+    def ledger(self, limit: int) -> list[LedgerRow]:
+        """The latest rows of all accounts, newest first."""
+        with self._database.reading() as connection:
+            return ledger.latest(connection, None, limit)
 
     # --- to choose from -----------------------------------------------------------------------------------
 

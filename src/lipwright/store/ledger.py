@@ -59,9 +59,11 @@ def settle(connection: sa.Connection, account_id: str, job_id: str, price_microu
         add(connection, account_id, "charge", -price_microusd, job_id=job_id)
 
 
-def latest(connection: sa.Connection, account_id: str, limit: int) -> list[LedgerRow]:
-    """Newest first."""
-    found = ledger.select().where(ledger.c.account_id == account_id).order_by(ledger.c.id.desc()).limit(limit)
+def latest(connection: sa.Connection, account_id: str | None, limit: int) -> list[LedgerRow]:
+    """Of one account, or of all; newest first."""
+    found = ledger.select().order_by(ledger.c.id.desc()).limit(limit)
+    if account_id is not None:
+        found = found.where(ledger.c.account_id == account_id)
     return [_row(row) for row in connection.execute(found)]
 
 
