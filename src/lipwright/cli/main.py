@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lipwright.cli.batch import batch
 from lipwright.cli.bench import bench
 from lipwright.cli.credits import credits_
 from lipwright.cli.demo import demo
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
     rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
 )
-for command in (sync, say, visemes, faces, probe, doctor, demo, bench, serve, workers):
+for command in (sync, say, batch, visemes, faces, probe, doctor, demo, bench, serve, workers):
     app.command()(command)
 app.add_typer(voices, name="voices")
 app.add_typer(keys, name="keys")

@@ -80,12 +80,13 @@ def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
 def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Make the result at `output`; its report. Tells `{"phase", "done", "total"}` while it works."""
     from lipwright import service
-    from lipwright.cache import Cache
+    from lipwright.cache import DEFAULT_BYTES, Cache
     from lipwright.core.options import SyncOptions
     from lipwright.service import speech
 
     options = SyncOptions(**arguments["options"])
-    cache = None if arguments["cache"] is None else Cache(Path(arguments["cache"]))
+    kept_bytes = arguments.get("cache_bytes", DEFAULT_BYTES)
+    cache = None if arguments["cache"] is None else Cache(Path(arguments["cache"]), max_bytes=kept_bytes)
     video, output = Path(arguments["video"]), Path(arguments["output"])
     last_s = 0.0
     last_phase = ""
