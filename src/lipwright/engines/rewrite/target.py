@@ -98,6 +98,10 @@ def close_lips(shapes: Points, closure: Floats) -> None:
     gaps = shapes[:, _LOWER, 1] - shapes[:, _UPPER, 1]
     shut = np.maximum(smoothstep((0.030 - gaps.max(1)) / 0.015), closure)
     _change_gaps(shapes, np.maximum(gaps, 0) * (1 - shut[:, None]) - gaps)
+    # what touches touches in depth too: else lips are apart in the picture of a head that is seen from below
+    depth = shut[:, None] * (shapes[:, _LOWER, 2] - shapes[:, _UPPER, 2])
+    shapes[:, _UPPER, 2] += 0.4 * depth
+    shapes[:, _LOWER, 2] -= 0.6 * depth
 
 
 def _change_gaps(shapes: Points, change: Floats) -> None:
