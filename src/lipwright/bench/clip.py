@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,13 +154,3 @@ def between(clip: AudioClip, start_s: float, stop_s: float) -> AudioClip:
     """A part of a recording."""
     a, b = (round(t * clip.rate_hz) for t in (start_s, stop_s))
     return AudioClip(clip.samples[max(0, a) : b].copy(), clip.rate_hz)
-
-
-def nearest(faces: list[TrackedFace], to: TrackedFace) -> TrackedFace | None:
-    """Of the faces found on a result, the one at the place of the source's."""
-
-    def away(face: TrackedFace) -> float:
-        return float(np.hypot(*np.subtract(face.box.centre_px, to.box.centre_px)))
-
-    close: Any = min(faces, key=away, default=None)
-    return close if close is not None and away(close) < 0.5 * to.box.height_px else None

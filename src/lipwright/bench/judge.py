@@ -9,12 +9,12 @@ from time import perf_counter, process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.bench.clip import nearest
 from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.metrics.measure import Measure
 from lipwright.metrics.mouth_picture import MouthPictures, flicker_ratio, seam_ratio, sharpness_ratio
 from lipwright.metrics.outside import may_change, outside_change
+from lipwright.metrics.watch import nearest
 from lipwright.vision import mesh
 from lipwright.vision.colour import Rgb, roi_rgb
 from lipwright.vision.shape import PosedShapes, pose_shapes

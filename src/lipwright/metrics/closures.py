@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,3 +37,41 @@ def closure_events(opening: Floats, truth: Floats, *, reach: int = 2) -> Measure
         return nothing("closure events", "share", 1)
     met = [opening[max(0, a - reach) : b + reach].min() < HIT_IO for a, b in runs]
     return Measure("closure events", float(np.mean(met)), "share", 1, len(runs))
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A moment at which the lips must touch."""
+
+    start_s: float
+    stop_s: float
+    gap: float
+    """The least gap seen then, IO."""
+
+    @property
+    def is_met(self) -> bool:
+        return self.gap < HIT_IO
+
+
+def meetings(opening: Floats, times_s: Floats, spans_s: Sequence[tuple[float, float]]) -> list[Meeting]:
+    """How close the lips came in each of the spans in which they must touch; spans that no frame shows are left out.
+
+    `opening` (n,) IO was seen at increasing `times_s` (n,). A frame shows what is within half its own time of it.
+    """
+    same_length(opening, times_s)
+    if len(times_s) < 2:
+        return []
+    half_s = float(np.median(np.diff(times_s))) / 2
+    found: list[Meeting] = []
+    for start_s, stop_s in spans_s:
+        low, high = np.searchsorted(times_s, [start_s - half_s, stop_s + half_s])
+        if high > low:
+            found.append(Meeting(start_s, stop_s, float(opening[low:high].min())))
+    return found
+
+
+def closure_recall(found: Sequence[Meeting]) -> Measure:
+    """Share of the moments at which the lips must touch (p, b, m) in which they do."""
+    if not found:
+        return nothing("closure recall", "share", 1)
+    return Measure("closure recall", float(np.mean([one.is_met for one in found])), "share", 1, len(found))
