@@ -50,7 +50,7 @@ _WORK: Final = ".work"
 _FIELDS: Final = frozenset({"video", "audio", "text", "voice", "language", "output", "options"})
 _SPEAKING: Final = {"speed": (0.5, 2.0), "pitch": (-12.0, 12.0)}
 _TOLD: Final = (
-    "duration_s", "n_frames", "took_s", "cpu_s", "realtime_factor", "is_recalled", "stages_s", "notes", "voice",
+    "duration_s", "n_frames", "cpu_s", "realtime_factor", "is_recalled", "stages_s", "notes", "voice",
 )  # fmt: skip
 # A person's own machine: nothing but the machine itself bounds a render.
 _LIMITS: Final = sandbox.Limits(
@@ -195,7 +195,7 @@ def _item(number: int, line: str, folder: Path, defaults: Mapping[str, Any]) -> 
         raise InvalidOption(where, "video", "it is missing")
     if (fields.get("audio") is None) == (fields.get("text") is None):
         raise InvalidOption(where, "audio", "give a recording or a text, and not both")
-    options, speaking = _options(where, fields.get("options") or {}, defaults)
+    options, speaking = _options(where, {} if fields.get("options") is None else fields["options"], defaults)
     video = folder / fields["video"]
     audio = None if fields.get("audio") is None else folder / fields["audio"]
     if fields.get("text") is None and (speaking or fields.get("voice") or fields.get("language")):
@@ -452,6 +452,7 @@ class _Runner:
         """Never raises what is the item's own fault."""
         if self._watch is not None:
             self._watch.begins(item)
+        began_s = monotonic()
         room = self._work / str(item.line)
         made = room / f"made{Path(item.output).suffix}"
         try:
@@ -474,7 +475,9 @@ class _Runner:
             return Outcome(item, "failed", OutputNotWritable(self._folder / item.output, str(exc.strerror).lower()))
         finally:
             shutil.rmtree(room, ignore_errors=True)
-        return Outcome(item, "done", report={name: report[name] for name in _TOLD if name in report})
+        told = {name: report[name] for name in _TOLD if name in report}
+        # starting the child included
+        return Outcome(item, "done", report={**told, "took_s": round(monotonic() - began_s, 3)})
 
     def _teller(self, item: Item) -> Callable[[dict[str, Any]], None]:
         def tell(message: dict[str, Any]) -> None:

@@ -1,0 +1,302 @@
+"""`lipwright batch`: a line is rendered once, whatever happens to the others or to the program."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipwright import sandbox
+from lipwright.core.errors import InputError, InvalidOption, NoFaceFound, WorkerCrashed
+from lipwright.service import children
+from lipwright.service.batch import STATE, SUMMARY, read_items, run_batch
+
+WITH_STAND_INS = """
+from lipwright import sandbox
+from lipwright.cli.main import main
+real = sandbox.call
+sandbox.call = lambda target, *args, **kwargs: real("stand_in:render", *args, **kwargs)
+main()
+"""
+
+
+class StandIn:
+    """Takes the place of the children: writes what it was asked for, and notes the order."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.fails: dict[str, Exception] = {}
+        """By the name of the speech."""
+        self.before: Callable[[dict[str, Any]], None] = lambda arguments: None
+
+    def __call__(self, target: str, arguments: dict[str, Any], **others: Any) -> dict[str, Any]:
+        assert target == "lipwright.service.children:render"
+        self.asked.append(arguments)
+        self.before(arguments)
+        if (error := self.fails.get(Path(arguments["audio"] or "text").name)) is not None:
+            raise error
+        others["on_message"]({"phase": "render", "done": 1, "total": 2})
+        Path(arguments["output"]).write_text(json.dumps([arguments["audio"], arguments["text"], arguments["options"]]))
+        return {"duration_s": 1.0, "took_s": 0.5, "is_recalled": len(self.asked) > 1, "plan": "not told"}
+
+    @property
+    def order(self) -> list[str]:
+        return [f"{Path(one['video']).stem}{Path(one['audio'] or 'text').stem}" for one in self.asked]
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    made = StandIn()
+    monkeypatch.setattr(sandbox, "call", made)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Footage a and b, speeches 1 to 3; their contents are their names."""
+    for name in ("a.mp4", "b.mp4", "1.wav", "2.wav", "3.wav"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def jobs_file(folder: Path, *lines: dict[str, Any] | str) -> Path:
+    path = folder / "jobs.jsonl"
+    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines))
+    return path
+
+
+def line(video: str, audio: str, **others: Any) -> dict[str, Any]:
+    return {"video": f"{video}.mp4", "audio": f"{audio}.wav", "output": f"{video}{audio}.mp4", **others}
+
+
+def test_the_same_footage_is_studied_once_for_all_its_speeches(
+    portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "call", lambda target, arguments, **_: children.render(arguments, lambda told: None))
+    shutil.copyfile(portrait, tmp_path / "same bytes under another name.mp4")
+    lines = [
+        {"video": str(portrait), "audio": str(short_speech), "output": "one.mp4"},
+        {"video": "same bytes under another name.mp4", "audio": str(short_speech), "options": {"intensity": 1.2}},
+    ]
+
+    result = run_batch(read_items(jobs_file(tmp_path, *lines), {"preset": "ultrafast"}), tmp_path / "out")
+
+    assert [one.report["is_recalled"] for one in result.outcomes] == [False, True]
+    assert (result.n_footage, result.n_studied) == (1, 1)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "002-same bytes under another name-short.mp4", "one.mp4", STATE, SUMMARY,
+    ]  # fmt: skip
+
+
+def test_items_on_the_same_footage_follow_one_another(folder: Path, stand_in: StandIn) -> None:
+    jobs = jobs_file(folder, line("a", "1"), line("b", "1"), "", line("a", "2"), line("b", "2"), line("a", "3"))
+
+    result = run_batch(read_items(jobs, {}), folder / "out")
+
+    assert stand_in.order == ["a1", "a2", "a3", "b1", "b2"]
+    assert [one.item.line for one in result.outcomes] == [1, 2, 4, 5, 6]
+    assert len({one["cache"] for one in stand_in.asked}) == 1
+
+
+def test_two_workers_do_not_study_the_same_footage_at_the_same_time(folder: Path, stand_in: StandIn) -> None:
+    at_work: list[str] = []
+    seen: list[tuple[str, ...]] = []
+    lock = threading.Lock()
+
+    def before(arguments: dict[str, Any]) -> None:
+        name = Path(arguments["video"]).stem
+        with lock:
+            at_work.append(name)
+            seen.append(tuple(at_work))
+        time.sleep(0.25)
+        with lock:
+            at_work.remove(name)
+
+    stand_in.before = before
+    jobs = jobs_file(folder, line("a", "1"), line("a", "2"), line("a", "3"), line("b", "1"))
+
+    run_batch(read_items(jobs, {}), folder / "out", n_workers=2)
+
+    assert set(seen[1]) == {"a", "b"}
+    assert ("a", "a") in seen[2:]
+    assert all(one["options"]["threads"] >= 1 for one in stand_in.asked)
+
+
+def test_one_that_fails_does_not_keep_the_others(folder: Path, stand_in: StandIn, lipwright: Any) -> None:
+    crash = WorkerCrashed("SIGSEGV")
+    crash.add_note("its last words")
+    stand_in.fails = {"1.wav": NoFaceFound(frames_searched=7), "2.wav": crash}
+    jobs = jobs_file(folder, line("a", "1"), line("a", "2"), line("a", "3"), line("b", "4"))
+
+    done = lipwright("batch", jobs, "-o", folder / "out")
+
+    assert done.returncode == 1
+    told = json.loads((folder / "out" / SUMMARY).read_text())
+    assert told["counts"] == {"done": 1, "skipped": 0, "failed": 3, "stopped": 0}
+    assert [one["error_code"] for one in told["items"]] == ["no_face", "worker_crashed", None, "media_not_found"]
+    assert told["items"][1]["detail"] == "its last words"
+    assert "a3.mp4  done" in done.stdout
+    assert "[no_face]" in done.stdout
+    assert "1 done, 3 failed" in done.stdout
+    assert "failed [worker_crashed]" in done.stderr
+    assert not list((folder / "out").glob("a1*"))
+
+
+def test_what_is_finished_is_skipped_and_what_failed_is_tried_again(
+    folder: Path, stand_in: StandIn, lipwright: Any
+) -> None:
+    stand_in.fails = {"2.wav": NoFaceFound(frames_searched=7)}
+    jobs = jobs_file(folder, line("a", "1"), line("a", "2"))
+    assert lipwright("batch", jobs, "-o", folder / "out").returncode == 1
+    stand_in.fails, stand_in.asked = {}, []
+
+    second = lipwright("batch", jobs, "-o", folder / "out", "--json")
+    third = lipwright("batch", jobs, "-o", folder / "out", "--json")
+    all_again = lipwright("batch", jobs, "-o", folder / "out", "--redo", "--json")
+
+    assert second.returncode == third.returncode == 0
+    assert [one["status"] for one in json.loads(second.stdout)["items"]] == ["skipped", "done"]
+    assert json.loads(second.stdout)["items"][0]["duration_s"] == 1.0
+    assert json.loads(third.stdout)["counts"]["skipped"] == 2
+    assert json.loads(all_again.stdout)["counts"]["done"] == 2
+    assert stand_in.order == ["a2", "a1", "a2"]
+
+
+@pytest.mark.parametrize("change", ["speech", "footage", "option", "output gone", "output damaged", "setting"])
+def test_an_item_is_done_again_when_what_it_is_made_of_changed(folder: Path, stand_in: StandIn, change: str) -> None:
+    def run(**defaults: Any) -> list[str]:
+        stand_in.asked = []
+        run_batch(read_items(folder / "jobs.jsonl", defaults), folder / "out")
+        return stand_in.order
+
+    jobs_file(folder, line("a", "1"), line("b", "2"))
+    assert run() == ["a1", "b2"]
+    match change:
+        case "speech":
+            (folder / "1.wav").write_text("another")
+        case "footage":
+            (folder / "a.mp4").write_text("another")
+        case "option":
+            jobs_file(folder, line("a", "1", options={"crf": 30}), line("b", "2"))
+        case "output gone":
+            (folder / "out" / "a1.mp4").unlink()
+        case "output damaged":
+            (folder / "out" / "a1.mp4").write_text("?" * (folder / "out" / "a1.mp4").stat().st_size)
+        case _:
+            assert run(crf=40) == ["a1", "b2"]
+            return
+
+    assert run() == ["a1"]
+    assert run() == []
+
+
+def test_half_a_line_of_state_costs_one_render_and_no_more(folder: Path, stand_in: StandIn) -> None:
+    items = read_items(jobs_file(folder, line("a", "1"), line("a", "2")), {})
+    run_batch(items, folder / "out")
+    state = folder / "out" / STATE
+    state.write_bytes(state.read_bytes()[:-60])
+    stand_in.asked = []
+
+    run_batch(items, folder / "out")
+    run_batch(items, folder / "out")
+
+    assert stand_in.order == ["a2"]
+
+
+def test_two_batches_do_not_work_in_one_folder(folder: Path, stand_in: StandIn) -> None:
+    items = read_items(jobs_file(folder, line("a", "1")), {})
+    refused: list[InvalidOption] = []
+
+    def before(arguments: dict[str, Any]) -> None:
+        with pytest.raises(InvalidOption, match="another batch") as caught:
+            run_batch(items, folder / "out")
+        refused.append(caught.value)
+
+    stand_in.before = before
+
+    assert run_batch(items, folder / "out").counts["done"] == 1
+    assert len(refused) == 1
+
+
+def test_a_batch_that_is_told_to_stop_says_what_it_did_not_come_to(folder: Path, stand_in: StandIn) -> None:
+    items = read_items(jobs_file(folder, line("a", "1"), line("a", "2"), line("a", "3")), {})
+
+    result = run_batch(items, folder / "out", should_stop=lambda: len(stand_in.asked) >= 2)
+
+    assert [one.status for one in result.outcomes] == ["done", "done", "stopped"]
+    assert json.loads((folder / "out" / SUMMARY).read_text())["counts"]["stopped"] == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("{", "line 2 .*not JSON"),
+        ("[]", "line 2 .*no JSON object"),
+        ({"audio": "1.wav"}, "line 2 .*'video'"),
+        ({"video": "a.mp4"}, "line 2 .*recording or a text"),
+        ({"video": "a.mp4", "audio": "1.wav", "text": "Both."}, "line 2 .*not both"),
+        ({"video": "a.mp4", "audio": "1.wav", "colour": "red"}, "line 2 .*colour"),
+        ({"video": "a.mp4", "audio": 7}, "line 2 .*give a text"),
+        ({"video": "a.mp4", "audio": "1.wav", "voice": "Harper"}, "line 2 .*belong to a text"),
+        ({"video": "a.mp4", "text": "Hm.", "options": {"speed": 9}}, "line 2 .*speed"),
+        ({"video": "a.mp4", "audio": "1.wav", "options": {"crf": 99}}, "line 2 .*crf"),
+        ({"video": "a.mp4", "audio": "1.wav", "options": {"crf": "low"}}, "line 2 .*wrong type"),
+        ({"video": "a.mp4", "audio": "1.wav", "options": []}, "line 2 .*object"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "../a.mp4"}, "line 2 .*under the folder"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "/tmp/a.mp4"}, "line 2 .*under the folder"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "a.txt"}, "line 2"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "."}, "line 2"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "x/../a1.mp4"}, "line 1 has the same output"),
+    ],
+)
+def test_a_line_that_cannot_be_meant_is_named_before_anything_is_rendered(
+    folder: Path, wrong: dict[str, Any] | str, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        read_items(jobs_file(folder, line("a", "1"), wrong), {})
+
+
+def test_at_most_500_lines_are_taken(folder: Path) -> None:
+    lines = [line("a", "1", output=f"{n}.mp4") for n in range(501)]
+
+    assert len(read_items(jobs_file(folder, *lines[:500]), {})) == 500
+    with pytest.raises(InvalidOption, match="501"):
+        read_items(jobs_file(folder, *lines), {})
+    with pytest.raises(InvalidOption, match="there are 0"):
+        read_items(jobs_file(folder, "", "  "), {})
+
+
+def test_a_batch_that_is_killed_goes_on_where_it_was(folder: Path, environment: dict[str, str]) -> None:
+    jobs = jobs_file(folder, line("a", "1"), line("a", "2"), line("b", "1"))
+    out = folder / "out"
+    # real children, which copy the footage in place of rendering it
+    path = os.pathsep.join([str(Path(__file__).parents[1] / "hosted"), environment["PYTHONPATH"]])
+    given = {**environment, "PYTHONPATH": path, "LANG": "burn0.4"}
+    command = [sys.executable, "-c", WITH_STAND_INS, "batch", str(jobs), "-o", str(out), "--json"]
+    with subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        while not (out / STATE).exists() or not (out / STATE).read_bytes().endswith(b"}\n"):
+            assert first.poll() is None
+            time.sleep(0.02)
+        while not list(out.glob(".work/*")):  # the next one is being made
+            assert first.poll() is None
+            time.sleep(0.01)
+        first.kill()
+    kept = (out / "a1.mp4").stat()
+    assert not (out / "b1.mp4").exists()
+
+    second = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=True)
+
+    told = json.loads(second.stdout)
+    assert told["items"][0]["status"] == "skipped"
+    assert told["counts"]["done"] + told["counts"]["skipped"] == 3
+    assert (out / "a1.mp4").stat() == kept
+    assert sorted(path.name for path in out.iterdir()) == ["a1.mp4", "a2.mp4", "b1.mp4", STATE, SUMMARY]
