@@ -238,6 +238,8 @@ class Interior:
             own, seen = self.teeth.at(u, v)
             rgb = rgb * (1 - seen[..., None]) + own * seen[..., None]
             shadow = shadow * (1 - seen) + seen * (0.88 + 0.12 * smoothstep(below / 0.03))
+        # little light falls between lips that nearly touch
+        shadow = shadow * (0.40 + 0.60 * smoothstep((below + above - 0.010) / 0.045))
         rgb = rgb * np.power(np.maximum(shadow, 0.02)[..., None], np.array((0.92, 1.12, 1.15)))
         soft = np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io)), np.float32)
         grain = np.random.default_rng((self.seed, index)).normal(0, 1.2, soft.shape[:2]).astype(np.float32)
@@ -335,7 +337,8 @@ def harvest_teeth(
     anchor = teeth_anchor(closed)
     if not views:
         return None
-    resolution = 1.25 * float(np.median([pose.scale for _, _, pose in views]))
+    # not coarser than this on small faces: what is cut off at the rim of the teeth is a few texels
+    resolution = max(150.0, 1.25 * float(np.median([pose.scale for _, _, pose in views])))
     width, height = int(Teeth.WIDTH * resolution), int(Teeth.HEIGHT * resolution)
     u, v = np.meshgrid(Teeth.LEFT + np.arange(width) / resolution, Teeth.TOP + np.arange(height) / resolution)
     expected = float(_LUMA @ tooth)
@@ -352,7 +355,7 @@ def harvest_teeth(
         inside = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, int(0.008 * resolution)))
         light = rgb @ _LUMA
         chroma = rgb.max(-1) - rgb.min(-1)
-        seen: NDArray[np.bool_] = (inside > 0) & (light > 0.55 * expected) & (chroma < 0.55 * light)
+        seen: NDArray[np.bool_] = (inside > 0) & (light > 0.55 * expected) & (chroma < 0.40 * light)
         area = float(seen.sum()) / resolution**2
         if best is None or area > best[0]:
             best = (area, rgb, seen, resolution)
