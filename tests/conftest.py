@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -285,3 +289,70 @@ def still_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "[lipwright.engines]\nstill = lipwright.testing.still:StillEngine\nbroken = lipwright.nowhere:Engine\n"
     )
     return folder
+
+
+class Postgres:
+    """A PostgreSQL server of the test's own: in a temporary folder, reached by a socket in it, gone afterwards."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        # PostgreSQL refuses to run as root
+        self._user = "postgres" if os.geteuid() == 0 else None
+        if self._user is not None:
+            shutil.chown(folder, self._user)
+        self._programs, self._folder = programs, folder
+        self._n_databases = 0
+        self._run("initdb", "--no-sync", "--auth=trust", "--username=lipwright", "--encoding=UTF8", "--locale=C.UTF-8")
+        # what a power cut would lose is of no matter here
+        (folder / "postgresql.auto.conf").write_text(
+            f"listen_addresses = ''\nunix_socket_directories = '{folder}'\nfsync = off\n"
+        )
+        self.start()
+
+    def start(self) -> None:
+        self._run("pg_ctl", "start", "--wait", "--log", str(self._folder / "server.log"))
+
+    def stop(self, mode: str = "fast") -> None:
+        """`immediate` is a crash: connections break, and the next start recovers."""
+        self._run("pg_ctl", "stop", "--wait", "--mode", mode)
+
+    def url(self, name: str) -> str:
+        return f"postgresql://lipwright@/{name}?host={self._folder}"
+
+    def new_database(self, like: str = "template1") -> str:
+        """The name of a new one, a copy of another that nobody is connected to."""
+        self._n_databases += 1
+        name = f"test{self._n_databases}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        return name
+
+    def execute(self, statement: str) -> list[Any]:
+        """Outside any transaction, in the database of the server itself; its rows, if it has any."""
+        import psycopg
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            done = connection.execute(statement.encode())
+            return done.fetchall() if done.description else []
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), "--pgdata", str(self._folder), *arguments]
+        # a file, not a pipe: the server that is started here would hold a pipe open
+        with tempfile.TemporaryFile() as said:
+            done = subprocess.run(
+                command, user=self._user, cwd=self._folder, stdout=said, stderr=said, timeout=60, check=False
+            )
+            said.seek(0)
+            if done.returncode != 0:
+                raise RuntimeError(f"{program} failed: {said.read().decode(errors='replace')}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """PostgreSQL from the system's packages; tests that need it are skipped without it."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        pytest.skip("no PostgreSQL: nothing in /usr/lib/postgresql/*/bin; `make programs` installs it")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket has room for 107 bytes
+    server = Postgres(found[-1].parent, folder)
+    yield server
+    server.stop("immediate")
+    shutil.rmtree(folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -76,6 +76,32 @@ class ServiceSettings(BaseSettings):
     database_url: str = Field(
         default="", description="The database, as SQLAlchemy writes it; empty: SQLite in the data folder."
     )
+    database_connections: int = Field(
+        default=10,
+        ge=4,
+        le=1000,
+        description="The most connections of a process to PostgreSQL; a worker has one more.",
+    )
+    store_url: str = Field(
+        default="",
+        description="Where uploads and results lie, such as `s3://bucket/prefix`; empty: the data folder.",
+    )
+    store_endpoint: str = Field(
+        default="",
+        description="The address of an S3-compatible store that is not Amazon's, such as `https://s3.example`.",
+    )
+    store_public_endpoint: str = Field(
+        default="", description="The same as clients reach it, for signed links; empty: that address."
+    )
+    store_region: str = Field(default="us-east-1", description="The region of the bucket.")
+    store_signed_links: bool = Field(
+        default=True, description="Clients read from and write to S3 by signed links; off: all bytes pass the service."
+    )
+    store_link_s: float = Field(default=3600, ge=60, le=604_800, description="How long a signed link to S3 is good.")
+    store_encryption: Literal["", "AES256", "aws:kms", "aws:kms:dsse"] = Field(
+        default="", description="How S3 encrypts what is stored; empty: as the bucket says."
+    )
+    store_kms_key: str = Field(default="", description="The key for that, where it is kept by KMS.")
     public_url: str = Field(
         default="", description="Where clients reach the service, such as `https://lips.example`; empty: as they say."
     )
@@ -85,6 +111,13 @@ class ServiceSettings(BaseSettings):
     max_side_px: int = Field(default=4096, ge=16, description="The longest side of footage taken in.")
     max_text_chars: int = Field(default=5000, ge=1, description="The longest text to be spoken.")
     concurrency: int = Field(default=1, ge=1, le=256, description="Renders at a time in one worker.")
+    engine_queues: str = Field(
+        default="",
+        description="Queues of engines that not every machine renders: `musetalk=gpu`; others: `cpu`.",
+    )
+    worker_silent_s: float = Field(
+        default=30, ge=1, description="A worker of another machine is dead after so long without a sign of life."
+    )
     max_running: int = Field(default=2, ge=1, le=10_000, description="Jobs at a time of a new key.")
     max_requests_per_min: int = Field(default=600, ge=1, description="Requests a minute of a new key.")
     deadline_s: float = Field(default=3600, gt=0, description="The longest that a job may take once it has begun.")

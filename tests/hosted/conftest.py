@@ -87,25 +87,50 @@ def receiver() -> Iterator[Receiver]:
     server.server_close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module names the databases on which it keeps its promises in `DATABASES`."""
+    if "database_kind" in metafunc.fixturenames:
+        metafunc.parametrize("database_kind", getattr(metafunc.module, "DATABASES", ["sqlite"]))
+
+
 @pytest.fixture
-def settings(tmp_path: Path, receiver: Receiver) -> ServiceSettings:
-    return ServiceSettings(data=str(tmp_path / "data"), render_niceness=0, concurrency=2, allow_hosts=receiver.host)
+def settings(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver, database_kind: str) -> ServiceSettings:
+    """Of a service whose database has all tables and no rows."""
+    chosen: dict[str, Any] = {"data": str(tmp_path / "data"), "allow_hosts": receiver.host}
+    (tmp_path / "data").mkdir()
+    if database_kind == "sqlite":
+        shutil.copyfile(request.getfixturevalue("new_database"), tmp_path / "data" / "lipwright.db")
+    else:
+        postgres = request.getfixturevalue("postgres")
+        like = request.getfixturevalue("new_postgresql_database")
+        chosen["database_url"] = postgres.url(postgres.new_database(like))
+    return ServiceSettings(render_niceness=0, concurrency=2, **chosen)
 
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with all tables and no rows: making them takes a second."""
     folder = tmp_path_factory.mktemp("new")
-    hosted = Hosted.open(ServiceSettings(data=str(folder)))
-    hosted._open_queue()
-    hosted.close()
+    make_tables(ServiceSettings(data=str(folder)))
     return folder / "lipwright.db"
 
 
+@pytest.fixture(scope="session")
+def new_postgresql_database(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same on PostgreSQL: its name, to be copied."""
+    name = postgres.new_database()
+    make_tables(ServiceSettings(data=str(tmp_path_factory.mktemp("new")), database_url=postgres.url(name)))
+    return name
+
+
+def make_tables(settings: ServiceSettings) -> None:
+    hosted = Hosted.open(settings)
+    hosted._open_queue()
+    hosted.close()
+
+
 @pytest.fixture
-def service(settings: ServiceSettings, new_database: Path) -> Iterator[Hosted]:
-    settings.folder.mkdir()
-    shutil.copyfile(new_database, settings.folder / "lipwright.db")
+def service(settings: ServiceSettings) -> Iterator[Hosted]:
     hosted = Hosted.open(settings)
     yield hosted
     hosted.close()
@@ -172,6 +197,7 @@ def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
             "LIPWRIGHT_CONCURRENCY": "2",
             "LIPWRIGHT_RENDER_NICENESS": "0",
             "LIPWRIGHT_ALLOW_HOSTS": settings.allow_hosts,
+            "LIPWRIGHT_DATABASE_URL": settings.database_url,
             "STAND_IN": os.environ.get("LIPWRIGHT_TEST_STAND_IN", "1"),
             "PYTHONPATH": path,
             **environment,

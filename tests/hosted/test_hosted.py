@@ -34,6 +34,7 @@ from lipwright.demo import speech_path, video_path
 from lipwright.service.hosted import Hosted
 from lipwright.store.database import now
 
+DATABASES = ["sqlite", "postgresql"]
 RequestOf = Callable[..., JobRequest]
 PRICE = 150_000
 """Of 1.2 s of speech, by WaveSpeed's list."""

@@ -18,6 +18,7 @@ from lipwright.core.jobs import Account, Job, JobRequest, JobState
 from lipwright.demo import video_path
 from lipwright.service.hosted import Hosted
 
+DATABASES = ["sqlite", "postgresql"]
 RequestOf = Callable[..., JobRequest]
 StartWorker = Callable[..., "subprocess.Popen[str]"]
 WorkHere = Callable[..., None]

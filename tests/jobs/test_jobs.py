@@ -41,7 +41,8 @@ def test_of_workers_elsewhere_nothing_is_said(other: str) -> None:
 
 def test_a_job_enqueued_in_a_transaction_that_is_rolled_back_was_never_there(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
-    database, queue = open_database(url), Queue(url)
+    database = open_database(url)
+    queue = Queue(database.engine)
     queue.prepare(2)
 
     def break_off() -> None:

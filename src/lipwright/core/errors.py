@@ -48,6 +48,7 @@ LipwrightError
 ├── DeadlineExceeded              deadline_exceeded a job took longer than the operator allows
 ├── GaveUp                        gave_up           a job was begun too often without coming to an end
 ├── StoreMismatch                 store_mismatch    the database is not one that this version can use
+├── DatabaseAway                  database_away     the database does not answer; what it took in is kept
 ├── InternalError                 internal_error    ours to mend
 └── Cancelled                     cancelled
 """
@@ -572,6 +573,17 @@ class StoreMismatch(LipwrightError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The database cannot be used: {reason}.")
         self.reason = reason
+
+
+class DatabaseAway(LipwrightError):
+    """The database does not answer for now: it restarts, or has no connection to spare."""
+
+    code = "database_away"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The database does not answer at the moment. What it took in is kept: try again in a while.")
+        self.reason = reason
+        """The driver's words, for the log: they may name hosts."""
 
 
 class InternalError(LipwrightError):

@@ -80,6 +80,7 @@ TABLE: Final[Mapping[type[LipwrightError], Wire]] = {
     errors.DeadlineExceeded: Wire(504, 5004, 500069),
     errors.GaveUp: _OURS,
     errors.StoreMismatch: _OURS,
+    errors.DatabaseAway: Wire(503, 5003, 99999, 503),
     errors.InternalError: _OURS,
     errors.Cancelled: Wire(409, 1405, 500064),
 }

@@ -14,6 +14,11 @@ def new_worker_id() -> str:
     return "/".join((*_here(), str(pid), _started(pid) or "?", secrets.token_hex(4)))
 
 
+def machine_of(worker_id: str) -> str:
+    """Host and boot."""
+    return "/".join(worker_id.split("/")[:2])
+
+
 def is_surely_gone(worker_id: str) -> bool:
     """Whether it was a process of this machine that has ended; False where that cannot be told."""
     parts = worker_id.split("/")

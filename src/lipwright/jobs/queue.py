@@ -21,11 +21,20 @@ Fate = Literal["open", "ended", "unknown"]
 class Queue:
     """Where jobs wait. DBOS is imported and its tables are made when the first Queue is."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, database: sa.Engine) -> None:
+        """On PostgreSQL, DBOS uses the connections of this engine, and opens one more in a process with a worker."""
         from dbos import DBOS, DBOSClient
 
-        DBOS.migrate(url)
-        self._client = DBOSClient(system_database_url=url, application_name=APPLICATION)
+        self.url: Final = database.url.render_as_string(hide_password=False)
+        self.engine: Final = None if database.dialect.name == "sqlite" else database
+        DBOS.migrate(self.url)
+        # its operations raise while the database is away: whoever asks decides whether to wait
+        self._client = DBOSClient(
+            system_database_url=self.url,
+            system_database_engine=self.engine,
+            application_name=APPLICATION,
+            retry_connection_errors=False,
+        )
         self._lock = threading.Lock()
         self._known: set[int] = set()
 

@@ -1,28 +1,39 @@
 """The working side: one worker in a process, on DBOS; and the watch that hands over what dead workers left.
 
 DBOS begins a job again when a worker *of the same name* comes back. Here each start has a name of its own, gives a
-sign of life every few seconds, and looks for jobs of names that give none any more. A worker that was only thought
-dead does no harm: the store lets a job end once.
+sign of life every few seconds, and the jobs of names that give none any more are handed over. A worker that was only
+thought dead does no harm: the store lets a job end once.
+
+A worker takes from queues: "prepare" for what must be done before a render, and one for each class of machines that
+render, such as "cpu" and "gpu".
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import structlog
 
-from lipwright.jobs.life import is_surely_gone, new_worker_id
-from lipwright.jobs.queue import APPLICATION, POLL_S, VERSION, Queue
+from lipwright.jobs.life import is_surely_gone, machine_of, new_worker_id
+from lipwright.jobs.queue import APPLICATION, POLL_S, VERSION, Queue, admit_queue
 
 log = structlog.get_logger(__name__)
 
-RENDER_QUEUE: Final = "render"
+PREPARE: Final = "prepare"
+CPU: Final = "cpu"
+MAX_LIMIT: Final = 10_000
+"""The most jobs at a time that an account may be allowed."""
 BEAT_S: Final = 2.0
 SILENT_S: Final = 30.0
-"""A worker of another machine that gave no sign for so long is dead."""
+"""A worker of another machine that gave no sign for so long is dead, if nobody says otherwise."""
+_LOST_S: Final = 30.0
+_TRUSTED_S: Final = 10.0
+"""A worker takes others for dead only after so long with the database: after an outage all have been silent."""
 _WAIT_POLL_S: Final = 0.5
 _NEVER: Final = 1_000_000
 """DBOS counts also the restarts that a job only waited through; the store counts those that matter."""
@@ -35,8 +46,8 @@ class HandedBack(Exception):
 class Work(Protocol):
     """What is done to a job. Each must be able to be begun again after any interruption."""
 
-    def prepare(self, job_id: str) -> bool:
-        """Bring together what it needs; False if there is nothing to render. May raise HandedBack."""
+    def prepare(self, job_id: str) -> str | None:
+        """Bring together what it needs; the queue of its render, or None if there is none. May raise HandedBack."""
         ...
 
     def render(self, job_id: str) -> None:
@@ -45,13 +56,31 @@ class Work(Protocol):
 
 
 class Signs(Protocol):
-    """Signs of life, kept where all workers see them."""
+    """Signs of life, kept where all workers see them, with times of one clock."""
 
-    def tell(self, worker_id: str) -> None: ...
+    def tell(self, worker_id: str, machine: str, queues: str) -> None:
+        """It lives."""
+        ...
 
-    def forget(self, worker_id: str) -> None: ...
+    def end(self, worker_id: str) -> None:
+        """It says that it ends."""
+        ...
+
+    def forget(self, worker_ids: Collection[str]) -> None:
+        """Their jobs are handed over."""
+        ...
 
     def heard_of(self, within_s: float) -> set[str]: ...
+
+    def silent(self, for_s: float) -> set[str]: ...
+
+    def ended(self) -> set[str]: ...
+
+    def on_machine(self, machine: str) -> set[str]: ...
+
+    def take_duty(self, name: str, every_s: float) -> bool:
+        """Whether the caller is the one who shall do it now, every so often."""
+        ...
 
 
 class Worker:
@@ -59,14 +88,26 @@ class Worker:
 
     _one = threading.Lock()
 
-    def __init__(self, url: str, queue: Queue, work: Work, signs: Signs, *, concurrency: int) -> None:
-        self._url = url
+    def __init__(
+        self,
+        queue: Queue,
+        work: Work,
+        signs: Signs,
+        *,
+        concurrency: int,
+        queues: Collection[str] = (PREPARE, CPU),
+        silent_s: float = SILENT_S,
+    ) -> None:
+        """`concurrency` holds for every worker that takes from the same queues: the one that started last decides."""
         self._queue = queue
         self._work = work
         self._signs = signs
         self._concurrency = concurrency
+        self._queues = tuple(queues)
+        self._silent_s = silent_s
         self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
+        self._dbos: Any = None
         self._n_active = 0
         self._count = threading.Condition()
         self._grace_over = threading.Event()
@@ -77,7 +118,7 @@ class Worker:
         if not Worker._one.acquire(blocking=False):
             raise RuntimeError("this process has a worker already")
         try:
-            self._signs.tell(self.id)
+            self._tell()
             # in a thread of its own, for DBOS would run jobs in the event loop of the thread that starts it
             self._in_thread(self._launch)
         except BaseException:
@@ -87,20 +128,23 @@ class Worker:
         self._watch.start()
 
     def stop(self, grace_s: float) -> None:
-        """Take no more; wait for running renders; what is left is handed back: `Work` is told by `is_stopping`."""
+        """Take no more; wait for running renders; what is left is handed back: `Work` is told by `must_hand_back`."""
         from dbos import DBOS
 
         self._stopping.set()
-        if self._watch is not None:
-            self._watch.join(timeout=10)
+        # nothing more is taken from the queues: who is left takes it
+        for event in self._dbos.background_thread_stop_events:
+            event.set()
         try:
-            with self._count:
-                self._count.wait_for(lambda: self._n_active == 0, timeout=max(0.0, grace_s))
+            until_s = monotonic() + max(0.0, grace_s)
+            while monotonic() < until_s and not self._is_idle(min(BEAT_S, until_s - monotonic())):
+                self._survive("a sign of life", self._tell)
             self._grace_over.set()
-            with self._count:
-                self._count.wait_for(lambda: self._n_active == 0, timeout=5)
+            self._is_idle(5)
+            if self._watch is not None:
+                self._watch.join(timeout=10)
             DBOS.destroy(destroy_registry=True)
-            self._signs.forget(self.id)
+            self._survive("the last sign of life", lambda: self._signs.end(self.id))
         finally:
             Worker._one.release()
 
@@ -116,10 +160,11 @@ class Worker:
     def _launch(self) -> None:
         from dbos import DBOS
 
-        DBOS(
+        self._dbos = DBOS(
             config={
                 "name": APPLICATION,
-                "system_database_url": self._url,
+                "system_database_url": self._queue.url,
+                "system_database_engine": self._queue.engine,
                 "application_version": VERSION,
                 "executor_id": self.id,
                 "log_level": "ERROR",
@@ -128,16 +173,20 @@ class Worker:
             }
         )
         self._define()
+        renders = [render_queue(name) for name in self._queues if name != PREPARE]
+        admits = [admit_queue(n) for n in range(1, MAX_LIMIT + 1)] if PREPARE in self._queues else []
+        DBOS.listen_queues([*renders, *admits])
         DBOS.launch()
-        DBOS.register_queue(RENDER_QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S)
+        for name in renders:
+            DBOS.register_queue(name, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S)
 
     def _define(self) -> None:
         """The two workflows. Changing their steps needs a new VERSION and a way for jobs that are under way."""
         from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
         @DBOS.step(name="prepare")
-        async def prepare_step(job_id: str) -> bool:
-            return bool(await self._run(self._work.prepare, job_id))
+        async def prepare_step(job_id: str) -> str | bool | None:
+            return await self._run(self._work.prepare, job_id)
 
         @DBOS.step(name="render_step")
         async def render_step(job_id: str) -> bool:
@@ -150,10 +199,13 @@ class Worker:
 
         @DBOS.workflow(name="job", max_recovery_attempts=_NEVER)
         async def job(job_id: str, priority: int) -> bool:  # pyright: ignore[reportUnusedFunction]
-            if not await prepare_step(job_id):
+            name = await prepare_step(job_id)
+            if not name:
                 return False
+            # version 0.1 wrote True: there was one queue
+            name = render_queue(CPU if name is True else name)
             with SetWorkflowID(f"{job_id}-render"), SetEnqueueOptions(priority=priority):
-                rendering = await DBOS.enqueue_workflow_async(RENDER_QUEUE, render, job_id)
+                rendering = await DBOS.enqueue_workflow_async(name, render, job_id)
             return await rendering.get_result(polling_interval_sec=_WAIT_POLL_S)
 
     async def _run(self, act: Callable[[str], Any], job_id: str) -> Any:
@@ -177,18 +229,53 @@ class Worker:
                 self._count.notify_all()
 
     def _keep_watch(self) -> None:
+        patience_s = min(_TRUSTED_S, self._silent_s)
+        last_s, doubt_from_s = monotonic(), monotonic() + patience_s
+        while not self._stopping.wait(BEAT_S):
+            is_well = self._survive("the watch over workers", partial(self._look, monotonic() >= doubt_from_s))
+            # without the database, or frozen: the others may have been so too, and need time to give a sign
+            if not is_well or monotonic() - last_s > 2 * BEAT_S:
+                doubt_from_s = monotonic() + patience_s
+            last_s = monotonic()
+
+    def _look(self, may_doubt: bool) -> None:
+        """Tell that this worker lives, and hand over what dead ones have begun."""
         from dbos import DBOS
 
-        while not self._stopping.wait(BEAT_S):
-            try:
-                self._signs.tell(self.id)
-                living = self._signs.heard_of(SILENT_S) | {self.id}
-                dead = [one for one in self._queue.busy_workers() if one not in living or is_surely_gone(one)]
-                if dead:
-                    log.warning("taking over from dead workers", workers=dead)
-                    DBOS._recover_pending_workflows(dead)  # pyright: ignore[reportPrivateUsage]
-            except Exception:
-                log.exception("the watch over workers failed once")
+        start_s = monotonic()
+        self._tell()
+        may_doubt = may_doubt and monotonic() - start_s < BEAT_S
+        signs = self._signs
+        dead = {one for one in signs.on_machine(machine_of(self.id)) if is_surely_gone(one)}
+        if signs.take_duty("hand over", BEAT_S / 2):
+            dead |= signs.ended()
+            if may_doubt:
+                dead |= signs.silent(self._silent_s)
+        # whoever died before he gave a first sign, or was forgotten and came back to life for a moment
+        if may_doubt and signs.take_duty("find the lost", _LOST_S):
+            dead |= self._queue.busy_workers() - signs.heard_of(self._silent_s)
+        dead -= {self.id}
+        if dead:
+            log.warning("taking over from dead workers", workers=sorted(dead))
+            DBOS._recover_pending_workflows(sorted(dead))  # pyright: ignore[reportPrivateUsage]
+            signs.forget(dead)
+
+    def _tell(self) -> None:
+        self._signs.tell(self.id, machine_of(self.id), ",".join(self._queues))
+
+    def _is_idle(self, within_s: float) -> bool:
+        """Whether nothing runs here, now or soon."""
+        with self._count:
+            return self._count.wait_for(lambda: self._n_active == 0, timeout=within_s)
+
+    def _survive(self, what: str, act: Callable[[], None]) -> bool:
+        """The edge of the watch: whatever goes wrong is tried again at the next beat. Whether it went well."""
+        try:
+            act()
+        except Exception:
+            log.exception("failed once", what=what)
+            return False
+        return True
 
     def _in_thread(self, act: Callable[[], None]) -> None:
         raised: list[BaseException] = []
@@ -204,3 +291,8 @@ class Worker:
         thread.join()
         if raised:
             raise raised[0]
+
+
+def render_queue(name: str) -> str:
+    """What DBOS calls the queue of a class of machines that render."""
+    return "render" if name == CPU else f"render-{name}"

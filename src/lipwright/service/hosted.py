@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
@@ -51,14 +52,14 @@ from lipwright.core.jobs import (
     Usage,
 )
 from lipwright.core.options import SyncOptions, VoiceOptions
-from lipwright.jobs import Queue, Worker
+from lipwright.jobs import PREPARE, Queue, Worker
 from lipwright.service.children import split_options
 from lipwright.service.deliveries import Deliveries, Webhooks
 from lipwright.service.desk import Desk
 from lipwright.service.intake import Intake, Workshop, shown_name
 from lipwright.service.page import PageService
 from lipwright.service.prices import Prices
-from lipwright.service.work import JobWork, LookForNudity, check_kind
+from lipwright.service.work import JobWork, LookForNudity, check_kind, render_queues
 from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
 from lipwright.store.database import now, sqlite_url
 
@@ -124,7 +125,8 @@ class Hosted:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as exc:
             raise OutputNotWritable(folder, (exc.strerror or "it cannot be made").lower()) from exc
-        database = open_database(settings.database_url or sqlite_url(folder))
+        url = settings.database_url
+        database = open_database(url, settings.database_connections) if url else open_database(sqlite_url(folder))
         try:
             return cls(settings, database, voices)
         except BaseException:
@@ -140,11 +142,24 @@ class Hosted:
                 self._queue = None
         self._database.close()
 
-    def start_worker(self, webhooks: Webhooks | None = None) -> None:
+    def warm_up(self) -> None:
+        """Do what the first submit would wait for: load the job engine, and open its queue."""
+        self._open_queue().prepare(self.settings.max_running)
+        assert self._engines is not None
+
+    def start_worker(self, webhooks: Webhooks | None = None, queues: Collection[str] = ()) -> None:
         """Take jobs, send webhooks, sweep: in threads of this process, until `stop_worker`. Renders are children.
 
-        Without `webhooks` none is sent; they wait. Raises RuntimeError if this process has a worker.
+        `queues` are those to take from: "prepare", "cpu", and the others that `engine_queues` names; none: all.
+        Without `webhooks` none is sent; they wait. Raises RuntimeError if this process has a worker, InvalidOption
+        for a queue that there is not.
         """
+        known = (PREPARE, *render_queues(self.settings))
+        for name in queues:
+            if name not in known:
+                raise InvalidOption(
+                    "queue", name, f"there are: {', '.join(known)} (LIPWRIGHT_ENGINE_QUEUES names more)"
+                )
         queue = self._open_queue()
         self._stopping.clear()
         worker_of: list[Worker] = []
@@ -159,8 +174,15 @@ class Hosted:
             lambda: worker_of[0].must_hand_back,
             self._voices,
         )
-        url = self._database.url.render_as_string(hide_password=False)
-        worker_of.append(Worker(url, queue, work, _Signs(self._database), concurrency=self.settings.concurrency))
+        worker = Worker(
+            queue,
+            work,
+            _Signs(self._database),
+            concurrency=self.settings.concurrency,
+            queues=queues or known,
+            silent_s=self.settings.worker_silent_s,
+        )
+        worker_of.append(worker)
         worker_of[0].start()
         self._worker = worker_of[0]
         if webhooks is not None:
@@ -218,7 +240,10 @@ class Hosted:
         with self._database.writing() as connection:
             if not accounts.is_empty(connection):
                 return None
-            _, secret = accounts.add(connection, self._limits("first", has_credit_limit=False, is_admin=True))
+            try:
+                _, secret = accounts.add(connection, self._limits("first", has_credit_limit=False, is_admin=True))
+            except InvalidOption:
+                return None  # another process started at the same moment, and shows it
             return secret
 
     def create_key(
@@ -559,7 +584,14 @@ class Hosted:
     # --- care ---------------------------------------------------------------------------------------------
 
     def sweep(self) -> Mapping[str, int]:
-        """Delete what has expired and what nothing refers to; how many of each. The worker does it by itself."""
+        """Delete what has expired and what nothing refers to; how many of each. Workers do it by themselves."""
+        return self._sweep(is_for_all=True)
+
+    def _sweep(self, *, is_for_all: bool) -> Mapping[str, int]:
+        """Of this machine, and of the database and the blobs too, which one worker does for all."""
+        n_rooms = self._workshop.sweep()
+        if not is_for_all:
+            return {"rooms": n_rooms}
         with self._database.writing() as connection:
             n_claims = jobs.drop_old_claims(connection)
             n_tickets = media.drop_tickets(connection)
@@ -581,7 +613,6 @@ class Hosted:
             self._blobs.delete(orphans)
             n_orphans += len(orphans)
         n_halves = self._blobs.drop_halves(now() - timedelta(seconds=self.settings.upload_ticket_s))
-        n_rooms = self._workshop.sweep()
         n_history = 0 if self._queue is None else self._queue.forget(now() - _KEEP_HISTORY)
         return {
             "claims": n_claims,
@@ -596,10 +627,15 @@ class Hosted:
 
     # --- inside -------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _engines(self) -> tuple[str, ...]:
+        # asking what is installed reads the files of every package: 7 ms, and none comes while this process lives
+        return plugins.engine_names()
+
     def _open_queue(self) -> Queue:
         with self._queue_lock:
             if self._queue is None:
-                self._queue = Queue(self._database.url.render_as_string(hide_password=False))
+                self._queue = Queue(self._database.engine)
             return self._queue
 
     def _moderator(self) -> LookForNudity:
@@ -636,8 +672,8 @@ class Hosted:
             chosen = SyncOptions(**given)
         except TypeError as exc:
             raise InvalidOption("options", given, "a value is of the wrong type") from exc
-        if chosen.engine not in plugins.engine_names():
-            raise UnknownEngine(chosen.engine, known=tuple(plugins.engine_names()))
+        if chosen.engine not in self._engines:
+            raise UnknownEngine(chosen.engine, known=self._engines)
         for source in (request.video, request.audio):
             if source is not None and not source.startswith(_MEDIA):
                 self._intake.check_url(source)
@@ -712,12 +748,14 @@ class Hosted:
     def _take_care(self) -> None:
         """Until the worker stops: end jobs that nobody will, and sweep."""
         next_sweep_s = monotonic()
+        signs = _Signs(self._database)
         while True:
             try:
-                self._end_stranded()
+                if signs.take_duty("end the stranded", _CARE_EVERY_S * 0.9):
+                    self._end_stranded()
                 if monotonic() >= next_sweep_s:
                     next_sweep_s = monotonic() + _SWEEP_EVERY_S
-                    done = self.sweep()
+                    done = self._sweep(is_for_all=signs.take_duty("sweep", _SWEEP_EVERY_S * 0.9))
                     if any(done.values()):
                         log.info("swept", **done)
             except Exception:
@@ -744,17 +782,37 @@ class _Signs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def tell(self, worker_id: str) -> None:
+    def tell(self, worker_id: str, machine: str, queues: str) -> None:
         with self._database.writing() as connection:
-            beats.tell(connection, worker_id)
+            beats.tell(connection, worker_id, machine, queues)
 
-    def forget(self, worker_id: str) -> None:
+    def end(self, worker_id: str) -> None:
         with self._database.writing() as connection:
-            beats.forget(connection, worker_id)
+            beats.end(connection, worker_id)
+
+    def forget(self, worker_ids: Collection[str]) -> None:
+        with self._database.writing() as connection:
+            beats.forget(connection, worker_ids)
 
     def heard_of(self, within_s: float) -> set[str]:
         with self._database.reading() as connection:
             return beats.heard_of(connection, within_s)
+
+    def silent(self, for_s: float) -> set[str]:
+        with self._database.reading() as connection:
+            return beats.silent(connection, for_s)
+
+    def ended(self) -> set[str]:
+        with self._database.reading() as connection:
+            return beats.ended(connection)
+
+    def on_machine(self, machine: str) -> set[str]:
+        with self._database.reading() as connection:
+            return beats.on_machine(connection, machine)
+
+    def take_duty(self, name: str, every_s: float) -> bool:
+        with self._database.writing() as connection:
+            return beats.take_duty(connection, name, every_s)
 
 
 def _fingerprint(request: JobRequest) -> str:

@@ -7,6 +7,7 @@ render    a child renders; its progress goes to the job's row; blob, then ONE tr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -28,14 +29,15 @@ from lipwright.core.errors import (
     InputError,
     InsufficientCredits,
     InternalError,
+    InvalidOption,
     LimitReached,
     LipwrightError,
     MediaNotKnown,
     WrongMediaKind,
 )
 from lipwright.core.jobs import Job, JobRequest, JobState, Media
-from lipwright.core.options import VoiceOptions
-from lipwright.jobs import HandedBack
+from lipwright.core.options import SyncOptions, VoiceOptions
+from lipwright.jobs import CPU, PREPARE, HandedBack
 from lipwright.service.children import split_options
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
 from lipwright.service.prices import Prices
@@ -87,12 +89,14 @@ class JobWork:
         self._must_hand_back = must_hand_back
         self._voices = voices
 
-    def prepare(self, job_id: str) -> bool:
-        """False: the job is final, and there is nothing to render."""
+    def prepare(self, job_id: str) -> str | None:
+        """The queue of its render; None: the job is final, and there is nothing to render."""
         with self._attempt(job_id, "fetch") as found:
             if found is not None:
-                return self._prepare(found)
-        return False
+                self._prepare(found)
+                engine = found.job.request.options.get("engine", SyncOptions().engine)
+                return _engine_queues(self._settings).get(str(engine), CPU)
+        return None
 
     def render(self, job_id: str) -> None:
         with self._attempt(job_id, "study") as found:
@@ -134,7 +138,7 @@ class JobWork:
 
     # --- prepare ------------------------------------------------------------------------------------------
 
-    def _prepare(self, found: jobs.Found) -> bool:
+    def _prepare(self, found: jobs.Found) -> None:
         stop = self._stop(found.job.id)
         request = found.job.request
         inputs = dict(found.inputs)
@@ -154,7 +158,7 @@ class JobWork:
         for role, one in kept.items():
             check_kind(role, one)
         price = self._price(found.job, kept, stop)
-        return self._ready(found.job, inputs, brought, price)
+        self._ready(found.job, inputs, brought, price)
 
     def _media(self, inputs: dict[str, str], brought: list[Media]) -> dict[str, Media]:
         known = {one.id: one for one in brought}
@@ -185,7 +189,7 @@ class JobWork:
             told = self._call("heard_s", arguments, kept, paths, stop)
         return float(told["duration_s"])
 
-    def _ready(self, job: Job, inputs: dict[str, str], brought: list[Media], price: int) -> bool:
+    def _ready(self, job: Job, inputs: dict[str, str], brought: list[Media], price: int) -> None:
         """Write down what was brought, and hold the rest of the price."""
         try:
             with self._database.writing() as connection:
@@ -205,7 +209,6 @@ class JobWork:
         except LipwrightError:
             self._blobs.delete([one.id for one in brought])
             raise
-        return True
 
     # --- render -------------------------------------------------------------------------------------------
 
@@ -357,6 +360,22 @@ class Progress:
         with self._database.writing() as connection:
             if not jobs.advance(connection, self._job_id, phase, _whole(phase, done / max(total, 1))):
                 raise Cancelled
+
+
+def render_queues(settings: ServiceSettings) -> tuple[str, ...]:
+    """Every queue in which renders wait. Raises InvalidOption."""
+    return tuple(dict.fromkeys((CPU, *_engine_queues(settings).values())))
+
+
+def _engine_queues(settings: ServiceSettings) -> dict[str, str]:
+    """The queue of each engine that has one of its own. Raises InvalidOption."""
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in settings.engine_queues.split(","))):
+        engine, _, queue = (one.strip() for one in part.partition("="))
+        if not engine or not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,29}", queue) or queue == PREPARE:
+            raise InvalidOption("LIPWRIGHT_ENGINE_QUEUES", part, "write ENGINE=QUEUE, the queue in small letters")
+        found[engine] = queue
+    return found
 
 
 def check_kind(role: str, one: Media) -> None:

@@ -81,7 +81,9 @@ def find(connection: sa.Connection, name_or_id: str) -> Account | None:
 
 def hold(connection: sa.Connection, account_id: str) -> None:
     """Let nobody else spend from it until this transaction ends (on SQLite every writing transaction does that)."""
-    connection.execute(sa.select(account.c.id).where(account.c.id == account_id).with_for_update())
+    # not the strongest lock: rows that only refer to the account may come meanwhile
+    wanted = sa.select(account.c.id).where(account.c.id == account_id)
+    connection.execute(wanted.with_for_update(key_share=True))
 
 
 def everyone(connection: sa.Connection) -> list[tuple[Account, datetime, datetime | None]]:

@@ -1,40 +1,86 @@
-"""Signs of life of workers."""
+"""Signs of life of workers, and duties that one of them does for all. Times are the database's: machines differ."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection
+from typing import Final
 
 import sqlalchemy as sa
 
-from lipwright.store.database import insert_once, now
-from lipwright.store.tables import beat
+from lipwright.store.database import clock, insert_once
+from lipwright.store.tables import beat, duty
+
+_DAY_S: Final = 24 * 3600
 
 
-def tell(connection: sa.Connection, worker_id: str) -> None:
-    """It lives, now."""
-    found = connection.execute(beat.update().where(beat.c.worker_id == worker_id).values(beaten_at=now()))
+def tell(connection: sa.Connection, worker_id: str, machine: str = "", queues: str = "") -> None:
+    """It lives, now, on this machine, and takes jobs from these queues."""
+    found = connection.execute(beat.update().where(beat.c.worker_id == worker_id).values(beaten_at=clock()))
     if found.rowcount == 0:
-        insert_once(connection, beat, {"worker_id": worker_id, "beaten_at": now()})
+        values = {"worker_id": worker_id, "beaten_at": clock(), "machine": machine, "queues": queues}
+        insert_once(connection, beat, values)
 
 
-def forget(connection: sa.Connection, worker_id: str) -> None:
-    """It ended."""
-    connection.execute(beat.delete().where(beat.c.worker_id == worker_id))
+def end(connection: sa.Connection, worker_id: str) -> None:
+    """It ended: what it has begun is for others, at once."""
+    connection.execute(beat.update().where(beat.c.worker_id == worker_id).values(beaten_at=_NEVER))
+
+
+def forget(connection: sa.Connection, worker_ids: Collection[str]) -> None:
+    """What they had begun was handed over."""
+    connection.execute(beat.delete().where(beat.c.worker_id.in_(worker_ids)))
 
 
 def heard_of(connection: sa.Connection, within_s: float) -> set[str]:
     """Workers that gave a sign of life in the last seconds."""
-    since = now() - timedelta(seconds=within_s)
-    return {row.worker_id for row in connection.execute(sa.select(beat.c.worker_id).where(beat.c.beaten_at >= since))}
+    return _ids(connection, beat.c.beaten_at >= clock(-within_s))
+
+
+def ended(connection: sa.Connection) -> set[str]:
+    """Workers that said that they end."""
+    return _ids(connection, beat.c.beaten_at == _NEVER)
+
+
+def silent(connection: sa.Connection, for_s: float) -> set[str]:
+    """Workers that gave no sign for so long."""
+    return _ids(connection, beat.c.beaten_at < clock(-for_s))
+
+
+def on_machine(connection: sa.Connection, machine: str) -> set[str]:
+    """Workers of one machine, alive or not."""
+    return _ids(connection, beat.c.machine == machine)
 
 
 def silences_s(connection: sa.Connection) -> dict[str, float]:
-    """How long ago each worker gave its last sign, in seconds."""
-    at = now()
-    rows = connection.execute(sa.select(beat.c.worker_id, beat.c.beaten_at))
-    return {row.worker_id: max(0.0, (at - row.beaten_at).total_seconds()) for row in rows}
+    """How long ago each worker gave its last sign, in seconds; those that ended are left out."""
+    ago = clock() - sa.type_coerce(beat.c.beaten_at, sa.BigInteger)
+    rows = connection.execute(sa.select(beat.c.worker_id, ago.label("ago")).where(beat.c.beaten_at > _NEVER))
+    return {row.worker_id: max(0.0, int(row.ago) / 1e6) for row in rows}
+
+
+def queues(connection: sa.Connection) -> dict[str, str]:
+    """What each worker takes."""
+    return {row.worker_id: row.queues for row in connection.execute(sa.select(beat.c.worker_id, beat.c.queues))}
+
+
+def take_duty(connection: sa.Connection, name: str, every_s: float) -> bool:
+    """Whether the caller shall do it now: of all workers, one is told so every `every_s`."""
+    of_name = duty.c.name == name
+    is_late = connection.execute(sa.select(duty.c.due_at <= clock()).where(of_name)).scalar()
+    if is_late is None:
+        return insert_once(connection, duty, {"name": name, "due_at": clock(every_s)})
+    # asked again by the statement that changes it: others ask at the same time
+    due = duty.update().where(of_name & (duty.c.due_at <= clock())).values(due_at=clock(every_s))
+    return bool(is_late) and connection.execute(due).rowcount == 1
 
 
 def drop_old(connection: sa.Connection) -> int:
     """Those of workers that are gone for a day."""
-    return connection.execute(beat.delete().where(beat.c.beaten_at < now() - timedelta(days=1))).rowcount
+    return connection.execute(beat.delete().where(beat.c.beaten_at < clock(-_DAY_S))).rowcount
+
+
+def _ids(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> set[str]:
+    return {row.worker_id for row in connection.execute(sa.select(beat.c.worker_id).where(wanted))}
+
+
+_NEVER: Final = sa.literal(0, sa.BigInteger)

@@ -3,49 +3,83 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from time import sleep
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError as UrlError
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
-from lipwright.core.errors import StoreMismatch
+from lipwright.core.errors import DatabaseAway, StoreMismatch
 
-HEAD: Final = "0003"
+T = TypeVar("T")
+
+HEAD: Final = "0004"
 """The newest migration; a test compares it with the folder."""
 _BUSY_MS = 30_000
+_AGAIN_S: Final = 0.5
+_UPGRADE_LOCK: Final = 0x6C69_7077  # "lipw"
+_IDLE_TRANSACTION_S: Final = 60
+_AWAY: Final = frozenset({"5330", "57P0", "25P0"})
+_SQLITE_OPTIONS: Final[Mapping[str, Any]] = {}
+_POSTGRESQL_OPTIONS: Final[Mapping[str, Any]] = {
+    # a connection that broke while it lay in the pool is replaced before it is used
+    "pool_pre_ping": True,
+    "pool_timeout": 20,
+    "connect_args": {
+        "application_name": "lipwright",
+        "connect_timeout": 10,
+        # a machine that vanished does not answer: found out in half a minute, not in hours
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+        "tcp_user_timeout": 30_000,
+    },
+}
 
 
 class Database:
-    """One database, and its transactions.
+    """One database, its connections, and its transactions.
 
     SQLite allows one writer at a time. Threads of this process queue for it here, in the order they came; other
     processes are waited for by SQLite itself.
+
+    PostgreSQL is given at most `max_connections` by a process, whoever in it asks (jobs/ shares them). They hold
+    settings of their session: a pooler between must pool sessions, not transactions.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, max_connections: int = 40) -> None:
         try:
-            self.url: Final = sa.make_url(url)
-            self.engine: Final = sa.create_engine(self.url, pool_size=20, max_overflow=20, pool_pre_ping=False)
+            self.url: Final = _with_driver(sa.make_url(url))
+            self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
+            options = _SQLITE_OPTIONS if self.is_sqlite else _POSTGRESQL_OPTIONS
+            self.engine: Final = sa.create_engine(self.url, pool_size=max_connections, max_overflow=0, **options)
         except (UrlError, NoSuchModuleError) as exc:
             raise StoreMismatch(f"its address is not understood ({exc})") from exc
-        self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
         self._lock = threading.Lock()
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "connect", _prepare_postgresql)
 
     @contextmanager
     def writing(self) -> Generator[sa.Connection]:
-        """A transaction that may write: committed at the end, rolled back if anything is raised."""
+        """A transaction that may write: committed at the end, rolled back if anything is raised.
+
+        Raises DatabaseAway; when that comes at the very end, nobody knows whether it was committed.
+        """
         if not self.is_sqlite:
-            with self.engine.begin() as connection:
+            with _away(), self.engine.begin() as connection:
                 yield connection
             return
         with self._lock, self.engine.connect() as connection:
@@ -55,17 +89,31 @@ class Database:
 
     @contextmanager
     def reading(self) -> Generator[sa.Connection]:
-        """A transaction that sees one state of the tables and changes nothing."""
-        with self.engine.connect() as connection:
+        """A transaction that changes nothing. Raises DatabaseAway."""
+        with _away(), self.engine.connect() as connection:
             yield connection
+
+    def insist(self, act: Callable[[sa.Connection], T], *, until: Callable[[], bool]) -> T:
+        """Run `act` in a writing transaction, again and again while the database is away.
+
+        It may have been committed already when it is run again. Raises DatabaseAway once `until` says so.
+        """
+        while True:
+            try:
+                with self.writing() as connection:
+                    return act(connection)
+            except DatabaseAway:
+                if until():
+                    raise
+                sleep(_AGAIN_S)
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, max_connections: int = 40) -> Database:
     """Open it and bring its tables up to date. Raises StoreMismatch."""
-    database = Database(url)
+    database = Database(url, max_connections)
     try:
         upgrade(database)
     except BaseException:
@@ -83,6 +131,9 @@ def upgrade(database: Database) -> None:
     """Run the migrations that are missing, all or none. Raises StoreMismatch."""
     try:
         with database.writing() as connection:
+            if not database.is_sqlite:
+                # of several processes that start at once, one makes the tables
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
             found = _version(connection)
             if found == HEAD:
                 return
@@ -97,6 +148,8 @@ def upgrade(database: Database) -> None:
                 raise StoreMismatch(
                     f"its tables are of version {found}, which this program does not know; use a newer one"
                 ) from exc
+    except DatabaseAway as exc:
+        raise StoreMismatch(f"it does not open ({exc.reason})") from exc
     except OperationalError as exc:
         raise StoreMismatch(f"it does not open ({exc.orig})") from exc
     except DBAPIError as exc:
@@ -121,13 +174,70 @@ def _version(connection: sa.Connection) -> str | None:
 def insert_once(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert, unless a unique value is there already; whether it was inserted."""
     kind = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    done = connection.execute(kind(table).values(**values).on_conflict_do_nothing())
-    return done.rowcount == 1
+    # a row that comes back, not a row count: the driver of PostgreSQL does not count inserted rows
+    one: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
+    done = kind(table).values(**values).on_conflict_do_nothing().returning(one)
+    return connection.execute(done).first() is not None
 
 
 def now() -> datetime:
-    """This moment."""
+    """This moment, by the clock of this machine."""
     return datetime.now(UTC)
+
+
+class _Clock(FunctionElement[int]):
+    """The database's own clock, for what several machines compare: whole microseconds since 1970, as Moment keeps."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+def clock(plus_s: float = 0.0) -> sa.ColumnElement[int]:
+    """So many seconds after this moment, by the clock of the database."""
+    return _Clock() + round(plus_s * 1e6)
+
+
+@compiles(_Clock, "postgresql")
+def _clock_of_postgresql(*_: Any, **__: Any) -> str:
+    # not clock_timestamp(), which is asked for every row, and uses no index
+    return "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)"
+
+
+@compiles(_Clock, "sqlite")
+def _clock_of_sqlite(*_: Any, **__: Any) -> str:
+    return "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
+
+
+@contextmanager
+def _away() -> Generator[None]:
+    """A connection that breaks or is not to be had is DatabaseAway, and nothing else is."""
+    try:
+        yield
+    except PoolTimeout as exc:
+        raise DatabaseAway("every connection of this process is in use") from exc
+    except DBAPIError as exc:
+        if _is_away(exc):
+            raise DatabaseAway(str(exc.orig)) from exc
+        raise
+
+
+def _is_away(exc: DBAPIError) -> bool:
+    if exc.connection_invalidated:
+        return True
+    state = getattr(exc.orig, "sqlstate", "")
+    # no state: there was no server to give one. 08 connection, 53 no resources, 57P0 shutting down or starting
+    return isinstance(exc, OperationalError) and (state is None or str(state)[:4] in _AWAY or str(state)[:2] == "08")
+
+
+def _with_driver(url: sa.URL) -> sa.URL:
+    """`postgres://` and `postgresql://` mean the driver that is installed."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    # a process that freezes within a transaction must not keep its locks for ever
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_TRANSACTION_S}s'")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -62,7 +62,9 @@ def take_expired(connection: sa.Connection, limit: int) -> list[str]:
         open_jobs = connection.execute(sa.select(job.c.inputs).where(job.c.state.in_(("queued", "running"))))
         needed = {used for (inputs,) in open_jobs for used in inputs.values()}
         ids = [one for one in ids if one not in needed]
-        connection.execute(media.delete().where(media.c.id.in_(ids)))
+        # asked again: another process may have taken one, or kept it longer
+        gone = media.delete().where(media.c.id.in_(ids) & (media.c.expires_at <= now())).returning(media.c.id)
+        ids = [row.id for row in connection.execute(gone)]
     return ids
 
 

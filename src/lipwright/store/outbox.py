@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from lipwright.core.jobs import Delivery, DeliveryState
-from lipwright.store.database import insert_once, now
+from lipwright.store.database import clock, insert_once, now
 from lipwright.store.tables import outbox
 
 WAITS_S: Final = (2, 10, 30, 60, 300, 900, 3600, 4 * 3600)
 """After the first attempt that fails, the second, and so on; about five and a half hours in all."""
-LEASE: Final = timedelta(seconds=90)
-"""Whoever takes a delivery has so long to send it; if he dies, another one takes it then."""
+LEASE_S: Final = 90.0
+"""Whoever takes a delivery has so long to send it; if he dies, another one takes it then. Times of sending are by the
+database's clock, for several machines compare them."""
 
 
 def add(connection: sa.Connection, job_id: str, account_id: str, face: str, url: str) -> None:
@@ -28,7 +29,7 @@ def add(connection: sa.Connection, job_id: str, account_id: str, face: str, url:
         "state": "waiting",
         "n_attempts": 0,
         "created_at": now(),
-        "next_at": now(),
+        "next_at": clock(),
         "last_error": "",
     }
     insert_once(connection, outbox, values)
@@ -36,18 +37,18 @@ def add(connection: sa.Connection, job_id: str, account_id: str, face: str, url:
 
 def is_any_due(connection: sa.Connection) -> bool:
     """Whether `take_due` would find something."""
-    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= now())
+    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= clock())
     return connection.execute(sa.select(outbox.c.id).where(due).limit(1)).first() is not None
 
 
 def take_due(connection: sa.Connection, limit: int) -> list[Delivery]:
     """Deliveries whose time has come, each for this caller alone until the lease ends."""
-    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= now())
+    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= clock())
     rows = connection.execute(outbox.select().where(due).order_by(outbox.c.next_at).limit(limit)).all()
     taken: list[Delivery] = []
     for row in rows:
         unchanged = (outbox.c.id == row.id) & (outbox.c.next_at == row.next_at) & (outbox.c.state == "waiting")
-        values = {"next_at": now() + LEASE, "n_attempts": row.n_attempts + 1}
+        values = {"next_at": clock(LEASE_S), "n_attempts": row.n_attempts + 1}
         if connection.execute(outbox.update().where(unchanged).values(**values)).rowcount == 1:
             taken.append(_delivery(row, n_attempts=row.n_attempts + 1))
     return taken
@@ -66,13 +67,13 @@ def not_delivered(connection: sa.Connection, delivery: Delivery, reason: str, *,
     if is_last:
         values["state"] = "given_up"
     else:
-        values["next_at"] = now() + timedelta(seconds=WAITS_S[delivery.n_attempts - 1])
+        values["next_at"] = clock(WAITS_S[delivery.n_attempts - 1])
     connection.execute(outbox.update().where(outbox.c.id == delivery.id).values(**values))
 
 
 def replay(connection: sa.Connection, delivery_id: str) -> Delivery | None:
     """Begin anew, under the same id."""
-    values = {"state": "waiting", "n_attempts": 0, "next_at": now(), "delivered_at": None}
+    values = {"state": "waiting", "n_attempts": 0, "next_at": clock(), "delivered_at": None}
     connection.execute(outbox.update().where(outbox.c.id == delivery_id).values(**values))
     return find(connection, delivery_id)
 

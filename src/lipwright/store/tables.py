@@ -193,7 +193,20 @@ beat = Table(
     "beat",
     metadata,
     Column("worker_id", String(200), primary_key=True),
+    # by the database's clock; 1970: it said that it ends. No index: an update that touches none is cheap
     Column("beaten_at", Moment, nullable=False),
+    # host and boot
+    Column("machine", String(100), nullable=False, server_default="", index=True),
+    # what it takes, separated by commas
+    Column("queues", Text, nullable=False, server_default=""),
+)
+
+duty = Table(
+    "duty",
+    metadata,
+    # what one worker of all does now and then
+    Column("name", String(40), primary_key=True),
+    Column("due_at", Moment, nullable=False),
 )
 
 pass_ = Table(
