@@ -19,13 +19,14 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 
+from lipwright import demo
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import InvalidKey
 from lipwright.core.jobs import Account, Job, JobState, Media
@@ -223,13 +224,26 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         session, until = await call(page.open_session, account)
         return with_session(RedirectResponse("/", 303, headers=_PAGE_HEADERS), request, session, until)
 
+    @routes.get("/playground/sample/{name}")
+    async def sample(name: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """The bundled sample, to begin with."""
+        path = {"portrait.mp4": demo.video_path(), "speech.flac": demo.speech_path()}.get(name)
+        if path is None:
+            raise Refusal(404, "There is nothing at this address.", code="not_found")
+        return FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
+
     # --- what to choose from ------------------------------------------------------------------------------
+
+    @routes.get(API + "media/{media_id}")
+    async def media(media_id: str) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        """What the server found an upload to be."""
+        return JSONResponse(_media_view(await call(hosted.media, media_id)))
 
     @routes.post(API + "faces")
     async def faces(asked: Look) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """Who is in the footage, and the frame that shows them."""
-        media = await call(hosted.media, asked.media)
-        found = await slow.call(lambda: page.faces(media))
+        footage = await call(hosted.media, asked.media)
+        found = await slow.call(lambda: page.faces(footage))
         shown = {
             "at_s": found.at_s,
             "width_px": found.width_px,
@@ -372,10 +386,10 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         secret: str, which: Literal["result", "source"], request: Request
     ) -> Response:
         found = await call(page.shared, secret)
-        media = found.source if which == "source" else next(iter(found.job.outputs), None)
-        if media is None:
+        kept = found.source if which == "source" else next(iter(found.job.outputs), None)
+        if kept is None:
             raise Refusal(404, "It is not kept any more.", code="not_found")
-        return await send_media(hosted, media, request)
+        return await send_media(hosted, kept, request)
 
     # --- the operator's -----------------------------------------------------------------------------------
 

@@ -1,0 +1,161 @@
+// The frame of the page: who is signed in, which view the address asks for, dark or light.
+import { api, whenSignedOut } from "./api.js";
+import { fill, h, icon, notice, usd } from "./dom.js";
+
+const main = document.getElementById("main");
+const nav = document.getElementById("nav");
+const visitor = { now: null };
+let leave = () => {};
+
+const VIEWS = [
+  [/^\/$/, "New video", async () => (await import("./compose.js")).compose],
+  [/^\/jobs\/([0-9a-f]{32})$/, "Video", async () => (await import("./job.js")).jobView],
+  [/^\/history$/, "History", async () => (await import("./history.js")).history],
+  [/^\/operator$/, "Operator", async () => (await import("./operator.js")).operator],
+];
+
+/** Go to an address of the page without loading it anew. */
+function go(path) {
+  history.pushState(null, "", path);
+  show();
+}
+
+async function show({ isFirst = false } = {}) {
+  leave();
+  leave = () => {};
+  const path = location.pathname;
+  const shared = path.match(/^\/shared\/([\w-]+)$/);
+  if (shared) {
+    document.title = "Shared video · Lipwright";
+    const { sharedView } = await import("./job.js");
+    leave = sharedView(main, shared[1]) ?? (() => {});
+    return;
+  }
+  if (!visitor.now?.signed_in) {
+    document.title = "Sign in · Lipwright";
+    signIn();
+    return;
+  }
+  for (const link of nav.querySelectorAll("a")) {
+    const isHere = link.getAttribute("href") === path;
+    isHere ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+  }
+  const found = VIEWS.find(([pattern]) => pattern.test(path));
+  if (!found) {
+    document.title = "Not found · Lipwright";
+    fill(main, h("section", { class: "narrow" }, h("h1", {}, "There is nothing here"),
+      h("p", {}, h("a", { href: "/", "data-link": true }, "Make a new video"))));
+    return;
+  }
+  const [pattern, title, load] = found;
+  document.title = `${title} · Lipwright`;
+  const view = await load();
+  if (location.pathname !== path) return;
+  leave = view(main, { id: path.match(pattern)[1], visitor: visitor.now, go, refresh }) ?? (() => {});
+  if (!isFirst) {
+    main.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+}
+
+/** Who is signed in, and what they hold, as it is now. */
+async function refresh() {
+  visitor.now = await api.who();
+  dress();
+}
+
+function dress() {
+  const now = visitor.now;
+  const isIn = Boolean(now?.signed_in);
+  nav.hidden = !isIn;
+  document.getElementById("sign-out").hidden = !isIn;
+  document.getElementById("nav-operator").hidden = !now?.is_admin;
+  const balance = document.getElementById("balance");
+  balance.hidden = !isIn || now.balance_usd === null;
+  if (!balance.hidden) balance.textContent = `${usd(now.balance_usd)} left`;
+}
+
+function signIn() {
+  const problem = h("div", { id: "key-problem" });
+  const key = h("input", {
+    id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true, placeholder: "lw_…",
+    "aria-describedby": "key-problem",
+  });
+  const button = h("button", { class: "primary wide", type: "submit" }, "Sign in");
+  const submit = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      visitor.now = await api.signIn(key.value);
+      key.value = "";
+      dress();
+      show();
+    } catch (error) {
+      fill(problem, notice("bad", error.code === "invalid_key" ? "This key is not known here. Check that it was copied whole." : error.message));
+      key.focus();
+    }
+    button.disabled = false;
+  };
+  const wasUsed = new URLSearchParams(location.search).get("link") === "used";
+  fill(main, h("section", { class: "sign-in card" },
+    h("h1", {}, "Sign in"),
+    wasUsed && notice("warn", "That link was used already, or is too old. Sign in with a key, or start ",
+      h("code", {}, "lipwright serve"), " again for a new link."),
+    h("p", { class: "muted" }, "Make a face say something else: footage or a portrait, and a voice."),
+    h("form", { onsubmit: submit },
+      h("label", { for: "key" }, "API key"), key, problem, button),
+    h("details", {}, h("summary", {}, "Where is my key?"),
+      h("p", {}, h("code", {}, "lipwright serve"), " prints one at its first start, and a link that signs you in. ",
+        h("code", {}, "lipwright keys create NAME"), " makes another."),
+      h("p", {}, "The key is sent once and exchanged for a session that ends after 14 days. This browser does not keep it."))));
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-link]");
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  if (link.getAttribute("href") !== location.pathname + location.search || location.pathname === "/") go(link.getAttribute("href"));
+});
+addEventListener("popstate", () => show());
+
+document.getElementById("sign-out").addEventListener("click", async () => {
+  await api.signOut();
+  visitor.now = { signed_in: false };
+  dress();
+  history.pushState(null, "", "/");
+  show();
+});
+whenSignedOut(() => {
+  if (!visitor.now?.signed_in) return;
+  visitor.now = { signed_in: false };
+  dress();
+  show();
+});
+
+const theme = document.getElementById("theme");
+const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const showTheme = () => {
+  fill(theme, icon(isDark() ? "sun" : "moon"));
+  theme.setAttribute("aria-label", isDark() ? "Use the light theme" : "Use the dark theme");
+};
+theme.addEventListener("click", () => {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", document.documentElement.dataset.theme);
+  } catch {
+    // it lasts until the page is left
+  }
+  showTheme();
+  dispatchEvent(new Event("themechange"));
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
+showTheme();
+
+try {
+  await refresh();
+  await show({ isFirst: true });
+} catch (error) {
+  fill(main, h("section", { class: "narrow" }, notice("bad", error.message),
+    h("button", { class: "primary", onclick: () => location.reload() }, "Try again")));
+}
+document.documentElement.dataset.ready = "";

@@ -1,0 +1,105 @@
+// Two pictures, one clock: the result plays, and the footage is kept beside it.
+import { footageAt } from "./lengths.js";
+
+const FAR_S = 0.3;
+const GAIN = 1.5;
+
+/**
+ * Keeps `before` (a video; null for a picture or footage that is gone) where `after` is.
+ * `spec`: {frame_s, source_s, result_s, policy}. Sends "time" whenever the page is drawn.
+ */
+export class Players extends EventTarget {
+  constructor(after, before, spec) {
+    super();
+    Object.assign(this, { after, before, spec, loop: null, rate: 1 });
+    this.isOver = false;
+    for (const name of ["play", "pause", "ratechange", "seeked"]) after.addEventListener(name, () => this.follow());
+    after.addEventListener("ended", () => this.follow());
+    if (before) before.muted = true;
+    const tick = () => {
+      if (this.isOver) return;
+      this.keep();
+      this.dispatchEvent(new Event("time"));
+      requestAnimationFrame(tick);
+    };
+    requestAnimationFrame(tick);
+  }
+
+  get time_s() {
+    return this.after.currentTime;
+  }
+
+  get isPlaying() {
+    return !this.after.paused && !this.after.ended;
+  }
+
+  at(time_s) {
+    const { source_s, result_s, policy, frame_s } = this.spec;
+    return footageAt(time_s, source_s, result_s, policy, frame_s);
+  }
+
+  toggle() {
+    if (this.isPlaying) this.after.pause();
+    else {
+      if (this.after.ended || this.time_s > this.spec.result_s - this.spec.frame_s / 2) this.seek(this.loop?.[0] ?? 0);
+      this.after.play();
+    }
+  }
+
+  seek(time_s) {
+    const to_s = Math.min(Math.max(0, time_s), Math.max(0, this.spec.result_s - this.spec.frame_s / 2));
+    this.after.currentTime = to_s;
+    if (this.before && !this.isPlaying) this.before.currentTime = this.at(to_s).at_s;
+  }
+
+  /** To the middle of another frame, so that no rounding shows its neighbour. */
+  step(n) {
+    this.after.pause();
+    const { frame_s } = this.spec;
+    this.seek((Math.floor(this.time_s / frame_s + 1e-3) + n + 0.5) * frame_s);
+  }
+
+  speed(rate) {
+    this.rate = rate;
+    this.after.playbackRate = rate;
+    this.follow();
+  }
+
+  follow() {
+    if (!this.before) return;
+    const { at_s, direction } = this.at(this.time_s);
+    if (!this.isPlaying || direction <= 0) {
+      this.before.pause();
+      if (Math.abs(this.before.currentTime - at_s) > this.spec.frame_s / 4) this.before.currentTime = at_s;
+      return;
+    }
+    if (Math.abs(this.before.currentTime - at_s) > FAR_S) this.before.currentTime = at_s;
+    if (this.before.paused) this.before.play().catch(() => {});
+  }
+
+  keep() {
+    if (this.loop && this.isPlaying && (this.time_s >= this.loop[1] || this.time_s < this.loop[0] - 0.5)) this.seek(this.loop[0]);
+    if (!this.before || !this.isPlaying) return;
+    const { at_s, direction } = this.at(this.time_s);
+    if (direction <= 0) {
+      if (!this.before.paused) this.before.pause();
+      if (!this.before.seeking && Math.abs(this.before.currentTime - at_s) > this.spec.frame_s / 2) this.before.currentTime = at_s;
+      return;
+    }
+    if (this.before.paused) this.before.play().catch(() => {});
+    if (this.before.seeking || this.after.seeking) return;
+    const late_s = at_s - this.before.currentTime;
+    if (Math.abs(late_s) > FAR_S) this.before.currentTime = at_s + 0.05 * direction;
+    else this.before.playbackRate = this.rate * direction * (1 + Math.min(0.5, Math.max(-0.5, GAIN * late_s)));
+  }
+
+  close() {
+    this.isOver = true;
+    for (const video of [this.after, this.before]) {
+      if (!video) continue;
+      video.pause();
+      video.removeAttribute("src");
+      video.load();
+    }
+  }
+}
