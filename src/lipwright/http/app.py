@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import InternalError, LipwrightError
-from lipwright.http import files, health, playground
+from lipwright.http import batch, files, health, playground
 from lipwright.http.crossing import SlowLane
 from lipwright.http.door import Door, Figures, error_response
 from lipwright.http.errors import Refusal, face_of
@@ -23,6 +23,7 @@ _ABOUT = """Lip sync behind two vendors' wire forms.
 
 * **WaveSpeed**: `/api/v3` (and the same under `/api/v2`), `Authorization: Bearer KEY`.
 * **PixVerse**: `/openapi/v2`, `API-KEY: KEY`, `Ai-Trace-Id: UUID`.
+* **Batches**, our own: `/api/lipwright/batches`, with either key.
 """
 
 
@@ -49,6 +50,7 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
     app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v3")
     app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v2", include_in_schema=False)
     app.include_router(pixverse.router(hosted, settings, slow))
+    app.include_router(batch.router(hosted, settings, slow))
     app.include_router(files.router(hosted, slow))
     app.include_router(health.router(hosted, figures))
     app.include_router(playground.router(hosted, settings, slow))

@@ -19,12 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lipwright.core.errors import InvalidKey, LipwrightError
 from lipwright.core.jobs import Account
-from lipwright.http import playground
+from lipwright.http import batch, playground
 from lipwright.http.crossing import call
 from lipwright.http.errors import Refusal, WireFace, body_of, face_of, refusal_of
 from lipwright.service.hosted import Hosted
 
-KEYED: Final = ("/api/v2/", "/api/v3/", "/openapi/v2/", "/video/", playground.API)
+KEYED: Final = ("/api/v2/", "/api/v3/", "/openapi/v2/", "/video/", batch.API, playground.API)
 """Everything else is open: links that cannot be guessed, health, the OpenAPI document, the page and signing in."""
 FORM_BYTES: Final = 1_000_000
 """What a form may hold around its file."""

@@ -56,6 +56,7 @@ from lipwright.jobs import PREPARE, Queue, Worker
 from lipwright.service.children import split_options
 from lipwright.service.deliveries import Deliveries, Webhooks
 from lipwright.service.desk import Desk
+from lipwright.service.hosted_batch import HostedBatches
 from lipwright.service.intake import Intake, Workshop, shown_name
 from lipwright.service.page import PageService
 from lipwright.service.prices import Prices
@@ -223,6 +224,11 @@ class Hosted:
     def desk(self) -> Desk:
         """What an operator sees and does."""
         return Desk(self, self._database)
+
+    @property
+    def batches(self) -> HostedBatches:
+        """Many jobs that are asked for together."""
+        return HostedBatches(self, self._database)
 
     def held_jobs(self) -> dict[str, list[str]]:
         """Ids of the jobs that each worker has in hand, by the worker's id."""

@@ -112,10 +112,11 @@ def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -
 
 
 def these(connection: sa.Connection, job_ids: Collection[str]) -> dict[str, Job]:
-    """Jobs by their ids, deleted ones too; what is not known is left out."""
+    """Jobs by their ids; what is not known, or was deleted, is left out."""
     ids, found = list(job_ids), dict[str, Job]()
     for at in range(0, len(ids), 500):
-        rows = connection.execute(job.select().where(job.c.id.in_(ids[at : at + 500]))).all()
+        wanted = job.c.id.in_(ids[at : at + 500]) & job.c.deleted_at.is_(None)
+        rows = connection.execute(job.select().where(wanted)).all()
         found |= {one.id: one for one in _jobs(connection, rows)}
     return found
 

@@ -44,7 +44,7 @@ _STATES: Final = {
 UNLIMITED_USD: Final = 10_000.0
 """Shown as the balance of a key without credit limit: clients look whether there is enough."""
 _HISTORY: Final = timedelta(days=7)
-_KEY = HTTPBearer(auto_error=False, scheme_name="WaveSpeed key", description="Your API key.")
+KEY_SCHEME = HTTPBearer(auto_error=False, scheme_name="WaveSpeed key", description="Your API key.")
 _BASE64_AND_WEBHOOK: Final = (
     "webhook callback does not support base64 output, please use the normal API to use base64 output"
 )
@@ -189,7 +189,7 @@ def account_of(request: Request) -> Account:
 
 def router(hosted: Hosted, settings: ServiceSettings, http: HttpSettings, slow: SlowLane) -> APIRouter:
     """Every operation, without the prefix of the version."""
-    routes = APIRouter(tags=["WaveSpeed"], dependencies=[Security(_KEY)], responses=ERRORS)
+    routes = APIRouter(tags=["WaveSpeed"], dependencies=[Security(KEY_SCHEME)], responses=ERRORS)
     catalogue = models.catalogue()
 
     def base_urls(request: Request) -> set[str]:

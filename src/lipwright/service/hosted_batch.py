@@ -1,0 +1,134 @@
+"""Many jobs that were asked for together: each an ordinary job, and all of them looked at as one.
+
+A batch is begun under a key, and each of its items under a key of its own: whoever sends the same batch again, after a
+crash in the middle too, gets the same jobs, and those that were missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from lipwright.core.errors import IdempotencyMismatch, InputError, InvalidOption, JobNotFound
+from lipwright.core.jobs import Account, Job, JobRequest
+from lipwright.store import Database, batches, jobs
+
+if TYPE_CHECKING:
+    from lipwright.service.hosted import Hosted
+
+MAX_ITEMS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One item: what the client calls it, and how it becomes a request (uploading what comes inline, say)."""
+
+    reference: str | None
+    request: Callable[[], JobRequest]
+    """May raise InputError: then this item is refused, and the others are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """What became of an item."""
+
+    position: int
+    reference: str | None
+    job: Job | None
+    """None: it was refused, or its job was deleted."""
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def state(self) -> str:
+        """A JobState, "refused", or "deleted"."""
+        if self.job is not None:
+            return str(self.job.state)
+        return "refused" if self.error_code is not None else "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items in the client's order; fewer than `n_items` as long as they are being taken in."""
+
+    id: str
+    created_at: datetime
+    n_items: int
+    items: tuple[BatchItem, ...]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Items by their state; "pending": not taken in yet."""
+        counts = Counter(item.state for item in self.items)
+        counts["pending"] = self.n_items - len(self.items)
+        return counts
+
+    @property
+    def is_final(self) -> bool:
+        """All items are as they will be."""
+        return len(self.items) == self.n_items and all(
+            item.job is None or item.job.state.is_final for item in self.items
+        )
+
+
+class HostedBatches:
+    """`Hosted.batches` gives it."""
+
+    def __init__(self, hosted: Hosted, database: Database) -> None:
+        self._hosted = hosted
+        self._database = database
+
+    def submit(self, account: Account, wanted: Sequence[Wanted], fingerprint: str, key: str | None = None) -> Batch:
+        """Take in every item; one that cannot be is refused with its error, and the others go on.
+
+        `fingerprint` is any text that is the same when the batch is. Under a `key` that began a batch within a day:
+        that batch, with what it still lacks. Raises InvalidOption (no items, or too many), IdempotencyMismatch.
+        """
+        if not 1 <= len(wanted) <= MAX_ITEMS:
+            raise InvalidOption("items", len(wanted), f"give 1 to {MAX_ITEMS}")
+        digest = hashlib.sha256(fingerprint.encode()).hexdigest()
+        with self._database.writing() as connection:
+            begun = batches.begin(connection, account.id, key, digest, len(wanted))
+            known = {row.position for row in batches.items(connection, begun.id)}
+        if begun.fingerprint != digest:
+            raise IdempotencyMismatch(key or "")
+        for position, one in enumerate(wanted):
+            if position not in known:
+                item = self._take_in(account, begun.id, position, one)
+                with self._database.writing() as connection:
+                    batches.add_item(connection, begun.id, item)
+        return self.find(account, begun.id)
+
+    def find(self, account: Account, batch_id: str) -> Batch:
+        """Raises JobNotFound: also for a batch of another account."""
+        with self._database.reading() as connection:
+            found = batches.find(connection, batch_id)
+            if found is None or not (account.is_admin or found.account_id == account.id):
+                raise JobNotFound(batch_id)
+            rows = batches.items(connection, batch_id)
+            made = jobs.these(connection, {row.job_id for row in rows if row.job_id is not None})
+        items = tuple(
+            BatchItem(row.position, row.reference, made.get(row.job_id or ""), row.error_code, row.error_message)
+            for row in rows
+        )
+        return Batch(found.id, found.created_at, found.n_items, items)
+
+    def cancel(self, account: Account, batch_id: str) -> Batch:
+        """End all that is not final. Raises JobNotFound."""
+        for item in self.find(account, batch_id).items:
+            if item.job is not None and not item.job.state.is_final:
+                self._hosted.cancel(account, item.job.id)
+        return self.find(account, batch_id)
+
+    def _take_in(self, account: Account, batch_id: str, position: int, one: Wanted) -> batches.ItemRow:
+        try:
+            request = one.request()
+            key = f"batch:{batch_id}:{position}"
+            job = self._hosted.submit(account, request, idempotency_key=key, fingerprint=key)
+        except InputError as exc:
+            return batches.ItemRow(position, one.reference, None, exc.code, str(exc))
+        return batches.ItemRow(position, one.reference, job.id)

@@ -1,0 +1,94 @@
+"""Our own endpoint for many jobs at once, on a whole server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+BATCHES = "/api/lipwright/batches"
+
+
+@pytest.fixture
+def item(uploaded: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    def make(**changes: Any) -> dict[str, Any]:
+        return {"video": uploaded["video"], "audio": uploaded["audio"], "engine": "still"} | changes
+
+    return make
+
+
+def data(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    body: dict[str, Any] = answer.json()
+    return body["data"] if status == 200 else body
+
+
+def test_every_item_ends_on_its_own_and_what_cannot_be_is_refused(
+    api: httpx.Client, item: Callable[..., dict[str, Any]], duration_of: Callable[[bytes], float]
+) -> None:
+    items = [
+        item(reference="one"),
+        item(reference="none", engine="nobody's"),
+        item(video="media:nowhere", reference="lost"),
+        item(reference="two", crf=30, when_short="loop"),
+        {"video": item()["video"], "reference": "silent"},
+    ]
+
+    batch = data(api.post(BATCHES, json={"items": items}))
+    until_s = time.monotonic() + 120
+    while batch["status"] == "processing" and time.monotonic() < until_s:
+        time.sleep(0.2)
+        batch = data(api.get(f"{BATCHES}/{batch['id']}"))
+
+    assert batch["total"] == 5
+    assert batch["counts"] | {"succeeded": 2, "refused": 3} == batch["counts"]
+    assert sum(batch["counts"].values()) == 5
+    assert [one["reference"] for one in batch["items"]] == ["one", "none", "lost", "two", "silent"]
+    assert [one["error_code"] for one in batch["items"]] == [
+        None, "unknown_engine", "media_not_known", None, "invalid_option",
+    ]  # fmt: skip
+    for one in (batch["items"][0], batch["items"][3]):
+        assert duration_of(httpx.get(one["outputs"][0]).content) == pytest.approx(1.2, abs=0.1)
+        job = data(api.get(f"/api/v3/predictions/{one['id']}/result"))
+        assert job["status"] == "completed"
+        assert job["model"] == "lipwright/still"
+
+
+def test_the_same_batch_is_sent_twice_and_made_once(api: httpx.Client, item: Callable[..., dict[str, Any]]) -> None:
+    body = {"items": [item(when_long="keep"), item(engine="nobody's")]}
+    headers = {"Idempotency-Key": "monday"}
+
+    first = data(api.post(BATCHES, json=body, headers=headers))
+    second = data(api.post(BATCHES, json=body, headers=headers))
+    other = data(api.post(BATCHES, json={"items": [item()]}, headers=headers), 422)
+    ended = data(api.post(f"{BATCHES}/{first['id']}/cancel"))
+
+    assert second["id"] == first["id"]
+    assert [one["id"] for one in second["items"]] == [one["id"] for one in first["items"]]
+    assert other["error_code"] == "idempotency_mismatch"
+    assert ended["status"] == "completed"
+    assert ended["counts"]["refused"] == 1
+    assert ended["counts"]["cancelled"] + ended["counts"]["succeeded"] == 1
+
+
+def test_a_batch_is_seen_by_its_owner_only(api: httpx.Client, server: Any, item: Callable[..., dict[str, Any]]) -> None:
+    batch = data(api.post(BATCHES, json={"items": [item(engine="nobody's")]}))
+    poor = {"Authorization": f"Bearer {server.poor_key}"}
+
+    for method, path in (("GET", ""), ("POST", "/cancel")):
+        with httpx.Client(base_url=server.url, headers=poor) as client:
+            assert data(client.request(method, f"{BATCHES}/{batch['id']}{path}"), 404)["error_code"] == "job_not_found"
+    assert httpx.get(f"{server.url}{BATCHES}/{batch['id']}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"items": []}, {"items": [{"video": "v", "audio": "a"}] * 501}, {"items": [{"audio": "a"}]}, {}, {"items": "all"},
+     {"items": [{"video": "v", "audio": "a", "enable_sync_mode": True}]}],
+    ids=["none", "501", "no footage", "nothing", "no list", "sync"],
+)  # fmt: skip
+def test_a_batch_that_is_none_is_refused_as_a_whole(api: httpx.Client, body: dict[str, Any]) -> None:
+    assert data(api.post(BATCHES, json=body), 400)["error_code"] in {"invalid_parameter", "missing_parameter"}
