@@ -39,7 +39,7 @@ from lipwright.engines.base import Engine, Progress, RenderReport, Tracker
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
 from lipwright.media.encoders import CONTAINERS
-from lipwright.portrait import Portrait, open_source
+from lipwright.portrait import open_source
 
 Phase = Literal["study", "listen", "render", "measure"]
 """`study` looks at every frame of the footage; `listen` hears the speech; `render` makes and writes the frames;
@@ -133,7 +133,8 @@ class SyncResult:
     took_s: float
     cpu_s: float
     stages_s: dict[str, float]
-    """Seconds of wall clock in each stage; `study` includes decoding and tracking."""
+    """Seconds of wall clock in each stage; `study` includes decoding and tracking. Where stages overlap, `render` is
+    what making the frames took, and `encode` what had to be waited for beyond that."""
     memory_mb: dict[str, int]
     """The most memory that the process had used by the end of each stage, MiB."""
     notes: tuple[str, ...]
@@ -215,7 +216,7 @@ def sync(
             duration_s=max(lasts_s),
             threads=options.threads,
         )
-        if isinstance(footage, Portrait):
+        if not isinstance(footage, media.MediaFootage):
             cache = None  # its frames are made, and another time they are others
     with clock.stage("study"):
         settings = {"seed": str(options.seed), **options.engine_options}
@@ -374,13 +375,14 @@ class _Clock:
 
     def timed(self, name: str, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """The same frames; the time that making them takes counts as stage `name`."""
-        while True:
-            start_s = perf_counter()
-            frame = next(frames, None)
-            self.stages_s[name] = self.stages_s.get(name, 0.0) + perf_counter() - start_s
-            if frame is None:
-                return
-            yield frame
+        with media.kept_open(frames):
+            while True:
+                start_s = perf_counter()
+                frame = next(frames, None)
+                self.stages_s[name] = self.stages_s.get(name, 0.0) + perf_counter() - start_s
+                if frame is None:
+                    return
+                yield frame
 
     def tell(self, phase: Phase, done: int, total: int) -> None:
         if self._watch is not None:

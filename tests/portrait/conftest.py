@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lipwright.demo import picture_path
-from lipwright.portrait import Portrait, open_source
+from lipwright.portrait import open_source
+from lipwright.portrait.footage import Portrait
 from lipwright.vision.track import MeshTracker
 
 

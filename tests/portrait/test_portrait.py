@@ -17,8 +17,8 @@ from lipwright.core.face import TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.core.plan import plan_frames
 from lipwright.demo import picture_path
-from lipwright.portrait import Portrait, PortraitTracker, open_source
-from lipwright.portrait.footage import find_faces
+from lipwright.portrait import open_source
+from lipwright.portrait.footage import Portrait, PortraitTracker, find_faces
 from lipwright.portrait.life import N_LOOP, Life
 from lipwright.portrait.picture import read_still
 from lipwright.vision import mesh

@@ -14,19 +14,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from math import log10
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
+import cv2
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from lipwright.core.media import AudioClip
 
 Mel: TypeAlias = NDArray[np.float32]
 """(n_columns, N_BANDS)."""
-
-_rfft = cast(Any, scipy.fft).rfft
-"""Keeps float32, where numpy 1.26 would double it; its types are partly unknown."""
 
 RATE_HZ: Final = 16_000
 """The only rate of speech that is listened to; `media` reads sound at any rate asked for."""
@@ -104,8 +101,12 @@ def mel_power(samples: NDArray[np.float32], start: int = 0, stop: int | None = N
         mean = some.mean(1, keepdims=True)
         np.subtract(some, mean, out=bench[: len(some), :WINDOW])
         bench[: len(some), :WINDOW] *= _hann()
-        spectrum = _rfft(bench[: len(some)], axis=1)
-        power[low : low + _BENCH] = (spectrum.real**2 + spectrum.imag**2) @ mel_bands()
+        # twice as fast as pocketfft; a row is re 0, re 1, im 1, re 2, im 2, ..., re 256
+        squared = cv2.dft(bench[: len(some)], flags=cv2.DFT_ROWS) ** 2
+        spectrum = np.empty((len(some), N_FFT // 2 + 1), np.float32)
+        spectrum[:, 0], spectrum[:, -1] = squared[:, 0], squared[:, -1]
+        np.add(squared[:, 1:-1:2], squared[:, 2:-1:2], out=spectrum[:, 1:-1])
+        power[low : low + _BENCH] = spectrum @ mel_bands()
     return power
 
 

@@ -32,6 +32,8 @@ SHORTEST_PAUSE_S: Final = 0.24
 """Shorter gaps belong to speech: stops and breaths between words."""
 LONGEST_HOLD_S: Final = 1.5
 """In longer pauses also a talker goes to rest."""
+PARTED_IO: Final = 0.04
+"""Opening from which a resting mouth is an open one."""
 EASE_IN_S: Final = 0.30
 """Time to come to a pause."""
 EASE_OUT_S: Final = 0.25
@@ -167,7 +169,9 @@ def plan(
     spoken = intensity * at_full_amplitude(heard, spread, people, direction) + style.mean
     spoken = smooth(spoken, SMOOTHING_S * TICK_RATE_HZ)
 
-    pauses = find_pauses(heard, is_talker=style.is_talking)
+    # who smiles with parted lips keeps them as they are in short pauses too, not at once in that smile again
+    is_parted = float(style.rest @ direction) > PARTED_IO
+    pauses = find_pauses(heard, is_talker=style.is_talking or is_parted)
     held = np.zeros(n, bool)
     for pause in pauses:
         if pause.kind == "hold":
@@ -180,15 +184,17 @@ def plan(
         opening += facts.to_teeth * (np.minimum(opening, LIP_TO_TEETH_IO) - opening)
     spoken = with_opening(spoken, (1 - closure) * opening, spread, direction)
 
-    still = np.zeros(n)
+    still, rest = np.zeros(n), np.zeros(n)
     for pause in pauses:
         weight = _ease(n, pause.start, pause.stop) if facts is None else _ease(n, pause.start, pause.stop, _KNOWN_EASE)
         pose = parted if pause.kind == "hold" else style.rest
         spoken += weight[:, None] * (pose - spoken)
         still = np.maximum(still, weight)
+        if style.is_talking or pause.kind == "rest":
+            rest = np.maximum(rest, weight)  # who does not talk is shown untouched where this is one
     if facts is None:
         closure = closure * (1 - still)
     else:  # a sound beside a pause is shut all the same
         spoken = with_opening(spoken, (1 - closure) * np.maximum(0.0, spoken @ direction), spread, direction)
-        still = still * (1 - closure)
-    return MouthTrack(spoken.astype(np.float32), closure.astype(np.float32), still.astype(np.float32), heard.rate_hz)
+        rest = rest * (1 - closure)
+    return MouthTrack(spoken.astype(np.float32), closure.astype(np.float32), rest.astype(np.float32), heard.rate_hz)

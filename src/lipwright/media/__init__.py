@@ -10,6 +10,7 @@ from lipwright.core.options import Codec, EncoderChoice
 from lipwright.media.audio import read_speech, speech_duration
 from lipwright.media.encoders import check_encoding
 from lipwright.media.footage import MediaFootage, open_footage
+from lipwright.media.overlap import kept_open
 from lipwright.media.survey import probe
 from lipwright.media.write import AudioPlan, Written, write_video
 
@@ -20,6 +21,7 @@ __all__ = [
     "MediaFootage",
     "Written",
     "check_encoding",
+    "kept_open",
     "open_footage",
     "probe",
     "read_speech",

@@ -13,7 +13,7 @@ whether it is reached by streaming or by seeking.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from lipwright.core.errors import NoVideo, UnreadableMedia
 from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.media.opening import decoder_of, opened
+from lipwright.media.overlap import ahead
 from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
 from lipwright.media.timing import strictly_increasing
@@ -42,6 +43,8 @@ MIN_WINDOW = 8
 MAX_WINDOW = 256
 SEEK_AHEAD = 24
 """Frames that are rather decoded than jumped over."""
+_IN_FLIGHT = 8
+"""Pictures between decoder and encoder at a time, while all stages work at once."""
 MAX_THREADS = 4
 """More decoding threads than this cost memory (a picture each) and gain little."""
 
@@ -49,6 +52,7 @@ MAX_THREADS = 4
 def open_footage(path: Path, *, threads: int = 0) -> MediaFootage:
     """Open a video to read its frames; `threads` decode it, 0 for as many as this process has cores (at most 4).
 
+    With more than one, frames are decoded while those before them are worked on; with one, when they are asked for.
     Raises MediaNotFound, UnreadableMedia, NoVideo.
     """
     found = survey(path)
@@ -73,7 +77,7 @@ class MediaFootage:
         self._threads = threads
         self._is_sure = picture.is_trusted
         self._notes: dict[str, None] = {}
-        self._pool = FramePool(keep=6)
+        self._pool = FramePool(keep=_IN_FLIGHT)
 
     @property
     def info(self) -> SourceInfo:
@@ -86,14 +90,20 @@ class MediaFootage:
         """What was odd or damaged so far, for the report."""
         return [*self._info.notes, *self._notes]
 
-    def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
+    def frames(self, *, writable: bool = True) -> Generator[VideoFrame]:
         """Every frame in order of presentation, from the start. Raises UnreadableMedia.
 
         With `writable`, each frame is the caller's to change, and none that follows is harmed by it.
         Without, its planes are read-only views of the decoder's pictures, and a copy is spared.
         """
+        return self._overlapped(self._frames(writable=writable))
+
+    def _overlapped(self, frames: Generator[VideoFrame]) -> Generator[VideoFrame]:
+        return ahead(frames, name="decode") if self._threads > 1 else frames
+
+    def _frames(self, *, writable: bool) -> Generator[VideoFrame]:
         seen: list[int] = []
-        with _Decoder(self._info.path, self._picture, self._threads, self._notes) as decoder:
+        with _Decoder(self._info.path, self._picture, self._decoding_threads, self._notes) as decoder:
             for frame, tick in decoder.run():
                 seen.append(tick)
                 yield self._frame(frame, len(seen) - 1, tick, writable=writable)
@@ -101,28 +111,33 @@ class MediaFootage:
             raise UnreadableMedia(self._info.path, "no frame of its video can be decoded")
         self._learn(seen)
 
-    def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
+    @property
+    def _decoding_threads(self) -> int:
+        """One of them is busy with what is decoded."""
+        return max(1, self._threads - 1)
+
+    def play(self, order: Sequence[int]) -> Generator[VideoFrame]:
         """The frames with these indices, in this order; each one is the caller's to change.
 
         Forward runs stream, jumps seek to a key frame, and backward runs are decoded in windows of at most
         192 MiB, so memory stays bounded for any order. Raises UnreadableMedia, and IndexError for an index
         that is not in the footage.
         """
+        return self._overlapped(self._played(order))
+
+    def _played(self, order: Sequence[int]) -> Generator[VideoFrame]:
         if not len(order):
             return
         if not self._is_sure:
-            for _ in self.frames(writable=False):  # counting packets is not enough here: see what decodes
+            for _ in self._frames(writable=False):  # counting packets is not enough here: see what decodes
                 pass
         n = self._video.n_frames
         if min(order) < 0 or max(order) >= n:
             raise IndexError(f"frames 0..{n - 1} exist, asked for {min(order)}..{max(order)}")
-        yield from self._play(order)
-
-    def _play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
         n_window = self._window_frames()
         held: dict[int, av.VideoFrame] = {}
         """Pictures as decoded, by index: the last one, or those of the last backward window."""
-        with _Cursor(self._info.path, self._picture, self._threads, self._notes) as cursor:
+        with _Cursor(self._info.path, self._picture, self._decoding_threads, self._notes) as cursor:
             for k, index in enumerate(order):
                 if index not in held:
                     low, high = _window(order, k, n_window)

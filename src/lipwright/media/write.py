@@ -12,7 +12,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Generator, Iterable
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -42,6 +42,7 @@ from lipwright.media.encoders import (
 )
 from lipwright.media.extras import Extras
 from lipwright.media.footage import n_cores
+from lipwright.media.overlap import behind, kept_open
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame, planes_of
 from lipwright.media.soundtrack import AudioPlan, soundtrack
 
@@ -85,7 +86,8 @@ def write_video(
     aspect, rotation and what it tells of its HDR stay those of `source`; so do its tags, chapters and written
     subtitles. What the codec or the container cannot keep is told in the notes. Streams; a frame that was handed
     over is not changed any more by its maker. `duration_s` is when the last frame stops being shown; sound ends
-    with it. `threads` 0 means as many as this process has cores.
+    with it. `threads` 0 means as many as this process has cores; with more than one, frames are encoded while the
+    next ones are made.
 
     Raises UnsupportedOutput, EncoderUnavailable, OutputNotWritable, DiskFull, NoAudio, and what `frames` raises;
     in each case nothing is left behind.
@@ -93,15 +95,16 @@ def write_video(
     assert source.video is not None
     container = container_of(path)
     video = source.video
+    threads = threads or n_cores()
     notes: list[str] = []
     chosen = choose(path, video, codec, encoder, notes)
     with _in_place_of(path) as part, ExitStack() as stack:
         options = {"movflags": "+faststart"} if container in ("mp4", "mov") else {}
         try:
             out = stack.enter_context(av.open(str(part), "w", format=container, options=options))
-            writer = _Writer(out, container, chosen, video, duration_s, crf, preset, threads or n_cores(), notes)
+            writer = _Writer(out, container, chosen, video, duration_s, crf, preset, threads, notes)
             writer.is_for_everyone = codec == "auto"
-            ahead = iter(frames)
+            ahead = stack.enter_context(kept_open(iter(frames)))
             first = next(ahead, None)
             if first is None:
                 raise ValueError("there is not one frame to write")
@@ -110,9 +113,14 @@ def write_video(
             if len(source.audio) > 1:
                 notes.append(_tracks_note(len(source.audio), audio))
             extras = Extras(out, container, source.path, duration_s, stack, notes)
-            for frame in chain([first], ahead):
+
+            def write(frame: VideoFrame) -> None:
                 out.mux([*sound.until(frame.time_s), *extras.until(frame.time_s)])
                 writer.write(frame)
+
+            with behind(write, name="encode") if threads > 1 else nullcontext(write) as hand_over:
+                for frame in chain([first], ahead):
+                    hand_over(frame)
             writer.finish()
             out.mux([*sound.until(duration_s + 1), *extras.until(duration_s)])
             out.close()

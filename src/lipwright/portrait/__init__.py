@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lipwright.core.media import Footage
 from lipwright.media import MediaFootage, open_footage
-from lipwright.portrait.footage import Portrait, PortraitTracker, make_portrait
 from lipwright.portrait.picture import is_picture, read_still
 from lipwright.vision.survey import FaceTracker
 
-__all__ = ["Footage", "Portrait", "PortraitTracker", "is_picture", "open_source"]
+if TYPE_CHECKING:
+    from lipwright.portrait.footage import Portrait
+
+__all__ = ["Footage", "is_picture", "open_source"]
 
 
 def open_source(
@@ -34,5 +37,8 @@ def open_source(
     """
     if not is_picture(path):
         return open_footage(path, threads=threads), tracker
+    # what draws portraits brings SciPy's interpolation along: a second of CPU time that videos do without
+    from lipwright.portrait.footage import PortraitTracker, make_portrait
+
     portrait = make_portrait(read_still(path), tracker, seed=seed, is_still=is_still, duration_s=duration_s)
     return portrait, PortraitTracker(portrait)

@@ -29,6 +29,7 @@ from lipwright.engines.rewrite.select import (
 from lipwright.engines.rewrite.steady import gaussian_over_frames
 from lipwright.engines.rewrite.study import FaceStudy, Study, mouth_look
 from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
+from lipwright.media import kept_open
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
 from lipwright.vision.shape import Floats, Points, largest_gap, shape_basis
 
@@ -62,10 +63,11 @@ class RewriteEngine:
         study = Study()
         video = source.info.video
         total = video.n_frames if video is not None else 0
-        for done, (frame, faces) in enumerate(tracker.track(source.frames(writable=False)), start=1):
-            study.observe(frame, faces)
-            if progress is not None:
-                progress(done, max(total, done))
+        with kept_open(source.frames(writable=False)) as frames:
+            for done, (frame, faces) in enumerate(tracker.track(frames), start=1):
+                study.observe(frame, faces)
+                if progress is not None:
+                    progress(done, max(total, done))
         return RewriteStudied(source, study, options or {})
 
     def prepare(
@@ -212,22 +214,23 @@ class RewriteAvatar:
         place = {int(k): n for n, k in enumerate(edited)}
         first, block = 0, targets(edited[:0])
         report.n_frames = len(plan)
-        for k, frame in enumerate(self._source.play(plan.order) if onto is None else onto):
-            n = place.get(k)
-            if n is None:
-                row = int(rows[k])
-                why = "no_face" if row < 0 else face.reason[row] or "at_rest"
-                report.leave(why)
-            else:
-                if n >= first + len(block):
-                    first, block = n, led(n)
-                donor = None if donor_rows is None else int(donor_rows[n])
-                self._edit(frame, int(rows[k]), block[n - first], float(strength[k]), donor, interior)
-                report.edit()
-            frame.time_s = plan.times_s[k]
-            yield frame
-            if progress is not None:
-                progress(k + 1, len(plan))
+        with kept_open(self._source.play(plan.order) if onto is None else onto) as frames:
+            for k, frame in enumerate(frames):
+                n = place.get(k)
+                if n is None:
+                    row = int(rows[k])
+                    why = "no_face" if row < 0 else face.reason[row] or "at_rest"
+                    report.leave(why)
+                else:
+                    if n >= first + len(block):
+                        first, block = n, led(n)
+                    donor = None if donor_rows is None else int(donor_rows[n])
+                    self._edit(frame, int(rows[k]), block[n - first], float(strength[k]), donor, interior)
+                    report.edit()
+                frame.time_s = plan.times_s[k]
+                yield frame
+                if progress is not None:
+                    progress(k + 1, len(plan))
 
     def _donors_for(
         self,
@@ -241,7 +244,9 @@ class RewriteAvatar:
         report = self._report
         if not self.is_talking:
             report.mode = "own-lips"
-            report.notes.append("The mouth hardly moves in this footage: its inside is drawn, not taken from it.")
+            video = self._source.info.video
+            if video is None or not video.is_seamless:  # nobody expects it of a picture
+                report.notes.append("The mouth hardly moves in this footage: its inside is drawn, not taken from it.")
             return None
         candidates = np.array(sorted(row for row in self._mouths if face.strength[row] > 0.99), np.intp)
         if len(candidates) < 8:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from lipwright.core.face import Pose
 from lipwright.engines.rewrite.guards import strengths
@@ -120,7 +120,7 @@ def prepare_face(study: FaceStudy) -> Face:
         landmarks=landmarks,
         posed=posed,
         opening=gap,
-        turn=Rotation.from_matrix(posed.rotation).as_rotvec(),
+        turn=np.array([np.asarray(cv2.Rodrigues(turned)[0], np.float64)[:, 0] for turned in posed.rotation]),
         sharpness=np.interp(index, study.frame_index, study.sharpness),
         strength=strength,
         reason=reason,

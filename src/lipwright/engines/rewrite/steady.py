@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
+from lipwright.articulation.curves import parabolas, smooth
 from lipwright.engines.rewrite.picture import smoothstep
 from lipwright.vision import mesh
 from lipwright.vision.shape import Floats, Points
@@ -47,13 +47,13 @@ def steady(frame_index: Sequence[int], landmarks: NDArray[Any]) -> Points:
             continue
         window = min(_WINDOW, length - (1 - length % 2))
         part: Points = out[run]
-        smooth = _savgol(part, window)
+        smoothed = parabolas(part, window)
         io_px = float(np.median(eye_distance(part)))
-        head = _rest(smooth[:, list(mesh.STABLE), :2], io_px)
-        mouth = np.minimum(head, _rest(smooth[:, list(mesh.LIPS), :2], io_px))
+        head = _rest(smoothed[:, list(mesh.STABLE), :2], io_px)
+        mouth = np.minimum(head, _rest(smoothed[:, list(mesh.LIPS), :2], io_px))
         share = np.repeat(head[:, None], part.shape[1], axis=1)
         share[:, lower] = mouth[:, None]
-        out[run] = part + share[..., None] * (smooth - part)
+        out[run] = part + share[..., None] * (smoothed - part)
     return out
 
 
@@ -65,11 +65,7 @@ def eye_distance(landmarks: Points) -> Floats:
 
 def gaussian_over_frames(values: Floats, sigma_frames: float) -> Floats:
     """Smooth along the first axis; the ends are repeated."""
-    return np.asarray(cast("Any", ndimage).gaussian_filter1d(values, sigma_frames, axis=0, mode="nearest"), np.float64)
-
-
-def _savgol(values: Points, window: int) -> Points:
-    return np.asarray(cast("Any", signal).savgol_filter(values, window, 2, axis=0, mode="interp"), np.float64)
+    return smooth(values, sigma_frames)
 
 
 def _rest(points: Floats, io_px: float) -> Floats:

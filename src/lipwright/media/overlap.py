@@ -1,0 +1,86 @@
+"""Two ends of a journey worked on at the same time, in threads of their own and a few items of memory.
+
+    study    decode ··ahead··> track
+    write    decode ··ahead··> render ··behind··> encode
+
+PyAV, OpenCV and MediaPipe let go of Python's lock while they work. Each stage is one thread that takes its items in
+order, so what comes out is, bit by bit, what would come out without threads. What fails on one side ends the other
+at once, and no thread outlives the one who asked for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+N_AHEAD: Final = 2
+"""Items between two stages: enough that a slow one now and then does not hold up the other."""
+_END: Final = object()
+
+
+def ahead(items: Iterator[T], *, name: str, n: int = N_AHEAD) -> Generator[T]:
+    """The same items, made in a thread called `name` before they are wanted, at most `n` of them.
+
+    Raises what `items` raises, where it would have raised it. Close this (`kept_open`) to end the thread early.
+    """
+    with kept_open(items), ThreadPoolExecutor(1, thread_name_prefix=name) as maker:
+        coming: deque[Future[T | object]] = deque(maker.submit(next, items, _END) for _ in range(n))
+        try:
+            while (item := coming.popleft().result()) is not _END:
+                coming.append(maker.submit(next, items, _END))
+                yield item  # type: ignore[misc]
+                del item  # or one more than `n` would be held
+        finally:
+            for later in coming:
+                later.cancel()
+
+
+@contextmanager
+def behind(work: Callable[[T], None], *, name: str, n: int = N_AHEAD) -> Generator[Callable[[T], None]]:
+    """What to call with each item so that `work` is done on it in a thread called `name`; `n` may wait for it.
+
+    All is done when the block ends. What `work` raises is raised by the next call, or at the end of the block; no
+    item after that one is worked on, and none that waits once the block is left by an error.
+    """
+    has_failed = Event()
+
+    def do(item: T) -> None:
+        if has_failed.is_set():
+            return
+        try:
+            work(item)
+        except BaseException:
+            has_failed.set()
+            raise
+
+    with ThreadPoolExecutor(1, thread_name_prefix=name) as worker:
+        waiting: deque[Future[None]] = deque()
+
+        def hand_over(item: T) -> None:
+            while waiting and (len(waiting) > n or waiting[0].done()):
+                waiting.popleft().result()
+            waiting.append(worker.submit(do, item))
+
+        try:
+            yield hand_over
+            while waiting:
+                waiting.popleft().result()
+        finally:
+            for later in waiting:
+                later.cancel()
+
+
+@contextmanager
+def kept_open(items: Iterator[T]) -> Generator[Iterator[T]]:
+    """Ends a generator with the block, whatever an error still holds on to; other iterators need no end."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, Generator):
+            items.close()
