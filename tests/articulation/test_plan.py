@@ -141,6 +141,19 @@ def test_an_avatar_that_does_not_talk_rests_in_its_own_pose_in_every_pause():
     np.testing.assert_allclose(track.coefficients[116:128], np.tile(pose, (12, 1)), atol=1e-6)
 
 
+def test_who_smiles_with_parted_lips_goes_back_to_that_smile_only_in_long_pauses():
+    pose = (0.12 * OPENING / (OPENING @ OPENING)).astype(np.float32)
+
+    track = plan(said(ticks((0, 2.0), (1, 0.8), (0, 2.0), (1, 2.5), (0, 2.0))), population_style(pose))
+
+    short, long = slice(115, 127), slice(270, 340)
+    assert opening_of(track)[short].max() < 8  # not the 12 of the smile
+    assert np.ptp(opening_of(track)[short]) < 0.5
+    assert track.rest[short].max() == 0  # their own pixels would show the smile
+    np.testing.assert_allclose(track.coefficients[long], np.tile(pose, (70, 1)), atol=1e-6)
+    assert track.rest[long].min() > 0.999
+
+
 def test_a_gap_too_short_to_be_a_pause_is_left_to_speech():
     assert find_pauses(said(ticks((0, 1.0), (1, 0.14), (0, 1.0))), is_talker=True) == []
 
