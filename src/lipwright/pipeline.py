@@ -416,6 +416,8 @@ def _result(
     assert video is not None
     stages = dict(clock.stages_s)
     stages["encode"] = stages.pop("write") - stages.get("render", 0.0)
+    memory_mb = dict(clock.memory_mb)
+    memory_mb["render"] = memory_mb["encode"] = memory_mb.pop("write")
     told = [note for speaker in speakers for note in speaker.render.notes]
     return SyncResult(
         output=written.path,
@@ -435,7 +437,7 @@ def _result(
         took_s=clock.took_s,
         cpu_s=clock.cpu_s,
         stages_s=stages,
-        memory_mb=dict(clock.memory_mb),
+        memory_mb=memory_mb,
         notes=tuple(dict.fromkeys([*notes, *written.notes, *told])),
         options=options,
         plan=frames,

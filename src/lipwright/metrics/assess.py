@@ -52,6 +52,7 @@ _TALKING_IO: Final = 0.05
 """A mouth whose opening goes over less (percentiles 3 to 97) does not talk: its trembling is no measure for speech."""
 _AT_REST, _CLOSED = 0.95, 0.5
 _EDGE_FRAMES: Final = 2
+_GRAVE: Final = 0.5
 _BY_VOICE: Final = FaceChoice(by_voice=True)
 
 
@@ -358,17 +359,16 @@ def file_figures(video_s: Fraction, audio_s: Fraction | None) -> tuple[Figure, .
     return (judged("length_difference", difference),)
 
 
-def overall(figures: Sequence[Figure], flags: Sequence[Flag], *, names: Mapping[str, str]) -> dict[str, str]:
-    """One word for all of it, and the reason: the worst of what was judged."""
-    rank = {"poor": 2, "fair": 1, "good": 0}
-    told = [figure for figure in figures if figure.verdict in rank]
+def overall(figures: Sequence[Mapping[str, Any]], flags: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """One word for all of it, and the reason: the worst of what was judged, as `Figure.as_dict` and `Flag.as_dict`."""
+    rank = {"good": 0, "fair": 1, "poor": 2}
+    told = [figure for figure in figures if figure["verdict"] in rank]
     if not told:
         return {"word": "unknown", "says": "Nothing was measured."}
-    worst = max(told, key=lambda figure: rank[figure.verdict])
-    n_grave = sum(flag.severity >= 0.5 for flag in flags)
-    looks = f" {n_grave} spot{'s' * (n_grave != 1)} worth a look." if n_grave else ""
-    if worst.verdict == "good":
-        word = "fair" if n_grave > 3 else "good"
-        return {"word": word, "says": f"All that was measured is good.{looks}"}
-    names_told = [names.get(figure.id, figure.scale.name) for figure in told if figure.verdict == worst.verdict]
-    return {"word": worst.verdict, "says": f"{', '.join(names_told)}: {worst.verdict}.{looks}"}
+    n_grave = sum(flag["severity"] >= _GRAVE for flag in flags)
+    looks = f" {n_grave} spot{'s are' if n_grave != 1 else ' is'} worth a look." if n_grave else ""
+    word = max((str(figure["verdict"]) for figure in told), key=lambda verdict: rank[verdict])
+    if word == "good":
+        return {"word": "good", "says": f"All that was measured is good.{looks}"}
+    names = [str(figure["name"]) for figure in told if figure["verdict"] == word]
+    return {"word": word, "says": f"{'; '.join(names)}: {word}.{looks}"}

@@ -14,20 +14,13 @@ from lipwright.metrics.measure import Floats
 
 MOST: Final = 30
 """So many are told, the worst ones."""
-KINDS: Final = {
-    "mismatch": "mouth differs from its plan",
-    "weak_closure": "lips do not close",
-    "soft": "mouth is blurred",
-    "moving_pause": "mouth moves in silence",
-    "lost": "face is not found again",
-    "not_edited": "speech without new lips",
-}
 _SMOOTH_S = 0.4
 _SHORTEST_S = 0.2
 _MISMATCH_IO = 0.07
 _WORST_MISMATCH_IO = 0.16
 _SOFT = 0.5
-_MOVING_IO = 0.03
+_MOVING_IO = 0.05
+_EDGE_FRAMES = 2
 _SHORTEST_PASS_S = 0.3
 
 
@@ -38,7 +31,7 @@ class Flag:
     start_s: float
     stop_s: float
     kind: str
-    """One of KINDS."""
+    """Such as "weak_closure"."""
     severity: float
     """0..1."""
     says: str
@@ -98,7 +91,10 @@ def soft_spots(mine: Floats, its: Floats, times_s: Floats) -> list[Flag]:
 def moving_pauses(opening: Floats, is_pause: NDArray[np.bool_], times_s: Floats) -> list[Flag]:
     """Pauses in which the opening (n,) IO goes to and fro."""
     flags: list[Flag] = []
-    for start, stop in runs(is_pause, times_s):
+    for first, end in runs(is_pause, times_s):
+        start, stop = first + _EDGE_FRAMES, end - _EDGE_FRAMES
+        if stop - start < 2:
+            continue
         reach = float(np.ptp(opening[start:stop]))
         if times_s[stop - 1] - times_s[start] >= _SHORTEST_S and reach > _MOVING_IO:
             flags.append(

@@ -49,7 +49,7 @@ class LipSync:
                 return "Too little is said, or the mouth moves too little, to tell whether lips and sound go together."
             return "No offset fits clearly better than others: these lips may not go with this sound."
         which = "late" if self.offset.value > 0 else "early"
-        return f"The lips come {abs(self.offset.value):.0f} ms {which} beside the sound ({self.word})."
+        return f"The lips are {abs(self.offset.value):.0f} ms {which} ({self.word})."
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -93,3 +93,10 @@ def png(picture: Rgb) -> bytes:
     is_done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert is_done
     return data.tobytes()
+
+
+def jpeg(picture: Rgb, quality: int = 85) -> bytes:
+    """The picture as a JPEG file."""
+    is_done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert is_done
+    return data.tobytes()

@@ -1,0 +1,167 @@
+"""Scores any video, also one that another tool made: the report of a result of ours, with controls beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from lipwright import media
+from lipwright.core.media import AudioClip, VideoInfo
+from lipwright.service.reports import (
+    VERSION,
+    by_time,
+    file_figures,
+    listened,
+    made_by,
+    measured_face,
+    measurement,
+    pictures,
+    shown_at,
+    span,
+    with_verdict,
+)
+
+if TYPE_CHECKING:
+    from lipwright.metrics.assess import FaceAssessment
+    from lipwright.metrics.watch import Origin
+
+Progress = Callable[[int, int], None]
+
+EVALUATE_S: Final = 120.0
+"""Of a longer video so much is looked at, unless more is asked for."""
+_BLOCK_S: Final = 0.4
+"""Speech cut into blocks of this length and said backwards, block by block, is another speech."""
+
+
+def evaluate(
+    video: Path,
+    *,
+    reference: Path | None = None,
+    speech: Path | None = None,
+    face: str = "auto",
+    budget_s: float = EVALUATE_S,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Score any video, with controls: the same report as of a result of ours.
+
+    `reference` is the footage that it was made of, on the same time line; `speech` what it shall say, if that is not
+    its own sound. Raises MediaNotFound, UnreadableMedia, NoVideo, NoAudio, InvalidOption, NoFaceFound, FaceNotFound.
+    """
+    from lipwright.metrics import assess as measuring
+    from lipwright.pipeline import check_inputs, parse_face
+    from lipwright.vision.track import MeshTracker
+
+    choice = parse_face(face)
+    check_inputs(*(path for path in (video, reference, speech) if path is not None))
+    start_s, start_cpu_s = perf_counter(), process_time()
+    footage = media.open_footage(video)
+    info = pictures(footage.info)
+    said = media.read_speech(video if speech is None else speech)
+    heard, lasts_s = listened(said), float(said.duration_s)
+    tracker = MeshTracker()
+    notes: list[str] = list(footage.notes)
+    origin = None if reference is None else _reference(reference, info, tracker, notes)
+    found = measuring.assess(
+        footage,
+        tracker,
+        [measuring.Claim(heard, face=choice)],
+        origin=origin,
+        budget_s=budget_s if budget_s > 0 else float("inf"),
+        progress=progress,
+    )
+    duration_s = float(info.duration_s)
+    report: dict[str, Any] = {
+        "report": VERSION,
+        "kind": "evaluate",
+        "made_by": made_by(),
+        "output": str(video),
+        "inputs": {"video": _named(reference), "audio": _named(speech)},
+        "width_px": info.width_px,
+        "height_px": info.height_px,
+        "fps": str(info.fps),
+        "n_frames": info.n_frames,
+        "duration_s": duration_s,
+        "speech_s": lasts_s,
+        "codec": info.codec,
+        "length": None,
+        "measurement": measurement(found, duration_s, start_s, start_cpu_s),
+        "figures": file_figures(video),
+        "speakers": [],
+        "controls": [],
+        "words": {},
+        "notes": notes,
+    }
+    one = found.faces[0]
+    told: dict[str, Any] = {
+        "face_id": None if one is None else one.face_id,
+        "why": None if one is None else one.why,
+        "audio": str(video if speech is None else speech),
+        "speech_s": lasts_s,
+        "strip": _seen_strip(one, duration_s, info),
+    }
+    told.update(measured_face(one, None, duration_s, told))
+    report["speakers"] = [told]
+    if one is not None:
+        report["controls"] = measuring.controls(one, _other_speech(said, one))
+    return with_verdict(report, found)
+
+
+def _named(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _reference(path: Path, made: VideoInfo, tracker: Any, notes: list[str]) -> Origin | None:
+    from lipwright.metrics.watch import Origin
+    from lipwright.portrait import open_source
+
+    source, its_tracker = open_source(path, tracker, duration_s=made.duration_s)
+    its = pictures(source.info)
+    if (its.width_px, its.height_px) != (made.width_px, made.height_px):
+        notes.append(
+            f"The reference has {its.width_px}x{its.height_px} pixels and the video {made.width_px}x{made.height_px}: "
+            "they are not compared."
+        )
+        return None
+    order = by_time(made, its)
+    if len(order) < made.n_frames:
+        lasts_s = float(shown_at(made, len(order) - 1)) if order else 0.0
+        notes.append(f"The reference is shorter: the video is compared with it up to {lasts_s:.1f} s only.")
+    return Origin(source, its_tracker, order)
+
+
+def _other_speech(said: AudioClip, face: FaceAssessment) -> tuple[Any, Any]:
+    """The same voice saying something else: blocks of the speech in the reverse order."""
+    from lipwright.articulation import plan, population_style
+
+    n = max(1, round(_BLOCK_S * said.rate_hz))
+    blocks = [said.samples[k : k + n] for k in range(0, len(said.samples), n)]
+    heard = listened(AudioClip(np.concatenate(blocks[::-1]), said.rate_hz))
+    style = population_style(np.zeros(face.track.mouth.coefficients.shape[1]))
+    return heard, plan(heard, style)
+
+
+def _seen_strip(face: FaceAssessment | None, duration_s: float, video: VideoInfo) -> list[dict[str, Any]]:
+    """Of a video that somebody else made it is known only where its face was seen."""
+    if face is None:
+        return []
+    from lipwright.metrics.flags import runs
+
+    times_s = face.track.times_s
+    frame_s = float(1 / video.fps)
+    spans: list[dict[str, Any]] = []
+    now_s = 0.0
+    for a, b in runs(np.ones(len(times_s), np.bool_), times_s):
+        start_s, stop_s = float(times_s[a]), min(duration_s, float(times_s[b - 1]) + frame_s)
+        if start_s > now_s + frame_s / 2:
+            spans.append(span(now_s, start_s, "not_seen", round((start_s - now_s) / frame_s)))
+        else:
+            start_s = now_s
+        spans.append(span(start_s, stop_s, "seen", b - a))
+        now_s = stop_s
+    if duration_s > now_s + frame_s / 2:
+        spans.append(span(now_s, duration_s, "not_seen", round((duration_s - now_s) / frame_s)))
+    return spans
