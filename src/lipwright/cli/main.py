@@ -14,10 +14,12 @@ from lipwright.cli.bench import bench
 from lipwright.cli.credits import credits_
 from lipwright.cli.demo import demo
 from lipwright.cli.doctor import doctor
+from lipwright.cli.evaluate import evaluate
 from lipwright.cli.faces import faces
 from lipwright.cli.jobs import jobs
 from lipwright.cli.keys import keys
 from lipwright.cli.probe import probe
+from lipwright.cli.report import report
 from lipwright.cli.say import say
 from lipwright.cli.serve import serve
 from lipwright.cli.sync import sync
@@ -34,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
     rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
 )
-for command in (sync, say, batch, visemes, faces, probe, doctor, demo, bench, serve, workers):
+for command in (sync, say, batch, report, evaluate, visemes, faces, probe, doctor, demo, bench, serve, workers):
     app.command()(command)
 app.add_typer(voices, name="voices")
 app.add_typer(keys, name="keys")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lipwright.cli.screen import as_json, progress_report, speaks_errors, write_file
-from lipwright.cli.sync import choose, choose_cache, summary
+from lipwright.cli.sync import choose, choose_cache, measuring, summary
 from lipwright.core.errors import InvalidOption, MediaNotFound, TextTooLong
 from lipwright.core.options import Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
 
@@ -83,7 +83,13 @@ def say(
         ),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and use nothing that was kept.")] = False,
-    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write what was done, as JSON.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Also write what was done, and how good it is, as JSON."),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option(help="Look at the result again for the report: up to 20 s of it, spread over it.")
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
 ) -> None:
     """Make the face in VIDEO say TEXT."""
@@ -115,8 +121,9 @@ def say(
             watch=watch,
             may_replace=overwrite,
         )
-    if report is not None:
-        write_file(report, (as_json(made.as_dict()) + "\n").encode())
+        if report is not None:
+            told = speech.report_of(made, measuring=measuring(watch) if measure else None)
+            write_file(report, (as_json(told) + "\n").encode())
     if not quiet:
         typer.echo(summary(made.result))
         typer.echo(f"  voice    {made.utterance.voice}, language {made.utterance.language}")

@@ -28,6 +28,7 @@ PHASES: Final = {
     "study": "looking at the footage",
     "listen": "listening to the speech",
     "render": "making the video",
+    "measure": "looking at the result",
 }
 
 

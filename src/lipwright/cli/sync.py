@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import as_json, clock_time, progress_report, rate_text, speaks_errors, write_file
+from lipwright.cli.screen import Report, as_json, clock_time, progress_report, rate_text, speaks_errors, write_file
 from lipwright.core.errors import InvalidOption
 from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
 
 if TYPE_CHECKING:
     from lipwright.cache import Cache
     from lipwright.pipeline import SyncResult
+    from lipwright.service.reports import Measuring
 
 _DEFAULT = SyncOptions()
 
@@ -129,8 +130,11 @@ def sync(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and use nothing that was kept.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.json", help="Also write what was done, as JSON."),
+        typer.Option(metavar="FILE.json", help="Also write what was done, and how good it is, as JSON."),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option(help="Look at the result again for the report: up to 20 s of it, spread over it.")
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
 ) -> None:
     """Make the face in VIDEO say AUDIO, or several faces a speech each."""
@@ -149,10 +153,20 @@ def sync(
         result = service.sync_with(
             options, video, audio, output, assign=speeches, cache=kept, watch=watch, may_replace=overwrite
         )
-    if report is not None:
-        write_file(report, (as_json(result.as_dict()) + "\n").encode())
+        if report is not None:
+            from lipwright.service import reports
+
+            told = reports.report_of(result, measuring=measuring(watch) if measure else None)
+            write_file(report, (as_json(told) + "\n").encode())
     if not quiet:
         typer.echo(summary(result))
+
+
+def measuring(watch: Report) -> Measuring:
+    """A result is looked at again, and the progress of it is shown."""
+    from lipwright.service.reports import Measuring
+
+    return Measuring(progress=lambda done, total: watch("measure", done, total))
 
 
 def choose(given: dict[str, Any]) -> SyncOptions:

@@ -106,15 +106,13 @@ def offset_scale(offset_ms: float | None, good: tuple[float, float], fair: tuple
 def bars(rows: Sequence[tuple[str, float, str]]) -> str:
     """Named lengths below each other, with their values: stages of work."""
     longest = max((value for _, value, _ in rows), default=0) or 1
-    parts = [_open("bars", 24 * len(rows), "Time by stage")]
-    for k, (name, value, text) in enumerate(rows):
-        y = 24 * k
-        parts.append(f'<text class="label" x="0" y="{y + 15}">{escape(name)}</text>')
-        parts.append(
-            f'<rect class="bar" x="24%" y="{y + 4}" width="{max(0.3, 46 * value / longest):.2f}%" height="14" rx="3"/>'
-        )
-        parts.append(f'<text class="tick end" x="100%" y="{y + 15}">{escape(text)}</text>')
-    return "".join([*parts, "</svg>"])
+    drawn = "".join(
+        f'<tr><td>{escape(name)}</td><td class="grow"><svg width="100%" height="14">'
+        f'<rect class="bar" width="{max(0.3, 100 * value / longest):.2f}%" height="14" rx="3"/></svg></td>'
+        f'<td class="number">{escape(text)}</td></tr>'
+        for name, value, text in rows
+    )
+    return f'<table class="bars"><tbody>{drawn}</tbody></table>' if rows else ""
 
 
 def _open(name: str, height_px: int, title: str) -> str:

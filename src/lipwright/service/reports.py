@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import metadata
@@ -19,7 +20,7 @@ from time import monotonic, perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
-from lipwright.core.errors import Cancelled, LipwrightError, NoVideo
+from lipwright.core.errors import Cancelled, InvalidOption, LipwrightError, NoVideo
 from lipwright.core.media import AudioClip, SourceInfo, VideoInfo
 from lipwright.report.words import MODES, STATES, WORDS
 
@@ -111,40 +112,50 @@ def failed(report: dict[str, Any], reason: str) -> dict[str, Any]:
 def sheet_of(report: Mapping[str, Any]) -> bytes | None:
     """A JPEG of mouths before and after, where the result and its footage are still where the report says; else None.
 
-    Raises UnreadableMedia, where what is there now is none of them.
+    Raises UnreadableMedia where what is there now is none of them, InvalidOption as `page_of`.
     """
-    inputs: Mapping[str, Any] = report.get("inputs", {})
-    output, video = Path(str(report["output"])), Path(str(inputs.get("video")))
-    if not output.is_file() or not video.is_file():
-        return None
     from lipwright.core.plan import plan_frames
     from lipwright.metrics.sheet import contact_sheet, jpeg
     from lipwright.portrait import open_source
     from lipwright.vision.track import MeshTracker
 
-    result = media.open_footage(output)
-    options: Mapping[str, Any] = report.get("options", {})
-    source, tracker = open_source(
-        video, MeshTracker(), is_still=bool(options.get("still")), seed=int(options.get("seed", 0)),
-        duration_s=Fraction(report["speech_s"]).limit_denominator(192_000),
-    )  # fmt: skip
-    made, its = pictures(result.info), pictures(source.info)
-    if options:
+    with _whole(report):
+        output, video = Path(str(report["output"])), report["inputs"]["video"]
+        options: Mapping[str, Any] = report.get("options", {})
         speech_s = Fraction(report["speech_s"]).limit_denominator(192_000)
-        plan = plan_frames(its, speech_s, when_short=options["when_short"], when_long=options["when_long"])
-        order = plan.order[: made.n_frames]
+        is_still, seed = bool(options.get("still", False)), int(options.get("seed", 0))
+        when_short, when_long = options.get("when_short", "bounce"), options.get("when_long", "cut")
+    if video is None or not output.is_file() or not Path(video).is_file():
+        return None
+    result = media.open_footage(output)
+    source, tracker = open_source(Path(video), MeshTracker(), is_still=is_still, seed=seed, duration_s=speech_s)
+    made, its = pictures(result.info), pictures(source.info)
+    if report["kind"] == "evaluate":
+        order: Sequence[int] = by_time(made, its)
     else:
-        order = by_time(made, its)
+        order = plan_frames(its, speech_s, when_short=when_short, when_long=when_long).order[: made.n_frames]
     if not order:
         return None
     return jpeg(contact_sheet(source, result, order, tracker, n_moments=16, n_columns=8, cell_px=144))
 
 
 def page_of(report: Mapping[str, Any], *, sheet: bytes | None = None) -> str:
-    """The report as one HTML file that loads nothing. Raises InvalidOption where it is none of ours."""
+    """The report as one HTML file that loads nothing. Raises InvalidOption where it is none, or not whole."""
     from lipwright.report.page import page
 
-    return page(report, sheet=sheet)
+    with _whole(report):
+        return page(report, sheet=sheet)
+
+
+@contextmanager
+def _whole(report: Mapping[str, Any]) -> Generator[None]:
+    """What is missing from a report, or is of another kind than it should be, is told as InvalidOption."""
+    if report.get("report") != VERSION:
+        raise InvalidOption("report", str(report.get("report")), f"a report of version {VERSION} is read")
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as exc:
+        raise InvalidOption("report", str(exc), "it is not a whole report") from exc
 
 
 # --- what is known ----------------------------------------------------------------------------------------
@@ -170,7 +181,7 @@ def _told(result: SyncResult, kind: str) -> dict[str, Any]:
         "kind": kind,
         "made_by": made_by(),
         **known,
-        "inputs": {"video": str(result.video), "audio": str(result.speakers[0].audio)},
+        "inputs": {"video": str(result.video), "audio": str(result.speakers[0].audio) if kind == "sync" else None},
         "length": _length(result),
         "measurement": _skipped(float(result.duration_s)),
         "figures": file_figures(result.output),

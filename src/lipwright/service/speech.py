@@ -18,6 +18,7 @@ from lipwright.core.speech import Utterance
 
 if TYPE_CHECKING:
     from lipwright.pipeline import SyncResult, Watch
+    from lipwright.service.reports import Measuring
     from lipwright.voices import Speaker, VoiceInfo
     from lipwright.voices.visemes import Format
 
@@ -37,8 +38,11 @@ class Said:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: those of the result, and of the speech."""
+        return {**self.result.as_dict(), **self.of_speech()}
+
+    def of_speech(self) -> dict[str, Any]:
+        """What is told beyond the result's own; its notes are among the notes here."""
         return {
-            **self.result.as_dict(),
             "voice": self.utterance.voice,
             "language": self.utterance.language,
             "notes": [*self.result.notes, *self.utterance.notes],
@@ -130,6 +134,15 @@ def say_with(
             written.append(output.with_suffix(ending))
             _write_text(written[-1], content)
     return Said(result, utterance, tuple(written))
+
+
+def report_of(said: Said, *, measuring: Measuring | None = None) -> dict[str, Any]:
+    """The report of footage that says a text, as `reports.report_of`."""
+    from lipwright.service import reports
+
+    return reports.report_of(
+        said.result, kind="say", speech=said.utterance.clip, measuring=measuring, more=said.of_speech()
+    )
 
 
 def own_voice(video: Path) -> AudioClip | None:

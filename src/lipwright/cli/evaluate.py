@@ -1,0 +1,93 @@
+"""`lipwright evaluate`: how good is this video, whoever made it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lipwright.cli.screen import as_json, progress_report, speaks_errors, write_file
+
+
+@speaks_errors
+def evaluate(
+    video: Annotated[Path, typer.Argument(help="A video in which somebody speaks.", show_default=False)],
+    *,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="VIDEO", help="The footage that it was made of, on the same time line.", show_default="none"
+        ),
+    ] = None,
+    speech: Annotated[
+        Path | None,
+        typer.Option(metavar="AUDIO", help="What it shall say.", show_default="its own sound"),
+    ] = None,
+    face: Annotated[
+        str, typer.Option(help="Whose lips: auto (who moves them with the sound), largest, an id, or a point x,y.")
+    ] = "auto",
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Look at so much of a longer video, in stretches spread over it; 0: all of it.")
+    ] = 120,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write the report.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also draw it as a page.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
+) -> None:
+    """Score VIDEO as results of ours are scored, beside controls that must score worse."""
+    from lipwright.service import reports
+    from lipwright.service.evaluate import evaluate as evaluated
+
+    with progress_report(is_quiet=quiet) as watch:
+        found = evaluated(
+            video,
+            reference=reference,
+            speech=speech,
+            face=face,
+            budget_s=seconds,
+            progress=lambda done, total: watch("measure", done, total),
+        )
+    if report is not None:
+        write_file(report, (as_json(found) + "\n").encode())
+    if html is not None:
+        write_file(html, reports.page_of(found, sheet=reports.sheet_of(found)).encode())
+    if not quiet:
+        typer.echo(told(found))
+
+
+def told(report: Mapping[str, Any]) -> str:
+    """A report in a few lines: the verdict, the figures, the controls, the spots."""
+    looked = report["measurement"]
+    lines = [f"{report['output']}: {report['verdict']['word']}. {report['verdict']['says']}"]
+    if looked["state"] != "done":
+        lines.append(f"  note     {looked['says']}")
+    for speaker in report["speakers"]:
+        if len(report["speakers"]) > 1:
+            lines.append(f"  face     {speaker['face_id']}")
+        figures: list[Mapping[str, Any]] = [*speaker["figures"], *report["figures"]]
+        width = max((len(str(figure["name"])) for figure in figures), default=0)
+        lines += [f"  {figure['verdict']:<8} {figure['name']:<{width}}  {figure['says']}" for figure in figures]
+        lines += [f"  look     {flag['start_s']:.1f} s: {flag['says']}" for flag in speaker["flags"]]
+    if report["controls"]:
+        lines.append(_controls(report["controls"]))
+    return "\n".join(lines)
+
+
+def _controls(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = f"  {'':<16}{'offset':>10}{'confidence':>12}{'fit':>7}{'goes with speech':>18}{'closures':>10}"
+    lines = [head]
+    for row in rows:
+        cells = (
+            _cell(row["offset_ms"], "{:+.0f} ms", 10),
+            _cell(row["confidence"], "{:.2f}", 12),
+            _cell(row["fit"], "{:.2f}", 7),
+            _cell(row["follows"], "{:.2f}", 18),
+            _cell(row["closures"], "{:.0%}", 10),
+        )
+        lines.append(f"  {row['name']:<16}{''.join(cells)}")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None, text: str, width: int) -> str:
+    return f"{'-' if value is None else text.format(value):>{width}}"

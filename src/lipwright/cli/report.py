@@ -1,0 +1,49 @@
+"""`lipwright report`: the report of a result as a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lipwright.cli.screen import speaks_errors, write_file
+from lipwright.core.errors import InvalidOption, MediaNotFound
+
+
+@speaks_errors
+def report(
+    told: Annotated[
+        Path, typer.Argument(metavar="REPORT.json", help="As `--report` wrote it, or a service.", show_default=False)
+    ],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", show_default="REPORT.html")
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option(help="Show mouths before and after, where the videos are still where the report says.")
+    ] = True,
+) -> None:
+    """Draw REPORT.json as one HTML file that loads nothing from elsewhere."""
+    from lipwright.service import reports
+
+    found = read_report(told)
+    sheet = reports.sheet_of(found) if pictures else None
+    page = reports.page_of(found, sheet=sheet)
+    where = told.with_suffix(".html") if output is None else output
+    write_file(where, page.encode())
+    typer.echo(f"{where}: {len(page) / 1000:.0f} kB{'' if sheet is not None else ', without pictures of mouths'}")
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Raises MediaNotFound, and InvalidOption where the file holds no JSON object."""
+    if not path.is_file():
+        raise MediaNotFound(path)
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as exc:  # also what is no text
+        raise InvalidOption("report", str(path), "it is no JSON") from exc
+    if not isinstance(found, dict):
+        raise InvalidOption("report", str(path), "it is no report")
+    return {str(name): value for name, value in found.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
