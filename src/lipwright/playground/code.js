@@ -28,8 +28,8 @@ export function codePanel(job) {
   };
   show();
   return h("section", { class: "card code-card", "aria-labelledby": "code-title" },
-    h("div", { class: "card-head" }, h("h2", { id: "code-title" }, "Call this from code"), h("div", { class: "row wrap" }, faces, clients)),
-    h("div", { class: "code" }, h("pre", { tabindex: "0", "aria-label": "Code" }, code), copyButton(() => code.textContent)),
+    h("div", { class: "card-head" }, h("h2", { id: "code-title" }, "Call this from code"), h("div", { class: "row" }, faces, clients, copyButton(() => code.textContent))),
+    h("pre", { tabindex: "0", "aria-label": "Code" }, code),
     about, h("p", { class: "muted small" }, "Put your key in place of YOUR_KEY. All operations: ", h("a", { href: "/docs" }, "/docs"), "."));
 }
 

@@ -54,16 +54,28 @@ export function compose(main, { visitor, go }) {
     fill(footageCard.querySelector(".card-actions"));
   }
 
-  async function takeFootage(file, known) {
+  function takeFootage(file, known) {
+    const done = bringFootage(file, known);
+    // whoever sends does not wait for the faces
+    state.footage.ready = Promise.race([done, state.footage.uploaded]);
+    return done;
+  }
+
+  async function bringFootage(file, known) {
     dropFootage();
     const isPicture = file.type.startsWith("image/");
     const one = { file, name: file.name, url: URL.createObjectURL(file), isPicture, chosen: null, found: null, id: null, problem: null };
     state.footage = one;
     one.stop = new AbortController();
+    let tellUploaded;
+    one.uploaded = new Promise((resolve) => {
+      tellUploaded = resolve;
+    });
     showFootage();
     changed();
     try {
       one.id = known ?? (await upload(file, (share) => tellUpload(footageNote, share, one), one.stop.signal)).id;
+      tellUploaded();
       const seen = await api.media(one.id);
       if (state.footage !== one) return;
       Object.assign(one, { duration_s: seen.duration_s, width_px: seen.width_px, height_px: seen.height_px });
@@ -165,8 +177,9 @@ export function compose(main, { visitor, go }) {
     const n = one.found.boxes_px.length;
     if (!n) {
       fill(footageNote, notice("warn",
-        h("strong", {}, "No face was found"), ` in ${one.found.n_looked} frames that were looked at. `,
-        "Choose footage in which a face is seen from the front, lit, and at least 60 pixels wide. You can still go on: every frame is searched then."));
+        h("strong", {}, "No face was found"), one.isPicture ? " in this picture. " : ` in ${one.found.n_looked} frames that were looked at. `,
+        "Choose one in which a face is seen from the front, lit, and at least 60 pixels wide.",
+        one.isPicture ? "" : " You can still go on: every frame is searched then."));
       announce("No face was found");
       return;
     }
@@ -254,7 +267,13 @@ export function compose(main, { visitor, go }) {
       } }, icon("close"))));
   }
 
-  async function takeSpeech(file, known) {
+  function takeSpeech(file, known) {
+    const done = bringSpeech(file, known);
+    state.speech.ready = done;
+    return done;
+  }
+
+  async function bringSpeech(file, known) {
     state.speech?.stop.abort();
     const one = { file, name: file.name, id: null, sound: null, duration_s: null, stop: new AbortController(), problem: null };
     state.speech = one;
@@ -469,11 +488,9 @@ export function compose(main, { visitor, go }) {
     const { footage, speech, kind } = state;
     if (!footage) return ["First choose the footage.", () => stage.querySelector("button")];
     if (footage.problem) return ["The footage cannot be used. Choose another.", () => footageCard.querySelector(".card-actions button")];
-    if (!footage.id) return ["The footage is still being uploaded.", null];
     if (kind === "text" && !text.value.trim()) return ["Type what shall be said.", () => text];
     if (kind === "recording" && !speech) return ["Choose the speech, or type a text.", () => speechBox.querySelector("button")];
     if (kind === "recording" && speech.problem) return ["The recording cannot be used. Choose another.", () => speechBox.querySelector("button")];
-    if (kind === "recording" && !speech.id) return ["The recording is still being uploaded.", null];
     return null;
   }
 
@@ -502,8 +519,11 @@ export function compose(main, { visitor, go }) {
       return;
     }
     button.disabled = true;
-    button.textContent = "Sending…";
     try {
+      button.textContent = "Uploading…";
+      await Promise.all([state.footage.ready, state.kind === "recording" ? state.speech.ready : null]);
+      if (lack()) throw new Error(lack()[0]);
+      button.textContent = "Sending…";
       const job = await api.submit(engine.value, inputs());
       go(`/jobs/${job.id}`);
     } catch (error) {

@@ -105,7 +105,7 @@ export function bytes(n) {
 }
 
 export function usd(n) {
-  return `$${n.toFixed(n !== 0 && Math.abs(n) < 0.1 ? 3 : 2)}`;
+  return `${n < 0 ? "−" : ""}$${Math.abs(n).toFixed(n !== 0 && Math.abs(n) < 0.1 ? 3 : 2)}`;
 }
 
 /** "21 Nov, 08:12" in the reader's own way. */

@@ -103,8 +103,10 @@ export function jobView(main, { id, go, refresh }) {
           h("li", { "data-phase": name }, h("span", { class: "step-mark" }), h("span", {}, h("strong", {}, title), " ", h("span", { class: "muted wide-only" }, about))))),
         lost: h("div", { class: "note" }),
       };
-      fill(body, h("section", { class: "card progress-card", "aria-label": "Progress" }, parts.says, parts.bar, parts.left, parts.steps, parts.lost,
-        h("p", { class: "muted small" }, "You can close this page: the work goes on, and this address shows it again.")));
+      fill(body, h("section", { class: "card progress-card", "aria-label": "Progress" },
+        h("div", { class: "progress-words" }, parts.says, parts.bar, parts.left, parts.steps, parts.lost,
+          h("p", { class: "muted small" }, "You can close this page: the work goes on, and this address shows it again.")),
+        pictureOf(job.inputs.video)));
     }
     fill(parts.lost);
     const at = Math.max(0, ORDER.indexOf(job.phase === "speak" ? "fetch" : job.phase));
@@ -165,6 +167,14 @@ export function jobView(main, { id, go, refresh }) {
     leave();
     shown = "left";
   };
+}
+
+/** The footage, standing still. */
+function pictureOf(media) {
+  if (!media) return null;
+  const shape = media.width_px ? { aspectRatio: `${media.width_px} / ${media.height_px}` } : {};
+  const picture = media.kind === "image" ? h("img", { src: media.url, alt: "", style: shape }) : h("video", { src: `${media.url}#t=0.1`, muted: true, preload: "metadata", playsinline: true, tabindex: "-1", style: shape });
+  return h("div", { class: "progress-picture", "aria-hidden": "true" }, picture);
 }
 
 /** A result that somebody shared: no session, no other button than to download. */

@@ -291,18 +291,18 @@ export function result(body, job, { isOwner }) {
       h("p", { class: "muted small keys wide-only" }, h("kbd", {}, "K"), " play  ", h("kbd", {}, ","), h("kbd", {}, "."), " frame  ", h("kbd", {}, "L"), " loop  ", h("kbd", {}, "S"), " swap  ", h("kbd", {}, "M"), " mouth")),
     h("div", { class: "result-grid" },
       h("div", { class: "result-main" }, reportPanel(job, { visit, seek: (time_s) => players.seek(time_s) })),
-      h("div", { class: "result-side" }, facts(job, output, report), takes)),
+      h("div", { class: "result-side" }, facts(job, output, report, isOwner), takes)),
     isOwner ? codePanel(job) : null);
   setView(stage.dataset.view);
   return () => letGo.forEach((act) => act());
 }
 
-function facts(job, output, report) {
+function facts(job, output, report, isOwner) {
   const rows = [
     ["Length", length(report.duration_s ?? output.duration_s)],
     ["Picture", `${output.width_px}×${output.height_px}, ${Number((rate(report.fps) || 0).toFixed(3))} frames/s`],
     ["Took", job.worked_s === null ? "–" : length(job.worked_s)],
-    ["Price", usd(job.price_usd)],
+    ...(isOwner ? [["Price", usd(job.price_usd)]] : []),
     ["Made", when(job.finished_at ?? job.created_at)],
   ];
   return h("section", { class: "card", "aria-label": "Facts" }, h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
