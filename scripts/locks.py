@@ -77,7 +77,9 @@ def wanted(resolved: str) -> Iterator[str]:
         if line.startswith("#"):
             continue
         if not line[0].isspace():
-            is_kept = "sys_platform == 'never'" not in line
+            # what is left out drags in others, which something else may need as well: kept for that
+            ways = line.partition(" ; ")[2].split(" or ")
+            is_kept = any("sys_platform == 'never'" not in way for way in ways)
         if is_kept:
             yield line
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lipwright.blobs import Blobs
+from lipwright.blobs import FolderBlobs
 from lipwright.store.database import now
 
 KEY = "0123456789abcdef" * 2
@@ -19,7 +19,7 @@ def test_what_was_put_is_read_back_whole_and_in_ranges(tmp_path: Path) -> None:
     source = tmp_path / "source"
     data = bytes(range(256)) * 12_000
     source.write_bytes(data)
-    blobs = Blobs(tmp_path / "blobs")
+    blobs = FolderBlobs(tmp_path / "blobs")
 
     blobs.put(KEY, source)
 
@@ -34,7 +34,7 @@ def test_what_was_put_is_read_back_whole_and_in_ranges(tmp_path: Path) -> None:
 def test_what_was_deleted_is_gone_and_deleting_again_does_no_harm(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x")
-    blobs = Blobs(tmp_path / "blobs")
+    blobs = FolderBlobs(tmp_path / "blobs")
     blobs.put(KEY, source)
 
     blobs.delete([KEY])
@@ -46,7 +46,7 @@ def test_what_was_deleted_is_gone_and_deleting_again_does_no_harm(tmp_path: Path
 
 
 def test_a_key_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
-    blobs = Blobs(tmp_path / "blobs")
+    blobs = FolderBlobs(tmp_path / "blobs")
 
     for key in ("../../etc/passwd", "a" * 31, "A" * 32, ""):
         with pytest.raises(ValueError, match="not a key"):
@@ -58,11 +58,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     code = f"""
 import resource, signal
 from pathlib import Path
-from lipwright.blobs import Blobs
+from lipwright.blobs import FolderBlobs
 from lipwright.core.errors import DiskFull
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
-blobs = Blobs(Path({str(tmp_path / "blobs")!r}))
+blobs = FolderBlobs(Path({str(tmp_path / "blobs")!r}))
 try:
     blobs.put({KEY!r}, Path({str(tmp_path / "source")!r}))
 except DiskFull:
@@ -75,7 +75,7 @@ except DiskFull:
 
 
 def test_halves_that_a_dead_writer_left_are_no_blobs_and_are_removed(tmp_path: Path) -> None:
-    blobs = Blobs(tmp_path / "blobs")
+    blobs = FolderBlobs(tmp_path / "blobs")
     half = tmp_path / "blobs" / KEY[:2] / f"{KEY}#1"
     half.parent.mkdir()
     half.write_bytes(b"half")

@@ -1,25 +1,23 @@
-"""Blobs in a folder, through obstore."""
+"""Blobs through obstore: what a folder and a bucket have in common."""
 
 from __future__ import annotations
 
-import errno
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore
 
-from lipwright.core.errors import DiskFull, OutputNotWritable
+from lipwright.core.errors import OutputNotWritable
 
-_READ_BYTES: Final = 1 << 20
-_KEY: Final = re.compile(r"[0-9a-f]{32}")
-_FULL: Final = tuple(f"(os error {number})" for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+READ_BYTES: Final = 1 << 20
+KEY: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,78 +29,98 @@ class Blob:
     modified_at: datetime
 
 
-class Blobs:
+class Blobs(ABC):
     """All blobs of a service; a key is 32 hexadecimal digits."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises OutputNotWritable."""
-        self.folder: Final = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._store: Any = LocalStore(prefix=str(folder))
-        except (OSError, BaseError) as exc:
-            raise OutputNotWritable(folder, "it cannot be made") from exc
+    def __init__(self, store: Any, name: str) -> None:
+        self._store: Final = store
+        self.name: Final = name
+        """For people: a folder, or a bucket."""
 
-    def put(self, key: str, source: Path) -> None:
+    @abstractmethod
+    def put(self, key: str, source: Path, *, content_type: str = "", filename: str = "") -> None:
         """Keep a copy of a file. Raises DiskFull, OutputNotWritable; then nothing is kept."""
-        try:
-            obstore.put(self._store, _place(key), source)
-        except (BaseError, OSError) as exc:
-            said = str(exc)
-            if any(sign in said for sign in _FULL):
-                raise DiskFull(self.folder / _place(key)) from exc
-            raise OutputNotWritable(self.folder, said.splitlines()[0]) from exc
+
+    @abstractmethod
+    def as_file(self, key: str) -> AbstractContextManager[Path]:
+        """A file with these bytes, to be read only. Raises FileNotFoundError, DiskFull."""
+
+    @abstractmethod
+    def drop_halves(self, before: datetime) -> int:
+        """Remove what writers that died left unfinished and nobody touched since; how many."""
 
     def n_bytes(self, key: str) -> int | None:
         """Its size, or None if there is nothing under this key."""
-        try:
-            return int(obstore.head(self._store, _place(key))["size"])
-        except FileNotFoundError:
-            return None
+        return self._size(place(key))
 
     def read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         """Bytes [start, stop), a block at a time. Raises FileNotFoundError."""
-        for at in range(start, stop, _READ_BYTES):
-            yield bytes(obstore.get_range(self._store, _place(key), start=at, end=min(at + _READ_BYTES, stop)))
-
-    @contextmanager
-    def as_file(self, key: str) -> Generator[Path]:
-        """A file with these bytes, to be read only. Raises FileNotFoundError."""
-        path = self.folder / _place(key)
-        if not path.is_file():
-            raise FileNotFoundError(path)
-        yield path
+        for at in range(start, stop, READ_BYTES):
+            yield bytes(obstore.get_range(self._store, place(key), start=at, end=min(at + READ_BYTES, stop)))
 
     def delete(self, keys: Collection[str]) -> None:
         """Those that are there."""
         for key in keys:
-            try:
-                obstore.delete(self._store, _place(key))
-            except FileNotFoundError:
-                continue
+            self._remove(place(key))
 
     def pages(self, n: int = 1000) -> Iterator[list[Blob]]:
         """All blobs, some at a time."""
-        pages: Any = obstore.list(self._store, chunk_size=n)  # pyright: ignore[reportUnknownMemberType]
-        for page in pages:
-            found = [(str(one["path"]).rpartition("/")[2], one) for one in page]
-            yield [Blob(key, int(one["size"]), one["last_modified"]) for key, one in found if _KEY.fullmatch(key)]
+        for page in self._listed("", n):
+            # a folder holds halves too, and a bucket what is coming
+            found = [one for one in page if one["path"] == place(key_of(one)) and KEY.fullmatch(key_of(one))]
+            yield [Blob(key_of(one), int(one["size"]), one["last_modified"]) for one in found]
 
-    def drop_halves(self, before: datetime) -> int:
-        """Remove what writers that died left unfinished and nobody touched since; how many."""
-        n = 0
-        for path in self.folder.glob("*/*#*"):
-            try:
-                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
-                    path.unlink()
-                    n += 1
-            except FileNotFoundError:
-                continue  # its writer has just come to an end
-        return n
+    # --- links: a bucket has them ---------------------------------------------------------------------------
+
+    def link(self, key: str) -> str | None:
+        """Where anyone may read it for a while without asking us; None where there is no such way."""
+        return None
+
+    def upload_link(self, key: str) -> str | None:
+        """Where anyone may put bytes for a while, which wait beside the blobs until they are taken."""
+        return None
+
+    def n_bytes_came(self, key: str) -> int | None:
+        """How many came there; None: nothing yet."""
+        return None
+
+    def read_what_came(self, key: str) -> Generator[bytes]:
+        """Raises FileNotFoundError."""
+        raise FileNotFoundError(key)
+
+    def drop_what_came(self, key: str) -> bool:
+        """Nobody needs it any more. Whether there can have been something."""
+        return False
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return int(obstore.head(self._store, path)["size"])
+        except FileNotFoundError:
+            return None
+
+    def _remove(self, path: str) -> None:
+        try:
+            obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return
+
+    def _listed(self, prefix: str, n: int) -> Iterator[list[dict[str, Any]]]:
+        pages: Any = obstore.list(self._store, prefix or None, chunk_size=n)  # pyright: ignore[reportUnknownMemberType]
+        yield from pages
+
+    def _refused(self, exc: BaseError | OSError) -> OutputNotWritable:
+        return OutputNotWritable(Path(self.name), str(exc).splitlines()[0])
 
 
-def _place(key: str) -> str:
-    if not _KEY.fullmatch(key):
+def place(key: str) -> str:
+    """Where a blob lies: in folders of a thousandth of the whole, so that no folder becomes slow."""
+    if not KEY.fullmatch(key):
         raise ValueError(f"not a key: {key!r}")
-    # folders of a thousandth of the whole: no folder becomes slow
     return f"{key[:2]}/{key}"
+
+
+def key_of(listed: dict[str, Any]) -> str:
+    """The last part of a path."""
+    return str(listed["path"]).rpartition("/")[2]

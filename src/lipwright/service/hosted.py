@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +23,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from lipwright import plugins
-from lipwright.blobs import Blobs
+from lipwright.blobs import Blobs, Bucket, BucketBlobs, FolderBlobs
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import (
     GaveUp,
@@ -69,6 +70,7 @@ __all__ = ["Hosted", "OpenMedia", "Webhooks"]
 log = structlog.get_logger(__name__)
 
 _MEDIA: Final = "media:"
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPEAKING: Final = frozenset({"speed", "pitch", "is_ssml"})
 _CARE_EVERY_S: Final = 30.0
 _SWEEP_EVERY_S: Final = 600.0
@@ -99,13 +101,15 @@ class Hosted:
         self.settings: Final = settings
         self._voices: Final = voices
         self._database: Final = database
-        self._blobs: Final = Blobs(settings.folder / "blobs")
         self._workshop: Final = Workshop(settings.folder / "work")
+        self._blobs: Final = _open_blobs(settings, self._workshop)
         self._intake: Final = Intake(settings, self._blobs, self._workshop)
         self._prices: Final = Prices(settings)
         self.page: Final = PageService(settings, database, self._blobs, self._workshop, voices)
         """What only the page asks for."""
         self._claimed: set[tuple[str, str]] = set()
+        self._has_upload_links: Final = self._blobs.upload_link("0" * 32) is not None
+        self._arriving: Final = tuple(threading.Lock() for _ in range(16))
         self._uploading_lock: Final = threading.Lock()
         self._uploading: set[str] = set()
         self._queue_lock: Final = threading.Lock()
@@ -388,6 +392,8 @@ class Hosted:
         InsufficientCredits, IdempotencyMismatch, SubmitInFlight.
         """
         options = self._check(request)
+        for source in (request.video, request.audio):
+            self._take_what_came((source or "").removeprefix(_MEDIA))
         fingerprint = fingerprint if fingerprint is not None else _fingerprint(request)
         is_claimed = idempotency_key is not None and (account.id, idempotency_key) in self._claimed
         queue = self._open_queue()
@@ -505,6 +511,13 @@ class Hosted:
             media.add_ticket(connection, made)
         return made
 
+    def upload_link(self, ticket: UploadTicket) -> str | None:
+        """A signed link to PUT the ticket's bytes to; None: `write_upload` is the way.
+
+        What came there is taken in, or refused, when it is asked for first.
+        """
+        return self._blobs.upload_link(ticket.media_id)
+
     def ticket(self, ticket_id: str) -> UploadTicket:
         """Raises TicketExpired."""
         with self._database.reading() as connection:
@@ -536,12 +549,20 @@ class Hosted:
         return self._uploaded(self._intake.keep_url(account.id, url))
 
     def media(self, media_id: str) -> Media:
-        """By its unguessable id; no account is asked for. Raises MediaNotKnown."""
+        """By its unguessable id; no account is asked for. Raises MediaNotKnown.
+
+        Raises what `write_upload` raises for bytes that came by a signed link, and are looked at now.
+        """
+        self._take_what_came(media_id)
         with self._database.reading() as connection:
             found = media.find(connection, media_id=media_id)
         if found is None:
             raise MediaNotKnown(media_id)
         return found
+
+    def media_link(self, found: Media) -> str | None:
+        """A signed link to its bytes, good for a while; None: `open_media` is the way."""
+        return self._blobs.link(found.id)
 
     def media_by_number(self, account: Account, number: int) -> Media:
         """By its number, and only the account's own. Raises MediaNotKnown."""
@@ -746,6 +767,28 @@ class Hosted:
             raise TicketExpired
         return made
 
+    def _take_what_came(self, media_id: str) -> None:
+        """Take in what a client put to the signed link of a ticket: look at it, as at any upload."""
+        if not (self._has_upload_links and _ID.fullmatch(media_id)):
+            return
+        with self._database.reading() as connection:
+            ticket = media.ticket_of(connection, media_id)
+        if ticket is None:
+            return
+        with self._arriving[int(media_id[:2], 16) % len(self._arriving)]:
+            n_came = self._blobs.n_bytes_came(media_id)
+            if n_came is None:
+                return
+            try:
+                if n_came > self.settings.max_upload_bytes:
+                    limit = self.settings.max_upload_bytes
+                    raise MediaTooLarge(ticket.filename, what="bytes", found=n_came, limit=limit)
+                self.write_upload(ticket.id, self._blobs.read_what_came(media_id))
+            except (TicketExpired, FileNotFoundError):
+                return  # another process was faster
+            finally:
+                self._blobs.drop_what_came(media_id)
+
     def _uploaded(self, made: Media) -> Media:
         with self._database.writing() as connection:
             media.add(connection, made, "upload", self._upload_ends())
@@ -819,6 +862,26 @@ class _Signs:
     def take_duty(self, name: str, every_s: float) -> bool:
         with self._database.writing() as connection:
             return beats.take_duty(connection, name, every_s)
+
+
+def _open_blobs(settings: ServiceSettings, workshop: Workshop) -> Blobs:
+    """Raises InvalidOption, OutputNotWritable."""
+    url = settings.store_url
+    if not url:
+        return FolderBlobs(settings.folder / "blobs")
+    if url.startswith("file:///"):
+        return FolderBlobs(Path(url.removeprefix("file://")))
+    bucket = Bucket(
+        url=url,
+        region=settings.store_region,
+        endpoint=settings.store_endpoint,
+        public_endpoint=settings.store_public_endpoint,
+        has_links=settings.store_signed_links,
+        link_s=settings.store_link_s,
+        encryption=settings.store_encryption,
+        kms_key=settings.store_kms_key,
+    )
+    return BucketBlobs(bucket, workshop.room)
 
 
 def _fingerprint(request: JobRequest) -> str:

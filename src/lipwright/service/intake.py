@@ -163,7 +163,7 @@ class Intake:
             width_px=seen["width_px"],
             height_px=seen["height_px"],
         )
-        self._blobs.put(made.id, path)
+        self._blobs.put(made.id, path, content_type=content_type, filename=name)
         return made
 
     def _look(self, path: Path, name: str, should_stop: Stop | None) -> tuple[dict[str, Any], str]:

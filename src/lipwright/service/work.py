@@ -255,7 +255,7 @@ class JobWork:
             width_px=report.get("width_px"),
             height_px=report.get("height_px"),
         )
-        self._blobs.put(made.id, output)
+        self._blobs.put(made.id, output, content_type=made.content_type, filename=made.filename)
         ending = jobs.Ending(state=JobState.SUCCEEDED, outputs=(made.id,), has_nsfw=flags, report=report)
         with self._database.writing() as connection:
             is_ended_here = jobs.finish(connection, job.id, ending)

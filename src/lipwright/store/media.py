@@ -99,6 +99,12 @@ def find_ticket(connection: sa.Connection, ticket_id: str) -> UploadTicket | Non
     )
 
 
+def ticket_of(connection: sa.Connection, media_id: str) -> UploadTicket | None:
+    """The open one under which these media come."""
+    found = connection.execute(sa.select(ticket.c.id).where(ticket.c.media_id == media_id)).scalar()
+    return None if found is None else find_ticket(connection, found)
+
+
 def use_ticket(connection: sa.Connection, ticket_id: str) -> bool:
     """Close it; False if someone else did."""
     return connection.execute(ticket.delete().where(ticket.c.id == ticket_id)).rowcount == 1

@@ -385,6 +385,7 @@ def router(hosted: Hosted, settings: ServiceSettings, http: HttpSettings, slow: 
         kind = asked.content_type or ""
         ticket = await call(hosted.begin_upload, account_of(request), asked.filename, kind, asked.size)
         base_url = base_url_of(request, settings.public_url)
+        link = await call(hosted.upload_link, ticket)
         return JSONResponse(
             success(
                 {
@@ -394,7 +395,7 @@ def router(hosted: Hosted, settings: ServiceSettings, http: HttpSettings, slow: 
                     "download_url": ticket_url(ticket, base_url),
                     "upload": {
                         "method": "PUT",
-                        "url": f"{base_url}/put/{ticket.id}",
+                        "url": link or f"{base_url}/put/{ticket.id}",
                         "headers": {"Content-Type": kind or "application/octet-stream", "If-None-Match": "*"},
                         "expires_at": stamp(ticket.expires_at),
                     },
