@@ -14,6 +14,9 @@ TRAIN := .venv-train
 TRAIN_PROGRAMS := flite espeak-ng libespeak-ng1 fortunes fortunes-min fortunes-de fortunes-es fortunes-it \
   fortunes-ru fortunes-pl fortunes-br fortunes-cs fortunes-bg fortunes-eo fortunes-ga manpages-fr
 
+# What the tests of the page drive (docs/how-to/playground.md).
+TEST_PROGRAMS := chromium
+
 # One thread per library: the machine's cores are shared out by lipwright itself.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -21,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sdks check format bench train mutants docs lock clean
+.PHONY: help demo test programs sdks check format bench train mutants docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,8 +32,14 @@ help: ## list the targets
 demo: $(STAMPS)/run ## make a sample video speak, into out/demo
 	$(BIN)/lipwright demo --output $(OUT)/demo --clips $(CLIPS)
 
-test: sdks ## run the tests
+test: sdks programs ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+# Without apt, or without the right to install, the tests that need a program are skipped, and say so.
+programs: ## install what some tests drive: a browser
+	@dpkg -s $(TEST_PROGRAMS) >/dev/null 2>&1 \
+	  || { apt-get update -q && apt-get install -y -q --no-install-recommends $(TEST_PROGRAMS); } >/dev/null 2>&1 \
+	  || echo "not installed: $(TEST_PROGRAMS)"
 
 sdks: $(STAMPS)/dev ## fetch the vendors' own clients that the tests of the service run
 	$(BIN)/python scripts/sdks.py build/sdks
