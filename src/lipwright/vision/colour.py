@@ -6,6 +6,7 @@ Only the part that is looked at is converted, and only after it has been made sm
 from __future__ import annotations
 
 from functools import cache
+from math import ceil, floor, hypot, log2
 from typing import Final, TypeAlias, cast
 
 import cv2
@@ -27,8 +28,10 @@ _LUMA_WEIGHTS: Final = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114),
 """(kr, kb) by matrix code point of ITU-T H.273."""
 _GBR: Final = 0
 _HD_HEIGHT_PX: Final = 720
-_SHARP_SHRINK: Final = 1.5
-"""Shrinking by more than this with bilinear taps skips pixels: average areas first."""
+_SKIPS: Final = 3.0
+"""From this shrinking on, bilinear taps skip so many pixels that areas are averaged first."""
+_LEAST_LEFT: Final = 1.125
+"""Averaging leaves at least this much of the shrinking to the bilinear taps."""
 
 
 @cache
@@ -106,29 +109,37 @@ def to_rgb(planes: list[Plane], frame: VideoFrame) -> Rgb:
     return cast("Rgb", cv2.transform(cv2.merge(eight), matrix.astype(np.float32)))
 
 
+def _halvings(shrinking: float) -> int:
+    """The power of two by which a plane is made smaller before it is warped."""
+    return 1 if shrinking < _SKIPS else 2 ** int(log2(shrinking / _LEAST_LEFT))
+
+
 def _warp_plane(plane: Plane, to_source: Matrix, size_px: int, step: tuple[int, int]) -> Plane:
     # source pixel x of the luma lies at (x + 0.5) / step - 0.5 of the plane
     scale = np.array([1 / step[0], 1 / step[1]])
     window = to_source * scale[:, None]
     window[:, 2] += 0.5 * scale - 0.5
-    corners = window @ np.array([[0, size_px, 0, size_px], [0, 0, size_px, size_px], [1, 1, 1, 1]], np.float64)
+    corners_x, corners_y = (
+        window @ np.array([[0, size_px, 0, size_px], [0, 0, size_px, size_px], [1, 1, 1, 1]], np.float64)
+    ).tolist()
     height, width = plane.shape
-    shrink = max(1, int(float(np.hypot(*window[:, 0])) / _SHARP_SHRINK))
+    shrink = _halvings(hypot(float(window[0, 0]), float(window[1, 0])))
     margin = 2 * shrink
-    left = int(np.clip(np.floor(corners[0].min()) - margin, 0, width - 1))
-    top = int(np.clip(np.floor(corners[1].min()) - margin, 0, height - 1))
-    right = int(np.clip(np.ceil(corners[0].max()) + margin, left + 1, width))
-    bottom = int(np.clip(np.ceil(corners[1].max()) + margin, top + 1, height))
+    left = min(max(floor(min(corners_x)) - margin, 0), width - 1)
+    top = min(max(floor(min(corners_y)) - margin, 0), height - 1)
+    right = min(max(ceil(max(corners_x)) + margin, left + 1), width)
+    bottom = min(max(ceil(max(corners_y)) + margin, top + 1), height)
     part = plane[top:bottom, left:right]
     if part.strides[1] != part.itemsize or part.strides[0] < 0:
         part = np.ascontiguousarray(part)
     window[:, 2] -= (left, top)
-    if shrink > 1 and min(part.shape) >= shrink:
-        small = (part.shape[1] // shrink, part.shape[0] // shrink)
-        part = part[: small[1] * shrink, : small[0] * shrink]
-        part = cast("Plane", cv2.resize(part, small, interpolation=cv2.INTER_AREA))
-        window = window / shrink
-        window[:, 2] += 0.5 / shrink - 0.5
+    while shrink > 1 and min(part.shape) >= 2:
+        small = (part.shape[1] // 2, part.shape[0] // 2)
+        # by two and two again: OpenCV does that eight times as fast as by three
+        part = cast("Plane", cv2.resize(part[: small[1] * 2, : small[0] * 2], small, interpolation=cv2.INTER_AREA))
+        window = window / 2
+        window[:, 2] -= 0.25
+        shrink //= 2
     return cast(
         "Plane",
         cv2.warpAffine(
