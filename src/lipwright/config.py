@@ -126,6 +126,9 @@ class ServiceSettings(BaseSettings):
     render_niceness: int = Field(
         default=5, ge=0, le=19, description="How far renders step back behind the API, as `nice` counts."
     )
+    measure_s: float = Field(
+        default=20, ge=0, description="Seconds of each result that are looked at again for its report; 0: none."
+    )
     upload_ticket_s: float = Field(default=3600, gt=0, description="How long an upload address stays open.")
     keep_uploads_h: float = Field(default=168, gt=0, description="Hours until an upload is deleted.")
     keep_results_h: float = Field(default=168, gt=0, description="Hours until a result is deleted.")

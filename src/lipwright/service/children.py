@@ -78,11 +78,16 @@ def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """Make the result at `output`; its report. Tells `{"phase", "done", "total"}` while it works."""
+    """Make the result at `output`; its report. Tells `{"phase", "done", "total"}` while it works.
+
+    With `measure_s` the result is looked at again, and before that `{"report"}` is told: from then on the file is
+    whole, whatever becomes of the measurement.
+    """
     from lipwright import service
     from lipwright.cache import DEFAULT_BYTES, Cache
     from lipwright.core.options import SyncOptions
-    from lipwright.service import speech
+    from lipwright.service import reports, speech
+    from lipwright.service.reports import Measuring
 
     options = SyncOptions(**arguments["options"])
     kept_bytes = arguments.get("cache_bytes", DEFAULT_BYTES)
@@ -97,9 +102,18 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
             last_phase, last_s = phase, monotonic()
             tell({"phase": phase, "done": done, "total": total})
 
+    def measured(report_of: Callable[[Measuring | None], dict[str, Any]]) -> dict[str, Any]:
+        budget_s = float(arguments.get("measure_s", 0))
+        draft = reports.without_paths(report_of(None))
+        if budget_s <= 0:
+            return draft
+        tell({"report": draft})
+        measuring = Measuring(budget_s, lambda done, total: watch("measure", done, total))
+        return reports.without_paths(report_of(measuring))
+
     if arguments["text"] is None:
         result = service.sync_with(options, video, Path(arguments["audio"]), output, cache=cache, watch=watch)
-        return {**result.as_dict(), "output": output.name}
+        return measured(lambda measuring: reports.report_of(result, measuring=measuring))
     said = speech.say_with(
         options,
         video,
@@ -112,7 +126,7 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         watch=watch,
         may_replace=True,
     )
-    return {**said.as_dict(), "output": output.name}
+    return measured(lambda measuring: speech.report_of(said, measuring=measuring))
 
 
 def speak_text(arguments: dict[str, Any]) -> Utterance:

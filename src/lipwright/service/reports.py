@@ -109,6 +109,16 @@ def failed(report: dict[str, Any], reason: str) -> dict[str, Any]:
     return _failed(dict(report), reason)
 
 
+def without_paths(report: dict[str, Any]) -> dict[str, Any]:
+    """The same for those who may see the result and not what it was made of: names of inputs are links to them."""
+    return {
+        **report,
+        "output": Path(report["output"]).name,
+        "inputs": {"video": None, "audio": None},
+        "speakers": [{**told, "audio": None} for told in report["speakers"]],
+    }
+
+
 def sheet_of(report: Mapping[str, Any]) -> bytes | None:
     """A JPEG of mouths before and after, where the result and its footage are still where the report says; else None.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
@@ -24,6 +24,7 @@ from lipwright.config import ServiceSettings
 from lipwright.core.errors import (
     Cancelled,
     ContentRefused,
+    DatabaseAway,
     DeadlineExceeded,
     GaveUp,
     InputError,
@@ -38,13 +39,19 @@ from lipwright.core.errors import (
 from lipwright.core.jobs import Job, JobRequest, JobState, Media
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import CPU, PREPARE, HandedBack
+from lipwright.service import reports
 from lipwright.service.children import split_options
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
 from lipwright.service.prices import Prices
 from lipwright.store import Database, accounts, jobs, ledger, media
 from lipwright.store.database import now
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _ASK_EVERY_S: Final = 0.4
 """How often a running job's row is asked whether it shall go on: with the second that ending a child may take, a
@@ -56,7 +63,8 @@ _SPANS: Final = {
     "fetch": (0.0, 0.05),
     "study": (0.05, 0.45),
     "listen": (0.45, 0.5),
-    "render": (0.5, 0.97),
+    "render": (0.5, 0.87),
+    "measure": (0.87, 0.97),
     "store": (0.97, 1.0),
 }
 
@@ -77,6 +85,7 @@ class JobWork:
         prices: Prices,
         moderate: LookForNudity,
         must_hand_back: Callable[[], bool],
+        telemetry: Telemetry,
         voices: VoiceOptions | None = None,
     ) -> None:
         self._settings = settings
@@ -87,13 +96,15 @@ class JobWork:
         self._prices = prices
         self._moderate = moderate
         self._must_hand_back = must_hand_back
+        self._telemetry = telemetry
         self._voices = voices
 
     def prepare(self, job_id: str) -> str | None:
         """The queue of its render; None: the job is final, and there is nothing to render."""
         with self._attempt(job_id, "fetch") as found:
             if found is not None:
-                self._prepare(found)
+                with self._telemetry.stage(found.job, "prepare", found.n_attempts):
+                    self._prepare(found)
                 engine = found.job.request.options.get("engine", SyncOptions().engine)
                 return _engine_queues(self._settings).get(str(engine), CPU)
         return None
@@ -101,14 +112,16 @@ class JobWork:
     def render(self, job_id: str) -> None:
         with self._attempt(job_id, "study") as found:
             if found is not None:
-                self._render(found)
+                with self._telemetry.stage(found.job, "work", found.n_attempts) as stage:
+                    self._render(found, stage)
 
     @contextmanager
     def _attempt(self, job_id: str, phase: str) -> Generator[jobs.Found | None]:
         """Count an attempt, and end the job with whatever goes wrong within."""
-        with self._database.writing() as connection:
-            n_attempts = jobs.begin(connection, job_id, phase)
-            found = jobs.find(connection, job_id)
+        try:
+            n_attempts, found = self._insist(lambda c: (jobs.begin(c, job_id, phase), jobs.find(c, job_id)))
+        except DatabaseAway:
+            raise HandedBack from None
         if n_attempts is None or found is None:
             yield None
             return
@@ -119,11 +132,15 @@ class JobWork:
             yield found
         except Cancelled:
             if self._must_hand_back():
-                with self._database.writing() as connection:
-                    jobs.unbegin(connection, job_id)
+                with suppress(DatabaseAway):
+                    self._insist(lambda c: jobs.unbegin(c, job_id))
                 words.info("handed back")
                 raise HandedBack from None
             words.info("stopped")
+        except DatabaseAway:
+            # only when the worker stops: until then it waits
+            words.info("handed back", why="the database is away")
+            raise HandedBack from None
         except LipwrightError as exc:
             self._fail(job_id, exc)
             words.info("job failed", code=exc.code, reason=str(exc))
@@ -133,8 +150,15 @@ class JobWork:
             words.exception("job broke")
 
     def _fail(self, job_id: str, error: LipwrightError) -> None:
-        with self._database.writing() as connection:
-            jobs.finish(connection, job_id, jobs.Ending(state=JobState.FAILED, error=error))
+        ending = jobs.Ending(state=JobState.FAILED, error=error)
+        try:
+            self._insist(lambda c: jobs.finish(c, job_id, ending))
+        except DatabaseAway:
+            raise HandedBack from None
+
+    def _insist(self, act: Callable[[Connection], T], *, is_writing: bool = True) -> T:
+        """A restart of the database is waited for: the work that was done is not thrown away."""
+        return self._database.insist(act, until=self._must_hand_back, is_writing=is_writing)
 
     # --- prepare ------------------------------------------------------------------------------------------
 
@@ -162,8 +186,8 @@ class JobWork:
 
     def _media(self, inputs: dict[str, str], brought: list[Media]) -> dict[str, Media]:
         known = {one.id: one for one in brought}
-        with self._database.reading() as connection:
-            known |= media.these(connection, [one for one in inputs.values() if one not in known])
+        wanted = [one for one in inputs.values() if one not in known]
+        known |= self._insist(lambda c: media.these(c, wanted), is_writing=False)
         for role, one in inputs.items():
             if one not in known:
                 raise MediaNotKnown(one, role=role)
@@ -191,21 +215,28 @@ class JobWork:
 
     def _ready(self, job: Job, inputs: dict[str, str], brought: list[Media], price: int) -> None:
         """Write down what was brought, and hold the rest of the price."""
-        try:
-            with self._database.writing() as connection:
-                if not jobs.stage_done(connection, job.id, inputs, price):
-                    raise Cancelled
-                for one in brought:
-                    until = now() + timedelta(hours=self._settings.keep_uploads_h)
+
+        def write(connection: Connection) -> None:
+            if not jobs.stage_done(connection, job.id, inputs, price):
+                raise Cancelled
+            until = now() + timedelta(hours=self._settings.keep_uploads_h)
+            written = media.known(connection, [one.id for one in brought])
+            for one in brought:
+                if one.id not in written:
                     media.add(connection, one, "fetched", until, job.id)
-                rest = price - ledger.held_microusd(connection, job.id)
-                if rest > 0:
-                    owner = accounts.find(connection, job.account_id)
-                    accounts.hold(connection, job.account_id)
-                    balance = ledger.balance_microusd(connection, job.account_id)
-                    if owner is not None and owner.has_credit_limit and balance < rest:
-                        raise InsufficientCredits(needed_microusd=price, balance_microusd=balance + price - rest)
-                    ledger.add(connection, job.account_id, "hold_rest", -rest, job_id=job.id)
+            rest = price - ledger.held_microusd(connection, job.id)
+            if rest > 0:
+                owner = accounts.find(connection, job.account_id)
+                accounts.hold(connection, job.account_id)
+                balance = ledger.balance_microusd(connection, job.account_id)
+                if owner is not None and owner.has_credit_limit and balance < rest:
+                    raise InsufficientCredits(needed_microusd=price, balance_microusd=balance + price - rest)
+                ledger.add(connection, job.account_id, "hold_rest", -rest, job_id=job.id)
+
+        try:
+            self._insist(write)
+        except DatabaseAway:
+            raise  # nobody knows whether it was written: the sweep does, later
         except LipwrightError:
             self._blobs.delete([one.id for one in brought])
             raise
@@ -226,9 +257,19 @@ class JobWork:
                 "output": str(output),
                 "cache": str(self._settings.folder / "analysis"),
                 "options": options,
+                "measure_s": self._settings.measure_s,
                 **self._spoken(request),
             }
-            report = self._call("render", arguments, kept, paths, stop, Progress(self._database, job.id))
+            progress = Progress(self._database, job.id)
+            try:
+                report = self._call("render", arguments, kept, paths, stop, progress)
+            except Cancelled:
+                raise
+            except LipwrightError as exc:
+                if progress.report is None:
+                    raise
+                log.warning("result not measured", job=job.id, code=exc.code, reason=str(exc))
+                report = reports.failed(progress.report, str(exc))
             self._advance(job.id, "store", 0.0)
             flags = self._refuse(output, "output") if flags is not None else None
             self._keep(job, output, report, () if flags is None else (flags,))
@@ -257,12 +298,16 @@ class JobWork:
         )
         self._blobs.put(made.id, output, content_type=made.content_type, filename=made.filename)
         ending = jobs.Ending(state=JobState.SUCCEEDED, outputs=(made.id,), has_nsfw=flags, report=report)
-        with self._database.writing() as connection:
-            is_ended_here = jobs.finish(connection, job.id, ending)
-            if is_ended_here:
+
+        def end(connection: Connection) -> bool:
+            if jobs.finish(connection, job.id, ending):
                 until = now() + timedelta(hours=self._settings.keep_results_h)
                 media.add(connection, made, "result", until, job.id)
-        if not is_ended_here:
+                return True
+            # the same may have been written already, and only the answer was lost
+            return bool(media.known(connection, [made.id]))
+
+        if not self._insist(end):
             self._blobs.delete([made.id])
 
     def _spoken(self, request: JobRequest) -> dict[str, Any]:
@@ -321,9 +366,8 @@ class JobWork:
             yield paths
 
     def _advance(self, job_id: str, phase: str, part: float) -> None:
-        with self._database.writing() as connection:
-            if not jobs.advance(connection, job_id, phase, _whole(phase, part)):
-                raise Cancelled
+        if not self._insist(lambda c: jobs.advance(c, job_id, phase, _whole(phase, part))):
+            raise Cancelled
 
     def _stop(self, job_id: str) -> Callable[[], bool]:
         """Whether the work on a job shall stop now: it is final, or the worker hands it back."""
@@ -334,7 +378,8 @@ class JobWork:
             nonlocal next_s, is_over
             if not is_over and monotonic() >= next_s:
                 next_s = monotonic() + _ASK_EVERY_S
-                with self._database.reading() as connection:
+                # while the database is away, the work goes on
+                with suppress(DatabaseAway), self._database.reading() as connection:
                     is_over = not jobs.is_open(connection, job_id)
             return is_over or self._must_hand_back()
 
@@ -344,6 +389,9 @@ class JobWork:
 class Progress:
     """Messages of a child to the job's row, once a second and at each change of phase."""
 
+    report: dict[str, Any] | None = None
+    """What was told of a file that is whole, before it is measured."""
+
     def __init__(self, database: Database, job_id: str) -> None:
         self._database = database
         self._job_id = job_id
@@ -351,13 +399,16 @@ class Progress:
         self._next_s = 0.0
 
     def __call__(self, message: dict[str, Any]) -> None:
+        if "report" in message:
+            self.report = message["report"]
+            return
         phase, done, total = str(message.get("phase")), message.get("done"), message.get("total")
         if phase not in _SPANS or not isinstance(done, int) or not isinstance(total, int):
             return
         if phase == self._phase and monotonic() < self._next_s:
             return
         self._phase, self._next_s = phase, monotonic() + _TELL_EVERY_S
-        with self._database.writing() as connection:
+        with suppress(DatabaseAway), self._database.writing() as connection:
             if not jobs.advance(connection, self._job_id, phase, _whole(phase, done / max(total, 1))):
                 raise Cancelled
 
