@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import InternalError, LipwrightError
-from lipwright.http import batch, files, health, playground
+from lipwright.http import batch, files, health, playground, reports
 from lipwright.http.crossing import SlowLane
 from lipwright.http.door import Door, Figures, error_response
 from lipwright.http.errors import Refusal, face_of
@@ -52,6 +52,7 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
     app.include_router(pixverse.router(hosted, settings, slow))
     app.include_router(batch.router(hosted, settings, slow))
     app.include_router(files.router(hosted, slow))
+    app.include_router(reports.router(hosted))
     app.include_router(health.router(hosted, figures))
     app.include_router(playground.router(hosted, settings, slow))
     app.add_exception_handler(LipwrightError, _on_error)

@@ -588,6 +588,14 @@ class Hosted:
             raise MediaNotKnown(media_id)
         return OpenMedia(found, f'"{found.sha256}"', first, end, self._blobs.read(found.id, first, end))
 
+    def report(self, media_id: str) -> Mapping[str, Any]:
+        """The report of a result, by the unguessable id of the result. Raises MediaNotKnown where there is none."""
+        with self._database.reading() as connection:
+            found = jobs.report_of(connection, media_id)
+        if not found:
+            raise MediaNotKnown(media_id)
+        return found
+
     # --- webhooks -----------------------------------------------------------------------------------------
 
     def webhook_secret(self, account: Account) -> str:

@@ -74,6 +74,13 @@ def find(connection: sa.Connection, job_id: str | int) -> Found | None:
     return Found(value, row.inputs, row.n_attempts, row.deleted_at is not None)
 
 
+def report_of(connection: sa.Connection, media_id: str) -> Mapping[str, Any] | None:
+    """The report of the job whose result this is; None where it is none, or has expired."""
+    is_here = (media_table.c.purpose == "result") & (media_table.c.expires_at > now())
+    wanted = (media_table.c.id == media_id) & is_here & (job.c.id == media_table.c.job_id)
+    return connection.execute(sa.select(job.c.report).where(wanted)).scalar_one_or_none()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which jobs to list; None: any."""

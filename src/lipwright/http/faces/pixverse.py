@@ -20,6 +20,7 @@ from lipwright.http.crossing import SlowLane, call, pulled
 from lipwright.http.errors import Refusal
 from lipwright.http.files import base_url_of, media_url, no_file
 from lipwright.http.multipart import MultipartStream
+from lipwright.http.reports import report_url
 from lipwright.service.hosted import Hosted
 
 DONE: Final = 1
@@ -108,6 +109,7 @@ class ResultResp(BaseModel):
     url: str
     has_audio: bool
     credits: int
+    report_url: str = Field(description="What was done and how good it is; empty until it is done. Not the vendor's.")
 
 
 class Answer(BaseModel):
@@ -192,6 +194,7 @@ def result_of(job: Job, base_url: str, credit_microusd: int) -> dict[str, Any]:
         "url": "" if output is None else media_url(output, base_url),
         "has_audio": output is not None,
         "credits": credits_of(job.price_microusd, credit_microusd),
+        "report_url": (report_url(job, base_url) if output is not None else None) or "",
     }
 
 

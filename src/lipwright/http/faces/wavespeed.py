@@ -26,6 +26,7 @@ from lipwright.http.faces import models
 from lipwright.http.faces.sources import Sources, shortened
 from lipwright.http.files import base_url_of, kind_of, media_url, no_file, own_media_id, ticket_url
 from lipwright.http.multipart import MultipartStream
+from lipwright.http.reports import report_url
 from lipwright.service.hosted import Hosted
 
 STATUS: Final = {
@@ -52,6 +53,8 @@ _BASE64_AND_WEBHOOK: Final = (
 
 class Urls(BaseModel):
     get: str
+    report: str | None = None
+    """Only of what is done."""
 
 
 class Timings(BaseModel):
@@ -166,6 +169,9 @@ def prediction(job: Job, base_url: str, *, with_input: bool = False) -> dict[str
         "executionTime": took_ms,
         "timings": {"inference": inference_ms},
     }
+    report = report_url(job, base_url)
+    if report is not None:
+        out["urls"]["report"] = report
     if error:
         out["code"] = task_code(job.error_code)
     return out
