@@ -216,12 +216,14 @@ def sync(
             duration_s=max(lasts_s),
             threads=options.threads,
         )
-        if not isinstance(footage, media.MediaFootage):
+        is_picture = not isinstance(footage, media.MediaFootage)
+        if is_picture:
             cache = None  # its frames are made, and another time they are others
     with clock.stage("study"):
         settings = {"seed": str(options.seed), **options.engine_options}
         seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))
-        roles = give_roles(choices, seen.people, _own_sound(video), n_frames=seen.n_frames)
+        own_sound = None if is_picture else _own_sound(video)
+        roles = give_roles(choices, seen.people, own_sound, n_frames=seen.n_frames)
         avatars = [seen.studied.avatar(role.face.face_id) for role in roles]
         people = {person.face_id: person for person in seen.people}
         is_recalled, notes = seen.is_recalled, [*seen.notes, *_apart(roles)]

@@ -18,7 +18,6 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from lipwright.core.face import Box
 
@@ -41,6 +40,43 @@ _LEAST_OPEN_IO: Final = 0.025
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Lid:
+    """The edge of a lid, v over u: cubic pieces that never overshoot (Fritsch & Carlson 1980)."""
+
+    u: Floats
+    """(n,) ascending."""
+    v: Floats
+    slope: Floats
+
+    @classmethod
+    def through(cls, points: Floats) -> Lid:
+        """Through points (9, 2), corner to corner."""
+        order = np.argsort(points[:, 0])
+        u, v = points[order, 0], points[order, 1]
+        keep = np.concatenate([[True], np.diff(u) > 1e-3])
+        u, v = u[keep], v[keep]
+        step = np.diff(u)
+        rise = np.diff(v) / step
+        before, after = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
+        is_monotone = rise[1:] * rise[:-1] > 0
+        safe = np.where(is_monotone, rise[1:], 1.0), np.where(is_monotone, rise[:-1], 1.0)
+        middle = np.where(is_monotone, (before + after) / (before / safe[1] + after / safe[0]), 0.0)
+        return cls(u, v, np.concatenate([rise[:1], middle, rise[-1:]]))
+
+    def at(self, u: Floats) -> Floats:
+        """v at places `u` within the corners."""
+        piece = np.clip(np.searchsorted(self.u, u, side="right") - 1, 0, len(self.u) - 2)
+        step = self.u[piece + 1] - self.u[piece]
+        t = (u - self.u[piece]) / step
+        return (
+            (1 + 2 * t) * (1 - t) ** 2 * self.v[piece]
+            + t * (1 - t) ** 2 * step * self.slope[piece]
+            + t * t * (3 - 2 * t) * self.v[piece + 1]
+            + t * t * (t - 1) * step * self.slope[piece + 1]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Eye:
     """One eye of the picture, ready to be shut."""
 
@@ -49,8 +85,8 @@ class Eye:
     axes: Floats
     """(2, 2) rows: along, across."""
     width_px: float
-    upper: PchipInterpolator
-    lower: PchipInterpolator
+    upper: Lid
+    lower: Lid
     brow_px: float
     """How far above the upper lid nothing moves any more."""
     edge_px: float
@@ -86,8 +122,8 @@ class Eye:
             origin,
             axes,
             width,
-            _curve(up),
-            _curve(low),
+            Lid.through(up),
+            Lid.through(low),
             brow_px,
             min(_EDGE_IO * io_px, 0.3 * brow_px),
             reach,
@@ -98,8 +134,8 @@ class Eye:
 
     def _lids(self, u: Floats) -> tuple[Floats, Floats]:
         inside = np.clip(u, 0, self.width_px)
-        upper = np.asarray(self.upper(inside), np.float64)
-        return upper, np.maximum(upper, np.asarray(self.lower(inside), np.float64))
+        upper = self.upper.at(inside)
+        return upper, np.maximum(upper, self.lower.at(inside))
 
     def shut(
         self, plane: Bytes, part: tuple[int, int, int, int], closure: float, step: float, offset: tuple[float, float]
@@ -157,14 +193,6 @@ class Eye:
             there = v + goes
         goes[list(IRISES)] = 0
         points += goes[:, None] * self.axes[1]
-
-
-def _curve(lid: Floats) -> PchipInterpolator:
-    """v over u through the points of a lid (9, 2), corner to corner."""
-    order = np.argsort(lid[:, 0])
-    u, v = lid[order, 0], lid[order, 1]
-    keep = np.concatenate([[True], np.diff(u) > 1e-3])
-    return PchipInterpolator(u[keep], v[keep])
 
 
 def _ease(share: Floats) -> Floats:

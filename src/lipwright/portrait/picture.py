@@ -77,7 +77,7 @@ def read_still(path: Path) -> Still:
     header = read_header(path, data)
     if max(header.width_px, header.height_px) > MAX_SIDE_PX:
         raise PictureTooLarge(path, width_px=header.width_px, height_px=header.height_px, max_side_px=MAX_SIDE_PX)
-    rgb = _decode(path, data)
+    rgb = _decode(path, data, is_opaque=_is_opaque(header.kind, data))
     # the last row or column of an odd side goes: nothing is invented, nothing is resampled
     rgb = rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2]
     if min(rgb.shape[:2]) < 2:
@@ -125,19 +125,28 @@ def _content(path: Path) -> bytes:
         raise UnreadableMedia(path, (exc.strerror or "it cannot be read").lower()) from exc
 
 
-def _decode(path: Path, data: bytes) -> Bytes:
+def _is_opaque(kind: Kind, data: bytes) -> bool:
+    """Whether the file surely has no transparency: it need not be decoded once more to see."""
+    if kind == "png":  # grey or colours, without one that stands for none
+        return data[25] in (0, 2) and b"tRNS" not in data[: data.find(b"IDAT")]
+    return kind == "jpeg"
+
+
+def _decode(path: Path, data: bytes, *, is_opaque: bool) -> Bytes:
     """(h, w, 3) RGB, upright."""
     given = np.frombuffer(data, np.uint8)
+    whole: NDArray[np.uint8 | np.uint16] | None = None
     try:
         with quiet_stderr():  # libpng speaks of colour profiles, libjpeg of missing ends
             upright = cast("Bytes | None", cv2.imdecode(given, cv2.IMREAD_COLOR))
-            whole = cast("NDArray[np.uint8 | np.uint16] | None", cv2.imdecode(given, cv2.IMREAD_UNCHANGED))
+            if not is_opaque:
+                whole = cast("NDArray[np.uint8 | np.uint16] | None", cv2.imdecode(given, cv2.IMREAD_UNCHANGED))
     except cv2.error as exc:
         raise UnreadableMedia(path, "the picture cannot be decoded") from exc
-    if upright is None or whole is None:
+    if upright is None:
         raise UnreadableMedia(path, "the picture is damaged")
     rgb = np.ascontiguousarray(upright[..., ::-1])
-    if whole.ndim == 3 and whole.shape[2] == 4:
+    if whole is not None and whole.ndim == 3 and whole.shape[2] == 4:
         with quiet_stderr():
             lying = cast("Bytes", cv2.imdecode(given, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION))
         alpha = whole[..., 3].astype(np.float32) / (255 if whole.dtype == np.uint8 else 65535)

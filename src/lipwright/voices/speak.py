@@ -113,11 +113,11 @@ def _choose(voice: str, language: str | None, text: str, like: AudioClip | None,
 
 
 def _for_speaker(speaker: Speaker, language: str, options: VoiceOptions) -> _Choice:
-    installed = plugins.voice_provider_names()
     for name in speaker.better_for(language.lower().replace("_", "-").split("-")[0]):
-        if name.partition(":")[0] not in installed:
+        try:
+            better, own = _find(name, options)
+        except UnknownVoice:  # its provider is not installed
             continue
-        better, own = _find(name, options)
         if better.is_here(own):
             return _Choice(better, own, better.language_of(own, language) or language)
     usual, own = _find(speaker.voice, options)
@@ -138,9 +138,10 @@ def _gender(like: AudioClip | None) -> Gender:
 def _find(name: str, options: VoiceOptions) -> tuple[VoiceProvider, str]:
     """Provider, and its own name of the voice. Raises UnknownVoice."""
     prefix, _, own = name.strip().partition(":")
-    if prefix not in plugins.voice_provider_names():
-        raise UnknownVoice(name)
-    return provider(prefix, options), own
+    try:
+        return provider(prefix, options), own
+    except UnknownVoice as exc:
+        raise UnknownVoice(name) from exc
 
 
 @cache

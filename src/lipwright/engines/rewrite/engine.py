@@ -310,7 +310,8 @@ class RewriteAvatar:
         if self._drawing == "photo":
             face = self.face
             gap = face.opening
-            open_rows = [row for row in np.argsort(-gap)[:60].tolist() if gap[row] > 0.045]
+            n_views = 6 if video.is_seamless else 60  # all frames of a picture show the same teeth
+            open_rows = [row for row in np.argsort(-gap)[:n_views].tolist() if gap[row] > 0.045]
             views = [
                 (self._mouths[row], face.landmarks.row(row), face.posed.of(row))
                 for row in open_rows
