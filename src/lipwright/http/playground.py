@@ -352,6 +352,11 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         found = await call(hosted.job, request.state.account, job_id)
         return _attached(json.dumps(dict(found.report), indent=1), f"{job_id}.json", "application/json")
 
+    @routes.get(API + "jobs/{job_id}/report.html")
+    async def report_page(job_id: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        found = await call(hosted.job, request.state.account, job_id)
+        return _attached(await call(page.report_page, found), f"{job_id}.html", "text/html")
+
     # --- sharing ------------------------------------------------------------------------------------------
 
     @routes.post(API + "jobs/{job_id}/share")

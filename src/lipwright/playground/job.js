@@ -8,6 +8,7 @@ const PHASES = [
   ["study", "Watching", "the face in every frame"],
   ["listen", "Listening", "to the speech"],
   ["render", "Drawing", "the mouth"],
+  ["measure", "Checking", "how good it is"],
   ["store", "Keeping", "the result"],
 ];
 const ORDER = PHASES.map(([name]) => name);
@@ -72,7 +73,7 @@ export function jobView(main, { id, go, refresh }) {
         h("span", { class: "muted" }, when(job.created_at)),
         h("span", { class: "grow" }),
         isOpen && h("button", { type: "button", class: "secondary", id: "cancel", onclick: cancel }, "Cancel"),
-        !isOpen && h("a", { class: "button secondary", href: `/?from=${job.id}`, "data-link": true }, icon("again"), "Run again with changes"),
+        job.state === "succeeded" && h("a", { class: "button secondary", href: `/?from=${job.id}`, "data-link": true }, icon("again"), "Run again with changes"),
         !isOpen && h("button", { type: "button", class: "quiet danger", onclick: remove }, icon("trash"), "Delete")));
   }
 

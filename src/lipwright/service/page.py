@@ -185,6 +185,14 @@ class PageService:
         sentences = [Timed(span, str(one["text"])) for span, one in zip(spans, said, strict=True)]
         return srt_of(sentences) if kind == "srt" else webvtt_of(sentences)
 
+    def report_page(self, job: Job) -> str:
+        """The report of a job as a page that loads nothing. Raises JobNotFound where there is none."""
+        from lipwright.service import reports
+
+        if "report" not in job.report:
+            raise JobNotFound(job.id)
+        return reports.page_of(job.report)
+
     def ledger(self, limit: int) -> list[LedgerRow]:
         """The latest rows of all accounts, newest first."""
         with self._database.reading() as connection:
