@@ -143,6 +143,10 @@ class ServiceSettings(BaseSettings):
     allow_hosts: str = Field(
         default="", description="Private hosts that may be fetched from and called, separated by commas."
     )
+    tracing: bool = Field(
+        default=False,
+        description="Send a trace of each job by OpenTelemetry, to where `OTEL_EXPORTER_OTLP_ENDPOINT` says.",
+    )
     moderator: str = Field(default="", description="Who looks for nudity: a moderator's name; empty: nobody.")
     moderation_blocks: bool = Field(default=True, description="End a job whose input or output a moderator refuses.")
     moderation_url: str = Field(default="", description="The endpoint that the moderator `http` asks.")

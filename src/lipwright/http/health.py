@@ -29,9 +29,7 @@ def router(hosted: Hosted, figures: Figures) -> APIRouter:
     @routes.get("/metrics", operation_id="metrics", response_class=Response)
     async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Figures for Prometheus."""
-        gauges = await call(hosted.figures)
-        lines = [f"# TYPE lipwright_{name} gauge\nlipwright_{name} {value:g}\n" for name, value in gauges.items()]
-        text = generate_latest(figures.registry) + "".join(lines).encode()
+        text = await call(lambda: generate_latest(figures.registry) + generate_latest(hosted.telemetry.registry))
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return routes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from datetime import datetime
+from time import time
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -89,6 +90,18 @@ class Queue:
             if job_id not in jobs:
                 jobs.append(job_id)
         return held
+
+    def waiting(self, queues: list[str], limit: int = 500) -> dict[str, tuple[int, float]]:
+        """How many wait in each of these queues (so many are looked at), and how long the oldest has, in seconds."""
+        found = self._client.list_workflows(
+            status="ENQUEUED", queue_name=queues, limit=limit, load_input=False, load_output=False
+        )
+        waiting: dict[str, tuple[int, float]] = {}
+        for one in found:
+            n, oldest_s = waiting.get(one.queue_name or "", (0, 0.0))
+            age_s = max(0.0, time() - (one.created_at or 0) / 1000)
+            waiting[one.queue_name or ""] = (n + 1, max(oldest_s, age_s))
+        return waiting
 
     def forget(self, ended_before: datetime, limit: int = 1000) -> int:
         """Drop the history of some jobs that ended before that; how many."""

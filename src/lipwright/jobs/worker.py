@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from lipwright.core.errors import DatabaseAway
 from lipwright.jobs.life import is_surely_gone, machine_of, new_worker_id
 from lipwright.jobs.queue import APPLICATION, POLL_S, VERSION, Queue, admit_queue
 
@@ -105,6 +106,7 @@ class Worker:
         self._concurrency = concurrency
         self._queues = tuple(queues)
         self._silent_s = silent_s
+        self._beat_s = min(BEAT_S, silent_s / 5)
         self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
         self._dbos: Any = None
@@ -137,7 +139,7 @@ class Worker:
             event.set()
         try:
             until_s = monotonic() + max(0.0, grace_s)
-            while monotonic() < until_s and not self._is_idle(min(BEAT_S, until_s - monotonic())):
+            while monotonic() < until_s and not self._is_idle(min(self._beat_s, until_s - monotonic())):
                 self._survive("a sign of life", self._tell)
             self._grace_over.set()
             self._is_idle(5)
@@ -151,6 +153,12 @@ class Worker:
     @property
     def is_alive(self) -> bool:
         return self._watch is not None and self._watch.is_alive() and not self._stopping.is_set()
+
+    @property
+    def n_active(self) -> int:
+        """Stages of jobs under way."""
+        with self._count:
+            return self._n_active
 
     @property
     def must_hand_back(self) -> bool:
@@ -231,10 +239,10 @@ class Worker:
     def _keep_watch(self) -> None:
         patience_s = min(_TRUSTED_S, self._silent_s)
         last_s, doubt_from_s = monotonic(), monotonic() + patience_s
-        while not self._stopping.wait(BEAT_S):
+        while not self._stopping.wait(self._beat_s):
             is_well = self._survive("the watch over workers", partial(self._look, monotonic() >= doubt_from_s))
             # without the database, or frozen: the others may have been so too, and need time to give a sign
-            if not is_well or monotonic() - last_s > 2 * BEAT_S:
+            if not is_well or monotonic() - last_s > 2 * self._beat_s:
                 doubt_from_s = monotonic() + patience_s
             last_s = monotonic()
 
@@ -244,10 +252,10 @@ class Worker:
 
         start_s = monotonic()
         self._tell()
-        may_doubt = may_doubt and monotonic() - start_s < BEAT_S
+        may_doubt = may_doubt and monotonic() - start_s < self._beat_s
         signs = self._signs
         dead = {one for one in signs.on_machine(machine_of(self.id)) if is_surely_gone(one)}
-        if signs.take_duty("hand over", BEAT_S / 2):
+        if signs.take_duty("hand over", self._beat_s / 2):
             dead |= signs.ended()
             if may_doubt:
                 dead |= signs.silent(self._silent_s)
@@ -272,6 +280,9 @@ class Worker:
         """The edge of the watch: whatever goes wrong is tried again at the next beat. Whether it went well."""
         try:
             act()
+        except DatabaseAway as exc:
+            log.warning("the database is away", what=what, why=exc.reason)
+            return False
         except Exception:
             log.exception("failed once", what=what)
             return False

@@ -481,7 +481,7 @@ class _Runner:
 
     def _teller(self, item: Item) -> Callable[[dict[str, Any]], None]:
         def tell(message: dict[str, Any]) -> None:
-            if self._watch is not None:
+            if self._watch is not None and "phase" in message:
                 self._watch.advances(item, str(message["phase"]), int(message["done"]), int(message["total"]))
 
         return tell

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from time import time
 from typing import Final, Protocol
 
 import structlog
@@ -15,6 +16,7 @@ from lipwright.core.errors import FetchFailed, UrlRefused
 from lipwright.core.jobs import Delivery, Job
 from lipwright.fetch import FetchLimits, post
 from lipwright.service.intake import hosts
+from lipwright.service.telemetry import Telemetry
 from lipwright.store import Database, accounts, jobs, outbox
 from lipwright.store.database import now
 
@@ -39,9 +41,10 @@ class Webhooks(Protocol):
 class Deliveries:
     """Sends what is due, in threads of its own."""
 
-    def __init__(self, settings: ServiceSettings, database: Database, webhooks: Webhooks) -> None:
+    def __init__(self, settings: ServiceSettings, database: Database, webhooks: Webhooks, telemetry: Telemetry) -> None:
         self._database = database
         self._webhooks = webhooks
+        self._telemetry = telemetry
         self._hosts = hosts(settings)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
@@ -70,6 +73,7 @@ class Deliveries:
 
     def _send(self, delivery: Delivery) -> None:
         """One attempt; what comes of it is written down."""
+        began_s = time()
         try:
             error, is_hopeless = self._attempt(delivery)
         except Exception:
@@ -81,6 +85,7 @@ class Deliveries:
                 outbox.delivered(connection, delivery.id)
             else:
                 outbox.not_delivered(connection, delivery, error, is_hopeless=is_hopeless)
+        self._telemetry.sent(delivery, began_s, error)
         log.info("webhook", delivery=delivery.id, job=delivery.job_id, attempt=delivery.n_attempts, error=error)
 
     def _attempt(self, delivery: Delivery) -> tuple[str | None, bool]:

@@ -26,6 +26,7 @@ from lipwright import plugins
 from lipwright.blobs import Blobs, Bucket, BucketBlobs, FolderBlobs
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import (
+    DatabaseAway,
     GaveUp,
     IdempotencyMismatch,
     InsufficientCredits,
@@ -54,6 +55,7 @@ from lipwright.core.jobs import (
 )
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import PREPARE, Queue, Worker
+from lipwright.jobs.worker import render_queue
 from lipwright.service.children import split_options
 from lipwright.service.deliveries import Deliveries, Webhooks
 from lipwright.service.desk import Desk
@@ -61,6 +63,8 @@ from lipwright.service.hosted_batch import HostedBatches
 from lipwright.service.intake import Intake, Workshop, shown_name
 from lipwright.service.page import PageService
 from lipwright.service.prices import Prices
+from lipwright.service.telemetry import Gauges, ServiceCollector, Telemetry
+from lipwright.service.traces import open_traces
 from lipwright.service.work import JobWork, LookForNudity, check_kind, render_queues
 from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
 from lipwright.store.database import now, sqlite_url
@@ -107,6 +111,8 @@ class Hosted:
         self._prices: Final = Prices(settings)
         self.page: Final = PageService(settings, database, self._blobs, self._workshop, voices)
         """What only the page asks for."""
+        self.telemetry: Final = Telemetry(open_traces(settings.tracing))
+        self.telemetry.registry.register(ServiceCollector(self.gauges, self._worker_state))
         self._claimed: set[tuple[str, str]] = set()
         self._has_upload_links: Final = self._blobs.upload_link("0" * 32) is not None
         self._arriving: Final = tuple(threading.Lock() for _ in range(16))
@@ -146,6 +152,7 @@ class Hosted:
                 self._queue.close()
                 self._queue = None
         self._database.close()
+        self.telemetry.close()
 
     def warm_up(self) -> None:
         """Do what the first submit would wait for: load the job engine, and open its queue."""
@@ -177,6 +184,7 @@ class Hosted:
             self._prices,
             self._moderator(),
             lambda: worker_of[0].must_hand_back,
+            self.telemetry,
             self._voices,
         )
         worker = Worker(
@@ -191,7 +199,7 @@ class Hosted:
         worker_of[0].start()
         self._worker = worker_of[0]
         if webhooks is not None:
-            self._deliveries = Deliveries(self.settings, self._database, webhooks)
+            self._deliveries = Deliveries(self.settings, self._database, webhooks, self.telemetry)
             self._deliveries.start()
         self._care = threading.Thread(target=self._take_care, name="care", daemon=True)
         self._care.start()
@@ -215,7 +223,7 @@ class Hosted:
         try:
             with self._database.reading() as connection:
                 accounts.is_empty(connection)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, DatabaseAway):
             return False
         return self._worker is None or self._worker.is_alive
 
@@ -223,6 +231,31 @@ class Hosted:
         """Gauges for metrics: "jobs_queued", "jobs_running", "webhooks_waiting", "oldest_queued_s"."""
         with self._database.reading() as connection:
             return {**jobs.figures(connection), "webhooks_waiting": outbox.n_waiting(connection)}
+
+    def gauges(self) -> Gauges:
+        """The same for Prometheus, and what waits for whom. Raises SQLAlchemy's errors while the database is away."""
+        queues = render_queues(self.settings)
+        waiting = self._open_queue().waiting([render_queue(name) for name in queues])
+        with self._database.reading() as connection:
+            found = jobs.figures(connection)
+            silences_s, takes = beats.silences_s(connection), beats.queues(connection)
+            n_webhooks, late_s = outbox.n_waiting(connection), outbox.late_s(connection)
+        alive = [one for one, silent_s in silences_s.items() if silent_s <= self.settings.worker_silent_s]
+        return Gauges(
+            jobs_queued=int(found["jobs_queued"]),
+            jobs_running=int(found["jobs_running"]),
+            oldest_queued_s=found["oldest_queued_s"],
+            webhooks_waiting=n_webhooks,
+            oldest_webhook_due_s=late_s,
+            renders_waiting={name: waiting.get(render_queue(name), (0, 0.0)) for name in queues},
+            workers={name: sum(name in takes.get(one, "").split(",") for one in alive) for name in (PREPARE, *queues)},
+            workers_alive=len(alive),
+            workers_silent=len(silences_s) - len(alive),
+        )
+
+    def _worker_state(self) -> tuple[bool, int] | None:
+        """Whether the worker of this process lives, and what it has under way; None: there is none."""
+        return None if self._worker is None else (self._worker.is_alive, self._worker.n_active)
 
     @property
     def desk(self) -> Desk:
@@ -430,6 +463,7 @@ class Hosted:
         if idempotency_key is not None:
             self._claimed.discard((account.id, idempotency_key))
         log.info("job taken in", job=job.id, account=account.id, face=request.face, model=request.model)
+        self.telemetry.took_in(job)
         return job
 
     def job(self, account: Account, job_id: str | int) -> Job:
@@ -478,8 +512,11 @@ class Hosted:
 
         with self._database.writing() as connection:
             job = self._find(connection, account, job_id)
-            jobs.finish(connection, job.id, jobs.Ending(state=JobState.CANCELLED, error=Cancelled()))
-            return self._find(connection, account, job_id)
+            is_ended_here = jobs.finish(connection, job.id, jobs.Ending(state=JobState.CANCELLED, error=Cancelled()))
+            job = self._find(connection, account, job_id)
+        if is_ended_here:
+            self.telemetry.finished(job)
+        return job
 
     def delete(self, account: Account, job_id: str | int) -> None:
         """Cancel it if it is not final, and forget it with its results. Raises JobNotFound."""
@@ -830,7 +867,10 @@ class Hosted:
                     log.error("a job was left behind", job=job_id, fate=fate)
                     with self._database.writing() as connection:
                         error = GaveUp(attempts=self.settings.max_attempts)
-                        jobs.finish(connection, job_id, jobs.Ending(state=JobState.FAILED, error=error))
+                        is_ended_here = jobs.finish(connection, job_id, jobs.Ending(state=JobState.FAILED, error=error))
+                        found = jobs.find(connection, job_id)
+                    if is_ended_here and found is not None:
+                        self.telemetry.finished(found.job)
 
 
 class _Signs:

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from lipwright import sandbox
 from lipwright.blobs import Blobs
@@ -43,6 +44,7 @@ from lipwright.service import reports
 from lipwright.service.children import split_options
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
 from lipwright.service.prices import Prices
+from lipwright.service.telemetry import Stage, Telemetry
 from lipwright.store import Database, accounts, jobs, ledger, media
 from lipwright.store.database import now
 
@@ -152,9 +154,19 @@ class JobWork:
     def _fail(self, job_id: str, error: LipwrightError) -> None:
         ending = jobs.Ending(state=JobState.FAILED, error=error)
         try:
-            self._insist(lambda c: jobs.finish(c, job_id, ending))
+            is_ended_here = self._insist(lambda c: jobs.finish(c, job_id, ending))
         except DatabaseAway:
             raise HandedBack from None
+        if is_ended_here:
+            self._finished(job_id)
+
+    def _finished(self, job_id: str) -> None:
+        """Tell the figures; they may lack one job while the database is away."""
+        with suppress(SQLAlchemyError, DatabaseAway):
+            with self._database.reading() as connection:
+                found = jobs.find(connection, job_id)
+            if found is not None:
+                self._telemetry.finished(found.job)
 
     def _insist(self, act: Callable[[Connection], T], *, is_writing: bool = True) -> T:
         """A restart of the database is waited for: the work that was done is not thrown away."""
@@ -243,7 +255,7 @@ class JobWork:
 
     # --- render -------------------------------------------------------------------------------------------
 
-    def _render(self, found: jobs.Found) -> None:
+    def _render(self, found: jobs.Found, stage: Stage) -> None:
         job, request = found.job, found.job.request
         stop = self._stop(job.id)
         kept = self._media(dict(found.inputs), [])
@@ -270,6 +282,7 @@ class JobWork:
                     raise
                 log.warning("result not measured", job=job.id, code=exc.code, reason=str(exc))
                 report = reports.failed(progress.report, str(exc))
+            stage.stages_s = report.get("stages_s", {})
             self._advance(job.id, "store", 0.0)
             flags = self._refuse(output, "output") if flags is not None else None
             self._keep(job, output, report, () if flags is None else (flags,))
@@ -307,7 +320,9 @@ class JobWork:
             # the same may have been written already, and only the answer was lost
             return bool(media.known(connection, [made.id]))
 
-        if not self._insist(end):
+        if self._insist(end):
+            self._finished(job.id)
+        else:
             self._blobs.delete([made.id])
 
     def _spoken(self, request: JobRequest) -> dict[str, Any]:

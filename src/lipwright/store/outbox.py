@@ -96,6 +96,12 @@ def n_waiting(connection: sa.Connection) -> int:
     return int(connection.execute(waiting).scalar_one())
 
 
+def late_s(connection: sa.Connection) -> float:
+    """How long ago the latest of those that wait should have been sent; 0 where none is late."""
+    first = connection.execute(sa.select(sa.func.min(outbox.c.next_at)).where(outbox.c.state == "waiting")).scalar()
+    return 0.0 if first is None else max(0.0, (now() - first).total_seconds())
+
+
 def drop_old(connection: sa.Connection, before: datetime) -> int:
     """Remove what was delivered or given up and made before that."""
     is_done = (outbox.c.state != "waiting") & (outbox.c.created_at < before)
