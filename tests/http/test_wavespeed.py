@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,6 +203,24 @@ def test_keys_credits_and_rates_are_told_as_clients_expect(server: Any, uploaded
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert answers[-1].json()["code"] == 429
+
+
+def test_a_body_is_read_as_json_also_where_the_client_does_not_say_so(
+    api: httpx.Client, uploaded: dict[str, Any]
+) -> None:
+    body = json.dumps({"video": uploaded["video"], "audio": uploaded["audio"]})
+
+    assert data_of(api.post(STILL, content=body))["status"] == "created"
+
+
+def test_the_figures_name_routes_as_they_stand_in_addresses(api: httpx.Client) -> None:
+    api.get("/api/v3/balance")
+    api.get("/api/v2/predictions/0/result")
+
+    figures = api.get("/metrics").text
+
+    assert 'lipwright_requests_total{method="GET",route="/api/v3/balance",status="200"}' in figures
+    assert 'route="/api/v2/predictions/{prediction_id}/result",status="404"' in figures
 
 
 def test_base64_output_and_a_webhook_do_not_go_together(api: httpx.Client, uploaded: dict[str, Any]) -> None:

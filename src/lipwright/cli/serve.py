@@ -52,6 +52,7 @@ def serve(
             typer.echo(f"API key (shown once, without credit limit): {secret}")
         if not settings.moderator:
             log.warning("moderation is off", how="name a moderator in LIPWRIGHT_MODERATOR")
+        hosted.warm_up()
         app = create_app(hosted, settings, http)
         config = uvicorn.Config(
             app,
@@ -60,6 +61,8 @@ def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            # longer than clients wait between two polls
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, round(http.drain_s)),
         )
         server = uvicorn.Server(config)
@@ -77,8 +80,9 @@ def serve(
         if link is not None:
             typer.echo(f"Open the page, signed in (works once, on this machine): {address}/playground/enter/{link}")
         # the server answers what it has begun, and then raises the signal that ended it once more
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            asyncio.run(server.serve(sockets=[listening]))
+        ends = contextlib.suppress(KeyboardInterrupt, SystemExit)
+        with ends, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(server.serve(sockets=[listening]))
         log.info("ending", drain_s=http.drain_s)
         if worker:
             hosted.stop_worker(http.drain_s)
@@ -93,8 +97,9 @@ def _listen(host: str, port: int) -> socket.socket:
     from lipwright.core.errors import InvalidOption
 
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # with its protocol: asyncio sends small answers at once only where it knows that this is TCP
+        listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as exc:

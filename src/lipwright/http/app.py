@@ -34,7 +34,6 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         version=metadata.version("lipwright"),
         description=_ABOUT,
         redoc_url=None,
-        strict_content_type=False,
         # never a redirect that drops a body: clients differ in how they spell the last slash
         redirect_slashes=False,
     )
@@ -47,14 +46,18 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         max_upload_bytes=settings.max_upload_bytes,
         public_url=settings.public_url,
     )
-    app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v3")
-    app.include_router(wavespeed.router(hosted, settings, http, slow), prefix="/api/v2", include_in_schema=False)
-    app.include_router(pixverse.router(hosted, settings, slow))
-    app.include_router(batch.router(hosted, settings, slow))
-    app.include_router(files.router(hosted, slow))
-    app.include_router(reports.router(hosted))
-    app.include_router(health.router(hosted, figures))
-    app.include_router(playground.router(hosted, settings, slow))
+    for router in (
+        wavespeed.router(hosted, settings, http, slow, prefix="/api/v3"),
+        wavespeed.router(hosted, settings, http, slow, prefix="/api/v2", include_in_schema=False),
+        pixverse.router(hosted, settings, slow),
+        batch.router(hosted, settings, slow),
+        files.router(hosted, slow),
+        reports.router(hosted),
+        health.router(hosted, figures),
+        playground.router(hosted, settings, slow),
+    ):
+        # not as routers within the app: each level would look for the route twice, at every request
+        app.router.routes.extend(router.routes)
     app.add_exception_handler(LipwrightError, _on_error)
     app.add_exception_handler(Refusal, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -113,7 +113,13 @@ class BatchAnswer(BaseModel):
 
 def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRouter:
     """`/api/lipwright/batches`."""
-    routes = APIRouter(prefix=API.rstrip("/"), tags=["Batches"], dependencies=[Security(KEY_SCHEME)], responses=ERRORS)
+    routes = APIRouter(
+        prefix=API.rstrip("/"),
+        tags=["Batches"],
+        dependencies=[Security(KEY_SCHEME)],
+        responses=ERRORS,
+        strict_content_type=False,  # a body is JSON, also where a client does not say so
+    )
 
     def answer(request: Request, batch: Batch) -> JSONResponse:
         return JSONResponse(success(_shown(batch, base_url_of(request, settings.public_url))))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import time
 import uuid
 from collections.abc import MutableMapping
 from typing import Any, Final
 
 import structlog
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -20,14 +19,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lipwright.core.errors import InvalidKey, LipwrightError
 from lipwright.core.jobs import Account
 from lipwright.http import batch, playground
-from lipwright.http.crossing import call
+from lipwright.http.crossing import call, look_up
 from lipwright.http.errors import Refusal, WireFace, body_of, face_of, refusal_of
+from lipwright.http.rate import Rates
 from lipwright.service.hosted import Hosted
 
 KEYED: Final = ("/api/v2/", "/api/v3/", "/openapi/v2/", "/video/", batch.API, playground.API)
 """Everything else is open: links that cannot be guessed, health, the OpenAPI document, the page and signing in."""
 FORM_BYTES: Final = 1_000_000
 """What a form may hold around its file."""
+KNOWN_FOR_S: Final = 2.0
+"""How long a key that was revoked, or whose limits were changed, may still be taken for what it was."""
+_MOST_LET_IN: Final = 10_000
 _UPLOADS: Final = ("/put/", "/upload", "/upload/binary")
 
 log = structlog.get_logger("lipwright.http")
@@ -69,7 +72,8 @@ class Door:
         self._max_json_bytes = max_json_bytes
         self._max_upload_bytes = max_upload_bytes
         self._public_url = public_url
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._rates = Rates()
+        self._let_in: dict[bytes, tuple[float, Account]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -124,18 +128,29 @@ class Door:
         kind, _, token = headers.get("authorization", "").partition(" ")
         if not secret and kind.lower() == "bearer":
             secret = token.strip()
-        account = await (call(self._hosted.authenticate, secret) if secret else self._visitor(headers, method))
-        item = RateLimitItemPerMinute(account.max_requests_per_min)
-        if not self._limiter.hit(item, account.id):
-            reset_s = self._limiter.get_window_stats(item, account.id).reset_time - time.time()
+        account = await (self._known(secret) if secret else self._visitor(headers, method))
+        wait_s = self._rates.ask(account.id, account.max_requests_per_min)
+        if wait_s is not None:
             raise Refusal(
                 429,
                 f"Too many requests: this key may send {account.max_requests_per_min} a minute.",
                 500069,
                 429,
                 "rate_limited",
-                {"Retry-After": str(max(1, round(reset_s)))},
+                {"Retry-After": str(max(1, math.ceil(wait_s)))},
             )
+        return account
+
+    async def _known(self, secret: str) -> Account:
+        """As `authenticate`; who was let in a moment ago is not looked up again."""
+        # not the key itself: it shall not lie about in memory
+        digest, now_s = hashlib.sha256(secret.encode()).digest(), time.monotonic()
+        until_s, account = self._let_in.get(digest, (0.0, None))
+        if account is None or now_s >= until_s:
+            account = await look_up(self._hosted, self._hosted.authenticate, secret)
+            if len(self._let_in) >= _MOST_LET_IN:
+                self._let_in.clear()
+            self._let_in[digest] = now_s + KNOWN_FOR_S, account
         return account
 
     async def _visitor(self, headers: Headers, method: str) -> Account:

@@ -218,6 +218,11 @@ class Hosted:
             self._worker = None
 
     @property
+    def reads_at_once(self) -> bool:
+        """Whether looking up a row waits for nobody: SQLite's readers never do, and the file is on this machine."""
+        return self._database.is_sqlite
+
+    @property
     def is_ready(self) -> bool:
         """The database answers, and the worker (if this process has one) is alive."""
         try:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import InvalidOption, JobNotFound, MediaNotKnown, TextTooLong, UnknownVoice
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
-from lipwright.http.crossing import SlowLane, call, pulled
+from lipwright.http.crossing import SlowLane, call, look_up, pulled
 from lipwright.http.errors import Refusal
 from lipwright.http.files import base_url_of, media_url, no_file
 from lipwright.http.multipart import MultipartStream
@@ -209,7 +209,12 @@ def refused(message: str, code: str = "invalid_parameter") -> Refusal:
 
 def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRouter:
     """Every operation; what else the vendor generates is refused with 500020."""
-    routes = APIRouter(tags=["PixVerse"], dependencies=[Security(_KEY)], responses=ERRORS)
+    routes = APIRouter(
+        tags=["PixVerse"],
+        dependencies=[Security(_KEY)],
+        responses=ERRORS,
+        strict_content_type=False,  # a body is JSON, also where a client does not say so
+    )
     base = "/openapi/v2"
 
     def base_url(request: Request) -> str:
@@ -351,7 +356,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     )
     async def result(video_id: Number, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """How a video stands."""
-        job = await call(hosted.job, request.state.account, video_id)
+        job = await look_up(hosted, hosted.job, request.state.account, video_id)
         return success(result_of(job, base_url(request), settings.credit_microusd))
 
     @routes.get(

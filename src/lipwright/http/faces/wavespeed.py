@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
-from lipwright.http.crossing import SlowLane, call, pulled
+from lipwright.http.crossing import SlowLane, call, look_up, pulled
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
 from lipwright.http.faces.sources import Sources, shortened
@@ -193,9 +193,24 @@ def account_of(request: Request) -> Account:
     return request.state.account
 
 
-def router(hosted: Hosted, settings: ServiceSettings, http: HttpSettings, slow: SlowLane) -> APIRouter:
-    """Every operation, without the prefix of the version."""
-    routes = APIRouter(tags=["WaveSpeed"], dependencies=[Security(KEY_SCHEME)], responses=ERRORS)
+def router(
+    hosted: Hosted,
+    settings: ServiceSettings,
+    http: HttpSettings,
+    slow: SlowLane,
+    *,
+    prefix: str,
+    include_in_schema: bool = True,
+) -> APIRouter:
+    """Every operation, under the prefix of a version."""
+    routes = APIRouter(
+        prefix=prefix,
+        tags=["WaveSpeed"],
+        dependencies=[Security(KEY_SCHEME)],
+        responses=ERRORS,
+        include_in_schema=include_in_schema,
+        strict_content_type=False,  # a body is JSON, also where a client does not say so
+    )
     catalogue = models.catalogue()
 
     def base_urls(request: Request) -> set[str]:
@@ -254,7 +269,7 @@ def router(hosted: Hosted, settings: ServiceSettings, http: HttpSettings, slow: 
         while not job.state.is_final and loop.time() < until_s and not await request.is_disconnected():
             await asyncio.sleep(pause_s)
             pause_s = min(1.0, pause_s * 1.5)
-            job = await call(hosted.job, account, job.id)
+            job = await look_up(hosted, hosted.job, account, job.id)
         if job.state.is_final:
             return await answer(request, job)
         shown = prediction(job, base_url_of(request, settings.public_url))
@@ -295,7 +310,7 @@ def router(hosted: Hosted, settings: ServiceSettings, http: HttpSettings, slow: 
 
     async def result(prediction_id: str, request: Request) -> Response:
         """How a prediction stands."""
-        return await answer(request, await call(hosted.job, account_of(request), prediction_id))
+        return await answer(request, await look_up(hosted, hosted.job, account_of(request), prediction_id))
 
     for spelling, name in (("/result", "result"), ("", "prediction")):
         routes.add_api_route(
