@@ -174,6 +174,10 @@ class HttpSettings(BaseSettings):
     sync_wait_s: float = Field(
         default=300, gt=0, description="The longest that a submit with `enable_sync_mode` waits for its result."
     )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Where `lipwright worker` serves `/metrics`, `/healthz` and `/readyz`."
+    )
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="The port of that; 0: nowhere.")
     drain_s: float = Field(
         default=20, ge=0, description="The longest that a server which is told to end waits for requests and jobs."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -19,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from lipwright.core.errors import InvalidOption, NoFaceFound
 from lipwright.core.jobs import Account, Job, JobRequest, JobState
+from lipwright.http.health import health_port
 from lipwright.service.hosted import Hosted
 from lipwright.service.telemetry import Telemetry
 from lipwright.service.traces import NoTraces, OpenTelemetry, open_traces, root_span_id
@@ -128,6 +131,31 @@ def test_a_scrape_while_the_database_is_away_tells_that_and_the_rest(
     assert "lipwright_database_up 0.0" in text
     assert "process_resident_memory_bytes" in text
     assert "lipwright_jobs_queued " not in text
+
+
+def test_a_worker_answers_probes_and_scrapes_at_a_port_of_its_own(
+    service: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+
+    with health_port(service, "127.0.0.1", port):
+        metrics = httpx.get(f"{address}/metrics")
+        assert "lipwright_jobs_queued 0.0" in metrics.text
+        assert metrics.headers["content-type"].startswith("text/plain")
+        assert httpx.get(f"{address}/healthz").json() == {"status": "ok"}
+        assert httpx.get(f"{address}/readyz").status_code == 200
+        monkeypatch.setattr(Hosted, "is_ready", False)
+        assert httpx.get(f"{address}/readyz").status_code == 503
+        assert httpx.get(f"{address}/etc/passwd").status_code == 404
+        with pytest.raises(InvalidOption, match="metrics port"), health_port(service, "127.0.0.1", port):
+            pass
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/healthz")
+    with health_port(service, "127.0.0.1", 0):
+        pass
 
 
 # --- traces -----------------------------------------------------------------------------------------------

@@ -25,10 +25,10 @@ def workers(
     if json:
         typer.echo(as_json([asdict(one) for one in found]))
     else:
-        heads = ("HOST", "PROCESS", "STATE", "LAST SIGN", "JOBS")
+        heads = ("HOST", "PROCESS", "STATE", "LAST SIGN", "QUEUES", "JOBS")
         rows = [
             (one.host, str(one.pid), "alive" if one.is_alive else "gone", f"{span_text(one.silent_s)} ago",
-             " ".join(job[:8] for job in one.jobs))
+             ",".join(one.queues), " ".join(job[:8] for job in one.jobs))
             for one in found
         ]  # fmt: skip
         typer.echo(columns(heads, rows) if rows else "No worker has given a sign of life within the last day.")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from lipwright.core.errors import InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, Job, JobPage, JobState
 from lipwright.jobs.life import is_surely_gone
-from lipwright.jobs.worker import SILENT_S
 from lipwright.store import Database, accounts, beats, jobs
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ class WorkerSeen:
     is_alive: bool
     silent_s: float
     """Since its last sign."""
+    queues: tuple[str, ...]
+    """What it takes jobs from."""
     jobs: tuple[str, ...]
     """Ids of the jobs that it has in hand."""
 
@@ -93,10 +94,12 @@ class Desk:
         """The living first, by host."""
         held = self._hosted.held_jobs()
         with self._database.reading() as connection:
-            told = beats.silences_s(connection)
+            told, takes = beats.silences_s(connection), beats.queues(connection)
         seen: list[WorkerSeen] = []
         for worker_id, silent_s in told.items():
             host, _, pid = worker_id.split("/")[:3] if worker_id.count("/") == 4 else (worker_id, "", "0")
-            is_alive = silent_s <= SILENT_S and not is_surely_gone(worker_id)
-            seen.append(WorkerSeen(worker_id, host, int(pid), is_alive, silent_s, tuple(held.get(worker_id, ()))))
+            is_alive = silent_s <= self._hosted.settings.worker_silent_s and not is_surely_gone(worker_id)
+            queues = tuple(filter(None, takes.get(worker_id, "").split(",")))
+            in_hand = tuple(held.get(worker_id, ()))
+            seen.append(WorkerSeen(worker_id, host, int(pid), is_alive, silent_s, queues, in_hand))
         return sorted(seen, key=lambda one: (not one.is_alive, one.host, one.pid))
