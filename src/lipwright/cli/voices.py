@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lipwright.cli.say import choose_voices
 from lipwright.cli.screen import as_json, clock_time, speaks_errors
+
+if TYPE_CHECKING:
+    from lipwright.voices import VoiceInfo
 
 voices = typer.Typer(help="List voices, try them, fetch them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -32,15 +36,27 @@ def list_voices(
     if json:
         typer.echo(as_json({"speakers": [asdict(one) for one in speakers], "voices": [asdict(one) for one in found]}))
         return
-    typer.echo("Speakers (--voice takes the id or the name; any language):")
+    typer.echo("Speakers, in any language (--voice takes the id or the name):")
     for one in speakers:
         typer.echo(f"  {one.id:<5} {one.name:<9} {one.gender if one.voice else 'chosen by the footage'}")
-    typer.echo("Voices:")
+    _echo_voices("Ready to speak:", [voice for voice in found if voice.is_here])
+    _echo_voices(
+        "More natural, and to be fetched first (lipwright voices pull NAME):",
+        [voice for voice in found if not voice.is_here],
+    )
+    typer.echo("\nBehind any espeak voice +VARIANT changes its timbre, such as espeak:de+f3 or espeak:+m7.")
+    typer.echo("Hear one: lipwright voices sample NAME -o sample.wav")
+
+
+def _echo_voices(title: str, found: Sequence[VoiceInfo]) -> None:
+    if not found:
+        return
+    typer.echo(f"\n{title}")
+    width = max(len(voice.name) for voice in found)
     for voice in found:
-        there = "" if voice.is_here else f"  (fetch it: lipwright voices pull {voice.name})"
-        gender = "" if voice.gender == "unknown" else f", {voice.gender}"
-        typer.echo(f"  {voice.name:<36} {voice.title}{gender}{there}")
-    typer.echo("Behind any espeak voice +VARIANT changes its timbre, such as espeak:de+f3 or espeak:+m7.")
+        about = [voice.title, *([] if voice.gender == "unknown" else [voice.gender])]
+        licence = "" if voice.is_here or not voice.licence else f"  [{voice.licence}]"
+        typer.echo(f"  {voice.name:<{width}}  {', '.join(about)}{licence}")
 
 
 @voices.command()

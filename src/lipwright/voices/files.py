@@ -1,7 +1,10 @@
 """The files of the voices that are fetched: what each is made of, under which licence, and where they are kept.
 
-Hashes and sizes are those that several public projects pin for the same files, as of November 2026; licences are
-those of the voices' own cards. Piper's repository is named at one revision, so that the addresses stay what they are.
+Hashes and sizes are those that several public projects pin for the same files, as of November 2026; those of Joe were
+also computed from the files. Licences are those of the recordings that a voice was made from, as its card or the
+project that it comes from names them; most voices of Piper were begun from Lessac's network, whose recordings are for
+research, and what follows from that nobody has settled. Piper's repository is named at one revision, so that the
+addresses stay what they are.
 """
 
 from __future__ import annotations
@@ -53,14 +56,19 @@ PIPER: Final = {
             "efe19c417bed055f2d69908248c6ba650fa135bc868b0e6abb3da181dab690a0", 4885,
         ),
         _piper(
-            "en_US-amy-medium", "Amy, American", "female", "see its model card",
+            "en_US-amy-medium", "Amy, American", "female", "CC BY-SA 4.0 (Mycroft mimic3-voices)",
             "b3a6e47b57b8c7fbe6a0ce2518161a50f59a9cdd8a50835c02cb02bdd6206c18",
             "95a23eb4d42909d38df73bb9ac7f45f597dbfcde2d1bf9526fdeaf5466977d77", 4882,
         ),
         _piper(
-            "en_US-ryan-medium", "Ryan, American", "male", "see its model card",
+            "en_US-ryan-medium", "Ryan, American", "male", "CC BY-NC-SA 4.0 (RyanSpeech): not for commercial use",
             "abf4c274862564ed647ba0d2c47f8ee7c9b717d27bdad9219100eb310db4047a",
             "44034c056cb15681b2ad494307c7f3f2e4499d1253c700c711fa0a4607ffe78d", 4883,
+        ),
+        _piper(
+            "en_US-joe-medium", "Joe, American", "male", "CC0 (Nabu Casa)",
+            "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
+            "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33", 4794,
         ),
         _piper(
             "en_GB-alba-medium", "Alba, Scottish", "female", "CC BY 4.0 (University of Edinburgh)",

@@ -28,6 +28,8 @@ from lipwright.voices.session import Session, as_samples, open_session, read_mod
 from lipwright.voices.ssml import spoken_text
 
 RATE_HZ: Final = 24_000
+_SILENT: Final = 0.003
+_KEPT_SILENCE_S: Final = 0.06
 LONGEST: Final = 510
 """Letters that the network reads at once."""
 
@@ -129,7 +131,7 @@ class Kokoro:
             # later exports take the speed as a whole number: those speak at their own
             "speed": np.array([1], np.int32) if "input_ids" in names else np.array([speed], np.float32),
         }
-        return as_samples(session.run(None, inputs)[0])
+        return _trimmed(as_samples(session.run(None, inputs)[0]))
 
     def _load(self, voice: str) -> tuple[Session, NDArray[np.float32]]:
         if voice not in VOICES:
@@ -153,6 +155,13 @@ def _style(path: Path, voice: str) -> NDArray[np.float32]:
     if style.shape != _WEIGHTS_ARRAY:
         raise BrokenVoice(f"kokoro:{voice}", f"{path.name} holds {style.shape} for it, not {_WEIGHTS_ARRAY}")
     return style
+
+
+def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Without the silence around: the network adds up to 0.6 s of it, and pauses are made elsewhere."""
+    loud = np.flatnonzero(np.abs(samples) > _SILENT)
+    margin = int(_KEPT_SILENCE_S * RATE_HZ)
+    return samples[max(0, loud[0] - margin) : loud[-1] + margin] if len(loud) else samples[:0]
 
 
 def _batches(written: str) -> Iterator[list[int]]:
