@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lipwright.articulation import features
 from lipwright.articulation.curves import runs
-from lipwright.articulation.features import N_BANDS, Mel
+from lipwright.articulation.features import N_BANDS, Hearing, Mel
 from lipwright.articulation.phones import PHONES
 from lipwright.core.timeline import N_SHAPE
 from lipwright.vision.shape import ShapeBasis
@@ -302,17 +302,9 @@ def fit_averaged(
 
 @torch.no_grad()
 def predict(net: Articulator, power: Mel) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Mel power (2 n, 64) -> shape z-scores (n, 14), closure and rest probabilities (n, 2), phones (n, 20).
-
-    As at run time: the mean of what is said of every voice.
-    """
-    said: list[tuple[Tensor, ...]] = []
-    hearings = features.hearings(power)
-    for hearing, voice in zip(hearings, features.as_other_voices(power, hearings[0].loudness), strict=True):
-        shapes, gates, phones = net(torch.from_numpy(hearing.normalise(voice))[None])
-        said.append((shapes[0], torch.sigmoid(gates[0]), torch.softmax(phones[0], -1)))
-    shapes, gates, phones = (torch.stack(column).mean(0).numpy() for column in zip(*said, strict=True))
-    return shapes, gates, phones
+    """Mel power (2 n, 64) -> shape z-scores (n, 14), closure and rest probabilities (n, 2), phones (n, 20)."""
+    shapes, gates, phones = net(torch.from_numpy(Hearing.of(power).normalise(power))[None])
+    return shapes[0].numpy(), torch.sigmoid(gates[0]).numpy(), torch.softmax(phones[0], -1).numpy()
 
 
 def phone_accuracy(net: Articulator, corpus: Corpus) -> dict[str, float]:

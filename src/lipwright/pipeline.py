@@ -284,8 +284,8 @@ class _Speech:
 
 
 def _heard(audio: Path) -> _Speech:
-    clip = media.read_speech(audio)
-    return _Speech(articulation.listen(clip), clip.duration_s)
+    with media.kept_open(media.speech_pieces(audio)) as pieces:
+        return _Speech(*articulation.listen_to(pieces))
 
 
 def _own_sound(video: Path) -> articulation.Heard | None:

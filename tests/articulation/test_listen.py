@@ -3,13 +3,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tracemalloc
+from dataclasses import fields
+from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lipwright.articulation import listen
+from lipwright.articulation import listen, listen_to
 from lipwright.articulation.network import population
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
@@ -53,8 +56,33 @@ def test_blocks_with_margins_hear_what_the_whole_hears(pausing_talker: TrackedCl
     blocks = listen(clip(samples), block_ticks=500)
 
     assert len(blocks) == len(whole)
-    assert np.abs(blocks.shape - whole.shape).max() < 0.02
-    assert np.abs(blocks.closure - whole.closure).max() < 0.02
+    for name in ("shape", "opening", "closure", "rest", "phones"):
+        assert np.abs(getattr(blocks, name) - getattr(whole, name)).max() < 1e-4
+
+
+def test_sound_that_comes_in_pieces_is_heard_as_the_whole_is(pausing_talker: TrackedClip):
+    samples = pausing_talker.speech.samples
+    whole = listen(clip(samples))
+
+    heard, duration_s = listen_to(samples[k : k + 5001] for k in range(0, len(samples), 5001))
+
+    assert duration_s == Fraction(len(samples), RATE_HZ)
+    for name in ("shape", "opening", "closure", "rest", "phones", "energy_db"):
+        assert np.abs(getattr(heard, name) - getattr(whole, name)).max() < 1e-4
+
+
+def test_a_minute_more_of_sound_takes_no_more_memory_to_listen_to():
+    peaks: list[int] = []
+    for seconds in (60, 400):
+        noise = np.random.default_rng(0).standard_normal(RATE_HZ).astype(np.float32)
+        tracemalloc.start()
+        heard, _ = listen_to(noise for _ in range(seconds))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        kept = sum(getattr(heard, field.name).nbytes for field in fields(heard))
+        peaks.append(peak - 2 * kept)  # once in parts, once joined
+
+    assert peaks[1] < peaks[0] + (8 << 20)
 
 
 def test_speech_that_starts_later_is_heard_later_and_otherwise_the_same(talker: TrackedClip):

@@ -6,8 +6,8 @@ track = plan(heard, style)                                 # a MouthTrack for an
 """
 
 from lipwright.articulation.agreement import Agreement, agreement
-from lipwright.articulation.network import Heard, listen
+from lipwright.articulation.network import Heard, listen, listen_to
 from lipwright.articulation.plan import plan
 from lipwright.articulation.style import population_style, speaking_style
 
-__all__ = ["Agreement", "Heard", "agreement", "listen", "plan", "population_style", "speaking_style"]
+__all__ = ["Agreement", "Heard", "agreement", "listen", "listen_to", "plan", "population_style", "speaking_style"]

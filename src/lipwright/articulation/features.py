@@ -11,6 +11,7 @@ subtraction restricted to the loudest 60 % of the columns, so that pauses do not
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from math import log10
@@ -19,8 +20,6 @@ from typing import Final, TypeAlias, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from lipwright.core.media import AudioClip
 
 Mel: TypeAlias = NDArray[np.float32]
 """(n_columns, N_BANDS)."""
@@ -50,8 +49,10 @@ _BLOCK = 6000
 """Columns worked on at a time: memory stays the same however long the recording."""
 _BENCH = 256
 """Columns transformed at a time: what fits into the processor's nearest memory."""
-_MAX_MEASURED = 60_000
-"""Columns that the normalisation looks at, evenly spread: ten minutes of sound."""
+_MAX_MEASURED = 16_384
+"""Columns that the normalisation looks at, evenly spread: all of two and a half minutes, or every other one, ..."""
+_CONTEXT = 6
+"""Columns before a block whose samples it may look at, where its first window is mirrored."""
 
 
 def n_columns(n_samples: int) -> int:
@@ -110,6 +111,25 @@ def mel_power(samples: NDArray[np.float32], start: int = 0, stop: int | None = N
     return power
 
 
+def mel_blocks(pieces: Iterable[NDArray[np.float32]]) -> Iterator[Mel]:
+    """Blocks of the columns that `mel_power` gives for all pieces (n,) of a recording at 16 kHz together, in order.
+
+    Holds a minute of sound at most, beside the piece at hand.
+    """
+    held, first, done = np.empty(0, np.float32), 0, 0  # samples from column `first` on; columns given out
+    for piece in pieces:
+        held = np.concatenate([held, piece]) if len(held) else piece
+        # the last columns wait: they may be the ones at which the recording is mirrored
+        while first + (len(held) - 2 * WINDOW) // HOP >= done + _BLOCK:
+            yield mel_power(held, done - first, done - first + _BLOCK)
+            done += _BLOCK
+            given_up = max(0, done - _CONTEXT - first)
+            held, first = held[given_up * HOP :], first + given_up
+        held = held.copy() if held.base is not None else held
+    total = first + n_columns(len(held))
+    yield mel_power(held, done - first, total - first)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Hearing:
     """How loud and of what colour a recording's speech is: what normalising it takes."""
@@ -145,36 +165,26 @@ class Hearing:
         return np.clip(heard, -_LOUDEST, _LOUDEST)
 
 
-_VOICES = (1.05, 0.95)
-_ROOM_NOISE = 1e-3
+class Measuring:
+    """Measures a recording as its blocks go by."""
 
+    def __init__(self) -> None:
+        self._kept: list[Mel] = []
+        self._n_kept = 0
+        self._every = 1
+        self._n_seen = 0
 
-def as_other_voices(power: Mel, loudness: float) -> list[Mel]:
-    """The same speech (n, N_BANDS) as others would have said it: as it is, by a shorter and by a longer vocal
-    tract, and over faint noise (-30 dB). What the network says of all of them, averaged, is a little
-    truer than what it says of one (0.005 of r).
-    """
-    log = np.log(power + np.float32(1e-7 * loudness + 1e-30))
-    heard = [power]
-    for factor in _VOICES:
-        at = np.clip(np.arange(N_BANDS) * factor, 0, N_BANDS - 1.001)
-        low = at.astype(np.intp)
-        part = (at - low).astype(np.float32)
-        heard.append(np.exp(log[:, low] * (1 - part) + log[:, low + 1] * part))
-    return [*heard, power + np.float32(_ROOM_NOISE * loudness)]
+    def look(self, power: Mel) -> None:
+        """The next columns (n, N_BANDS)."""
+        some = power[-self._n_seen % self._every :: self._every]
+        self._n_seen += len(power)
+        self._kept.append(some.copy())
+        self._n_kept += len(some)
+        while self._n_kept > _MAX_MEASURED:
+            self._kept = [np.concatenate(self._kept)[::2]]
+            self._n_kept = len(self._kept[0])
+            self._every *= 2
 
-
-def hearings(power: Mel) -> tuple[Hearing, ...]:
-    """Measure band powers (n, N_BANDS), once for each of `as_other_voices`."""
-    usual = Hearing.of(power)
-    return (usual, *(Hearing.of(voice) for voice in as_other_voices(power, usual.loudness)[1:]))
-
-
-def measure(clip: AudioClip) -> tuple[Hearing, ...]:
-    """Measure a whole recording as every voice, in blocks. Raises ValueError where it is not at 16 kHz."""
-    if clip.rate_hz != RATE_HZ:
-        raise ValueError(f"speech must be at {RATE_HZ} Hz to be listened to, got {clip.rate_hz}; resample it first")
-    total = n_columns(len(clip.samples))
-    step = -(-total // _MAX_MEASURED)
-    blocks = [mel_power(clip.samples, start, min(total, start + _BLOCK))[::step] for start in range(0, total, _BLOCK)]
-    return hearings(np.concatenate(blocks))
+    def result(self) -> Hearing:
+        """What was seen so far."""
+        return Hearing.of(np.concatenate(self._kept))

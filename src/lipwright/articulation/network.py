@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
 from importlib import resources
 from math import ceil
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import numpy as np
 import onnxruntime
@@ -23,10 +24,12 @@ from lipwright.core.timeline import N_SHAPE
 
 TICK_RATE_HZ: Final = 50
 """A tick is one row of what the network says: a 50th of a second."""
-_BLOCK = 3000
-"""Ticks given out by one run of the network: a minute."""
-_MARGIN = 200
-"""Ticks heard on either side of a block, so that its edges are like the middle: four seconds."""
+_BLOCK = 1000
+"""Ticks given out by one run of the network: 20 s, whose numbers stay in the processor's cache."""
+_MARGIN = 100
+"""Ticks heard on either side of a block, so that its edges are like the middle (to 3e-7; 50 ticks to 1e-4)."""
+_HELD_BYTES = 8 << 20
+"""More than this of the mel picture (five minutes) goes to a file without a name."""
 _SILENCE_DB = -100.0
 
 Floats = NDArray[np.float32]
@@ -119,41 +122,69 @@ def _say(mel: Floats, model: Path | None) -> list[Floats]:
     return cast(list[Floats], _session(model).run(None, {"mel": mel[None]}))
 
 
-def _blocks(n_ticks: int, block: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, n_ticks, block):
-        yield start, min(n_ticks, start + block)
-
-
 def listen(speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None = None) -> Heard:
     """Hear a recording at 16 kHz, of any length: ceil(duration * 50) ticks, at least one.
 
-    Works through the recording in blocks of `block_ticks` with margins, so that hours take no more
-    memory than minutes (beside the result). `model` is another network than the shipped one, such as that
-    of a fold (training/README.md), to judge the product on people it has not met. Raises ValueError where
-    the recording is not at 16 kHz.
+    `model` is another network than the shipped one, such as that of a fold (training/README.md), to judge the
+    product on people it has not met. Raises ValueError where the recording is not at 16 kHz.
     """
-    hearings = features.measure(speech)
-    usual = hearings[0]
-    n_ticks = features.n_columns(len(speech.samples)) // 2
-    rows: list[tuple[Floats, ...]] = []
-    for start, stop in _blocks(n_ticks, block_ticks):
-        first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
-        power = features.mel_power(speech.samples, 2 * first, 2 * last)
-        voices = features.as_other_voices(power, usual.loudness)
-        said = [_say(hearing.normalise(voice), model) for hearing, voice in zip(hearings, voices, strict=True)]
-        kept = slice(start - first, stop - first)
-        means = (np.mean(column, axis=0)[0, kept] for column in zip(*said, strict=True))
-        energy = power.mean(1).reshape(-1, 2).mean(1)[kept]
-        rows.append((*means, energy))
+    if speech.rate_hz != features.RATE_HZ:
+        raise ValueError(
+            f"speech must be at {features.RATE_HZ} Hz to be listened to, got {speech.rate_hz}; resample it"
+        )
+    heard, _ = listen_to([speech.samples], block_ticks=block_ticks, model=model)
+    return heard
+
+
+def listen_to(
+    pieces: Iterable[Floats], *, block_ticks: int = _BLOCK, model: Path | None = None
+) -> tuple[Heard, Fraction]:
+    """`listen` to a recording that comes in pieces (n,) at 16 kHz, and its duration in seconds.
+
+    Needs no more memory for hours than for minutes, beside the result: the mel picture is made once, and lies on
+    disk where it is long; the network goes through it in blocks of `block_ticks` with margins.
+    """
+    n_samples = 0
+
+    def counted() -> Iterator[Floats]:
+        nonlocal n_samples
+        for piece in pieces:
+            n_samples += len(piece)
+            yield piece
+
+    measuring = features.Measuring()
+    with tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as picture:
+        for power in features.mel_blocks(counted()):
+            measuring.look(power)
+            picture.write(power.tobytes())
+        hearing = measuring.result()
+        n_ticks = features.n_columns(n_samples) // 2
+        rows: list[tuple[Floats, ...]] = []
+        for start in range(0, n_ticks, block_ticks):
+            stop = min(n_ticks, start + block_ticks)
+            first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
+            power = _columns(picture, 2 * first, 2 * last)
+            kept = slice(start - first, stop - first)
+            said = (column[0, kept] for column in _say(hearing.normalise(power), model))
+            energy = power.mean(1).reshape(-1, 2).mean(1)[kept]
+            rows.append((*said, energy))
     shapes, gates, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
     rest = gates[:, 1]
-    if usual.is_silent:
+    if hearing.is_silent:
         rest = np.ones_like(rest)
         phones = np.zeros_like(phones)
         phones[:, PHONES.index("sil")] = 1.0
-    energy_db = 10 * np.log10(np.maximum(energy / max(usual.loudness, 1e-30), 10 ** (_SILENCE_DB / 10)))
-    return Heard(
+    energy_db = 10 * np.log10(np.maximum(energy / max(hearing.loudness, 1e-30), 10 ** (_SILENCE_DB / 10)))
+    heard = Heard(
         shape=shapes[:, :N_SHAPE], opening=shapes[:, N_SHAPE], width=shapes[:, N_SHAPE + 1],
         jaw=shapes[:, N_SHAPE + 2], closure=gates[:, 0], rest=rest, phones=phones,
         energy_db=energy_db.astype(np.float32),
     )  # fmt: skip
+    return heard, Fraction(n_samples, features.RATE_HZ)
+
+
+def _columns(picture: IO[bytes], start: int, stop: int) -> features.Mel:
+    """These columns (stop - start, N_BANDS) of a mel picture that was written to a file."""
+    n_bytes = features.N_BANDS * np.dtype(np.float32).itemsize
+    picture.seek(start * n_bytes)
+    return np.frombuffer(picture.read((stop - start) * n_bytes), np.float32).reshape(-1, features.N_BANDS)

@@ -7,7 +7,7 @@ write_video(path, frames, source, ...)    H.264 and others, speech muxed from ti
 """
 
 from lipwright.core.options import Codec, EncoderChoice
-from lipwright.media.audio import read_speech, speech_duration
+from lipwright.media.audio import read_speech, speech_duration, speech_pieces
 from lipwright.media.encoders import check_encoding
 from lipwright.media.footage import MediaFootage, open_footage
 from lipwright.media.overlap import kept_open
@@ -26,5 +26,6 @@ __all__ = [
     "probe",
     "read_speech",
     "speech_duration",
+    "speech_pieces",
     "write_video",
 ]

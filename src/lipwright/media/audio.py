@@ -6,7 +6,7 @@ samples here  0 0 0 0 [ samples ... ]      silence stands for the gap, so sample
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,9 @@ JITTER_S = Fraction(1, 25)
 N_JOINED = 16_384
 """Samples that are averaged and resampled at a time."""
 
+N_SHORT = 1024
+"""The last piece has at least so many samples, if there are: more than are cut off its end."""
+
 PACKED = "flt"
 """Interleaved floats: PyAV miscounts the planes of planar sound with eight channels."""
 
@@ -47,30 +50,34 @@ def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
     Where the sound starts after the picture, silence comes first. Samples that are not numbers are silent.
     Needs memory for the result alone. Raises MediaNotFound, UnreadableMedia, NoAudio.
     """
-    with opened(path) as container:
-        sound = Sound(container, path)
-        mono = (_mono(chunk) for chunk in _joined(sound.chunks(), N_JOINED))
-        out = _room(int((sound.expected_s + 1) * rate_hz), rate_hz)
-        n = 0
-        for chunk in _resampled(mono, sound, rate_hz):
-            if n + len(chunk) > len(out):
-                out.resize(int(1.3 * len(out)) + len(chunk), refcheck=False)
-            out[n : n + len(chunk)] = chunk
-            n += len(chunk)
-    if n == 0 or sound.n_decoded == 0:
-        raise NoAudio(path)
-    # the resampler rounds its end up; the exact length keeps the clock
-    n = min(n, max(1, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz))))
+    n, out = 0, np.empty(0, np.float32)
+    for piece in speech_pieces(path, rate_hz):
+        if n + len(piece) > len(out):
+            out.resize(int(1.1 * (n + len(piece))) + rate_hz, refcheck=False)  # large arrays move without a copy
+        out[n : n + len(piece)] = piece
+        n += len(piece)
     out.resize(n, refcheck=False)
     return AudioClip(out, rate_hz)
 
 
-def _room(n_expected: int, n_least: int) -> NDArray[np.float32]:
-    """Room for the samples that a file promises, if there is so much: a header can say anything."""
-    try:
-        return np.empty(max(n_least, n_expected), np.float32)
-    except MemoryError:
-        return np.empty(n_least, np.float32)
+def speech_pieces(path: Path, rate_hz: int = 16_000) -> Generator[NDArray[np.float32]]:
+    """The samples of `read_speech`, piece by piece, in memory for a few of them. Raises what it raises."""
+    with opened(path) as container:
+        sound = Sound(container, path)
+        mono = (_mono(chunk) for chunk in _joined(sound.chunks(), N_JOINED))
+        n, last = 0, np.empty(0, np.float32)
+        for piece in _resampled(mono, sound, rate_hz):
+            if len(last) < N_SHORT:
+                last = np.concatenate([last, piece])
+                continue
+            yield last
+            n += len(last)
+            last = piece
+    if sound.n_decoded == 0 or n + len(last) == 0:
+        raise NoAudio(path)
+    # the resampler rounds its end up; the exact length keeps the clock
+    n_exact = max(1, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz)))
+    yield last[: n_exact - n]
 
 
 def _mono(chunk: Samples) -> NDArray[np.float32]:
@@ -160,15 +167,6 @@ class Sound:
     @property
     def layout(self) -> str:
         return self._shape.layout
-
-    @property
-    def expected_s(self) -> float:
-        """What the container promises; 0 where it says nothing."""
-        if self.stream.duration is not None and self.stream.time_base is not None:
-            return min(float(self.stream.duration * self.stream.time_base), 86_400.0)
-        if self._container.duration is not None:
-            return min(self._container.duration / av.time_base, 86_400.0)
-        return 0.0
 
     def chunks(self) -> Iterator[Samples]:
         """(channels, n) float32 at the stream's own rate, from time zero of the presentation.
