@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -183,15 +184,30 @@ def request_of(footage: Media, speech_media: Media) -> Callable[..., JobRequest]
     return make
 
 
+@pytest.fixture
+def until() -> Callable[..., float]:
+    """Waits for something to come true; how long that took."""
+
+    def wait(is_so: Callable[[], Any], timeout_s: float = 60) -> float:
+        start_s = monotonic()
+        while not is_so():
+            if monotonic() - start_s > timeout_s:
+                raise AssertionError("it did not come to that in time")
+            sleep(0.05)
+        return monotonic() - start_s
+
+    return wait
+
+
 StartWorker = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
-    """Starts a worker process on the service's folder and waits until it is ready."""
+    """Starts a worker process on the service's folder, and waits until it is ready if it shall."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(**environment: str) -> subprocess.Popen[str]:
+    def start(*, is_awaited: bool = True, **environment: str) -> subprocess.Popen[str]:
         path = f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
         given = {
             "LIPWRIGHT_CONCURRENCY": "2",
@@ -211,7 +227,7 @@ def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
         )
         started.append(worker)
         assert worker.stdout is not None
-        for line in worker.stdout:
+        for line in worker.stdout if is_awaited else ["ready"]:
             if line.startswith("ready"):
                 break
         else:
@@ -241,14 +257,15 @@ class PlainWebhooks:
 @pytest.fixture
 def work_here(
     settings: ServiceSettings, stand_ins: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., None]]:
+) -> Iterator[Callable[..., Hosted]]:
     """Starts a worker in this process, with other settings if they are given: quicker than one that can be killed."""
     opened: list[Hosted] = []
 
-    def start(burn_s: float = 0.3, **changes: Any) -> None:
+    def start(burn_s: float = 0.3, queues: tuple[str, ...] = (), **changes: Any) -> Hosted:
         monkeypatch.setenv("LANG", f"burn{burn_s}")
         opened.append(Hosted.open(settings.model_copy(update=changes)))
-        opened[0].start_worker(PlainWebhooks())
+        opened[-1].start_worker(PlainWebhooks(), queues)
+        return opened[-1]
 
     yield start
     for hosted in opened:

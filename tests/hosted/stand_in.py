@@ -1,4 +1,4 @@
-"""Children that take the place of real ones: a render that burns a core for a while and copies its footage."""
+"""Children that take the place of real ones: a render that takes a while and copies its footage."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import Any
 
 # one of the few variables that a child is given
 _SAID = os.environ.get("LANG", "")
-BURN_S = float(_SAID.removeprefix("burn")) if _SAID.startswith("burn") else 0.6
+BURN_S = float(_SAID[4:]) if _SAID.startswith(("burn", "rest")) else 0.6
+IS_AT_REST = _SAID.startswith("rest")
+"""It sleeps: many machines on one."""
 
 
 def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     start_s = monotonic()
     while (done_s := monotonic() - start_s) < BURN_S:
-        sum(range(50_000))
-        sleep(0.001)
+        if not IS_AT_REST:
+            sum(range(50_000))
+        sleep(0.02 if IS_AT_REST else 0.001)
         tell({"phase": "render", "done": round(100 * done_s), "total": round(100 * BURN_S)})
     shutil.copyfile(arguments["video"], arguments["output"])
     return {"duration_s": 1.0, "width_px": 480, "height_px": 480, "engine": "stand-in"}

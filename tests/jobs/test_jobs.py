@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from lipwright.jobs import Queue
 from lipwright.jobs.life import is_surely_gone, new_worker_id
+from lipwright.jobs.queue import VERSION
 from lipwright.store import open_database
 from lipwright.store.database import sqlite_url
 
@@ -61,9 +63,39 @@ def test_a_job_enqueued_in_a_transaction_that_is_rolled_back_was_never_there(tmp
     database.close()
 
 
-def test_dbos_still_has_the_private_method_that_hands_over_the_jobs_of_dead_workers() -> None:
+def test_dbos_is_the_version_that_was_looked_at_and_has_what_is_used_of_its_inside() -> None:
+    """Another version: read `_recovery.py` and `DBOS._destroy` again, run the chaos tests, and change the number."""
+    from importlib.metadata import version
+
     from dbos import DBOS
 
-    recover = DBOS._recover_pending_workflows
+    assert version("dbos") == "3.4.0"
+    assert list(inspect.signature(DBOS._recover_pending_workflows).parameters) == ["executor_ids"]
+    assert "self.background_thread_stop_events: List[threading.Event] = []" in inspect.getsource(DBOS.__init__)
+    assert "queues called after DBOS is launched" in inspect.getsource(DBOS.listen_queues)
 
-    assert list(inspect.signature(recover).parameters) == ["executor_ids"]
+
+def test_recovery_hands_over_what_the_named_workers_hold_and_nothing_else(tmp_path: Path) -> None:
+    """What the watch relies on: a job that another one has begun since is left alone."""
+    from dbos._sys_db import SystemDatabase
+
+    database = open_database(sqlite_url(tmp_path))
+    queue = Queue(database.engine)
+    queue.prepare(2)
+    system: SystemDatabase = queue._client._sys_db
+    with database.writing() as connection:
+        for job_id in ("of-the-dead", "of-the-living"):
+            queue.put(connection, job_id, account_id=job_id, max_running=2, priority=5)
+    with database.writing() as connection:
+        connection.execute(
+            sa.text("UPDATE workflow_status SET status = 'PENDING', executor_id = substr(workflow_uuid, 8)")
+        )
+    assert queue.busy_workers() == {"dead", "living"}
+
+    assert [one.workflow_id for one in system.get_pending_workflows("dead", VERSION)] == ["of-the-dead"]
+    assert system.reenqueue_for_recovery("of-the-dead", ["dead"], "elsewhere")
+    assert not system.reenqueue_for_recovery("of-the-living", ["dead"], "elsewhere")
+
+    assert queue.busy_workers() == {"living"}
+    queue.close()
+    database.close()

@@ -26,6 +26,7 @@ from lipwright.cli.sync import sync
 from lipwright.cli.visemes import visemes
 from lipwright.cli.voices import voices
 from lipwright.cli.webhooks import webhooks
+from lipwright.cli.worker import worker
 from lipwright.cli.workers import workers
 
 app = typer.Typer(
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
     rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
 )
-for command in (sync, say, batch, report, evaluate, visemes, faces, probe, doctor, demo, bench, serve, workers):
+for command in (sync, say, batch, report, evaluate, visemes, faces, probe, doctor, demo, bench, serve, worker, workers):
     app.command()(command)
 app.add_typer(voices, name="voices")
 app.add_typer(keys, name="keys")

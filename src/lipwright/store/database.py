@@ -93,14 +93,14 @@ class Database:
         with _away(), self.engine.connect() as connection:
             yield connection
 
-    def insist(self, act: Callable[[sa.Connection], T], *, until: Callable[[], bool]) -> T:
-        """Run `act` in a writing transaction, again and again while the database is away.
+    def insist(self, act: Callable[[sa.Connection], T], *, until: Callable[[], bool], is_writing: bool = True) -> T:
+        """Run `act` in a transaction, again and again while the database is away.
 
         It may have been committed already when it is run again. Raises DatabaseAway once `until` says so.
         """
         while True:
             try:
-                with self.writing() as connection:
+                with self.writing() if is_writing else self.reading() as connection:
                     return act(connection)
             except DatabaseAway:
                 if until():

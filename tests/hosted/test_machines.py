@@ -1,0 +1,225 @@
+"""Many workers on one PostgreSQL: killed, frozen, cut off from the database, asked to stop, of different kinds.
+
+LIPWRIGHT_TEST_MACHINES=WORKERS,JOBS,SECONDS_BETWEEN_KILLS is how much is killed: a little by default.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from lipwright.config import ServiceSettings
+from lipwright.core.errors import DatabaseAway, InvalidOption
+from lipwright.core.jobs import Account, Job, JobRequest, JobState
+from lipwright.service.hosted import Hosted
+
+DATABASES = ["postgresql"]
+GRANTED, PRICE = 10_000_000, 150_000
+N_WORKERS, N_JOBS, KILL_EVERY_S = (float(n) for n in os.environ.get("LIPWRIGHT_TEST_MACHINES", "2,3,3").split(","))
+SILENT_S = 3.0
+RequestOf = Callable[..., JobRequest]
+Until = Callable[..., float]
+
+
+def phase_of(service: Hosted, account: Account, job: Job) -> Callable[[], str]:
+    return lambda: service.job(account, job.id).phase
+
+
+def test_whoever_is_killed_or_frozen_every_job_ends_once_and_is_paid_once(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    start_worker: Callable[..., subprocess.Popen[str]],
+    receiver: Any,
+    settings: ServiceSettings,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dice = random.Random(7)
+    hook = f"http://{receiver.host}/hook"
+    service.limit_key(account.id, max_running=int(N_WORKERS) * 2)
+    account = service.account(account.id)
+    jobs = [
+        service.submit(
+            account, request_of(webhook_url=hook, **dice.choice([{}, {"video": f"http://{receiver.host}/v"}]))
+        )
+        for _ in range(int(N_JOBS))
+    ]
+    each = {
+        "LIPWRIGHT_MAX_ATTEMPTS": "1000",
+        "LIPWRIGHT_CONCURRENCY": "1",
+        "LIPWRIGHT_WORKER_SILENT_S": str(SILENT_S),
+        "LANG": "rest1",
+    }
+    workers = [start_worker(is_awaited=False, **each) for _ in range(int(N_WORKERS) - 1)]
+    zombie = start_worker(**each)
+
+    # frozen with a job in hand: others take it over, and end it
+    def held() -> list[str]:
+        (seen,) = (one for one in service.desk.workers() if one.pid == zombie.pid)
+        return [one for one in seen.jobs if service.job(account, one).phase == "render"]
+
+    until(held)
+    zombie.send_signal(signal.SIGSTOP)
+    taken = held()
+    n_kills, next_kill_s = 0, monotonic() + KILL_EVERY_S
+
+    def is_over() -> bool:
+        nonlocal n_kills, next_kill_s
+        if monotonic() > next_kill_s and (N_JOBS > 3 or n_kills == 0):
+            victim = workers.pop(dice.randrange(len(workers)))
+            victim.kill()
+            victim.wait()
+            workers.append(start_worker(is_awaited=False, **each))
+            n_kills, next_kill_s = n_kills + 1, monotonic() + KILL_EVERY_S
+        return all(service.job(account, one).state.is_final for one in taken)
+
+    until(is_over, 300)
+    assert taken
+    zombie.send_signal(signal.SIGCONT)
+    taken = [job.id for job in jobs]
+    until(is_over, 900)
+    done = [service.job(account, job.id) for job in jobs]
+    until(lambda: {body["id"] for _, body in receiver.came} == {job.id for job in jobs}, 100)
+    # the zombie has ended what it had begun, and it counted for nothing
+    zombie.send_signal(signal.SIGTERM)
+    zombie.wait(60)
+
+    assert [job.state for job in done] == [JobState.SUCCEEDED] * len(jobs)
+    assert n_kills > 0
+    rows = service.ledger(account, limit=1000)
+    assert Counter(row.job_id for row in rows if row.kind == "charge") == {job.id: 1 for job in jobs}
+    assert service.balance_microusd(account) == GRANTED - len(jobs) * PRICE
+    assert all(delivery == body["id"][:25] for delivery, body in receiver.came)
+    print(f"{len(jobs)} jobs, {n_kills} kills, one frozen; {len(receiver.came)} webhooks")
+
+    from lipwright.service import hosted
+
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+    monkeypatch.setattr(hosted, "_YOUNG", timedelta(0))
+    service.sweep()
+    kept = {path.name for path in (settings.folder / "blobs").rglob("*") if path.is_file()}
+    given = {source for job in done for source in (job.request.video, job.request.audio or "")}
+    assert kept == {one.id for job in done for one in job.outputs} | {
+        source.removeprefix("media:") for source in given if source.startswith("media:")
+    }
+    assert list((settings.folder / "work").iterdir()) == []
+
+
+def test_while_postgresql_restarts_the_render_goes_on_and_nothing_is_done_twice(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    work_here: Callable[..., Hosted],
+    postgres: Any,
+    receiver: Any,
+    until: Until,
+) -> None:
+    work_here(2.5)
+    waiting = [service.submit(account, request_of(webhook_url=f"http://{receiver.host}/hook")) for _ in range(2)]
+    until(lambda: phase_of(service, account, waiting[0])() == "render")
+
+    postgres.stop("immediate")
+    away_s = monotonic()
+    assert not service.is_ready
+    with pytest.raises(DatabaseAway):
+        service.submit(account, request_of())
+    sleep(max(0.0, float(os.environ.get("LIPWRIGHT_TEST_AWAY_S", "1.5")) - (monotonic() - away_s)))
+    postgres.start()
+
+    done = [service.wait(account, job.id, 60) for job in waiting]
+    until(lambda: len(receiver.came) >= 2)
+    assert [job.state for job in done] == [JobState.SUCCEEDED] * 2
+    with service._database.reading() as connection:
+        from lipwright.store import jobs
+
+        assert [jobs.find(connection, job.id).n_attempts for job in done] == [1, 1]  # pyright: ignore[reportOptionalMemberAccess]
+    assert service.is_ready
+    assert service.balance_microusd(account) == GRANTED - 2 * PRICE
+
+
+def test_a_process_takes_no_more_connections_than_it_may(
+    service: Hosted,
+    request_of: RequestOf,
+    account: Account,
+    work_here: Callable[..., Hosted],
+    postgres: Any,
+) -> None:
+    n_most = 4
+    name = service._database.url.database
+    worker = work_here(0.2, database_connections=n_most)
+    service.close()
+    seen: list[int] = []
+    is_over = threading.Event()
+
+    def count() -> None:
+        while not is_over.wait(0.02):
+            seen.append(postgres.execute(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")[0][0])
+
+    def ask() -> None:
+        for _ in range(10):
+            worker.jobs(account)
+            worker.authenticate(secret)
+
+    _, secret = worker.create_key("crowd")
+    counter = threading.Thread(target=count)
+    crowd = [threading.Thread(target=ask) for _ in range(24)]
+    for thread in (counter, *crowd):
+        thread.start()
+    job = worker.submit(account, request_of())
+    assert worker.wait(account, job.id, 60).state is JobState.SUCCEEDED
+    for thread in crowd:
+        thread.join()
+    is_over.set()
+    counter.join()
+
+    # one more listens
+    assert max(seen) <= n_most + 1
+
+
+def test_renders_of_an_engine_wait_for_the_machines_that_it_needs(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: Callable[..., Hosted], until: Until
+) -> None:
+    queues = {"engine_queues": "rewrite=gpu"}
+    job = service.submit(account, request_of())
+    first = work_here(0.2, ("prepare", "cpu"), **queues)
+    until(lambda: service._open_queue().fates([f"{job.id}-render"]) == {f"{job.id}-render": "open"})
+    sleep(0.6)
+    assert phase_of(service, account, job)() == "fetch"
+    first.stop_worker(0)
+
+    work_here(0.2, ("gpu",), **queues)
+
+    assert service.wait(account, job.id, 30).state is JobState.SUCCEEDED
+    with pytest.raises(InvalidOption):
+        service.start_worker(queues=("tpu",))
+
+
+def test_a_worker_that_drains_takes_no_more_and_ends_what_it_has(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: Callable[..., Hosted], until: Until
+) -> None:
+    worker = work_here(2.5)
+    first = service.submit(account, request_of())
+    until(lambda: phase_of(service, account, first)() == "render")
+    drain = threading.Thread(target=worker.stop_worker, args=(30,))
+    drain.start()
+    sleep(0.3)
+
+    second = service.submit(account, request_of())
+    drain.join()
+
+    assert service.job(account, first.id).state is JobState.SUCCEEDED
+    assert all(second.id not in held for held in service._open_queue().held().values())
+    assert service.job(account, second.id).state is JobState.QUEUED
