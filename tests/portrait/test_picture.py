@@ -127,6 +127,13 @@ def test_a_picture_that_is_too_large_is_refused_by_its_header(tmp_path: Path) ->
         read_still(bomb)
 
 
+def test_a_picture_larger_than_players_take_is_made_smaller_and_says_so(tmp_path: Path) -> None:
+    still = read_still(write(tmp_path / "wide.jpg", np.full((40, 6000, 3), 128, np.uint8)))
+
+    assert still.luma.shape == (26, 4096)  # 27 rows, less the odd one
+    assert still.notes == ("The picture is 6000x40: it was made 4096x27, as large as players take.",)
+
+
 @pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
 def test_a_picture_that_breaks_off_at_once_is_unreadable(ending: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"torn.{ending}", np.random.default_rng(2).integers(0, 255, (64, 64, 3), np.uint8))

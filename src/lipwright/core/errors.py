@@ -95,19 +95,19 @@ class UnreadableMedia(InputError):
 
 
 class PictureTooLarge(InputError):
-    """The still picture has more pixels than a video of it may have."""
+    """The still picture has more pixels than are taken."""
 
     code = "picture_too_large"
 
-    def __init__(self, path: Path, *, width_px: int, height_px: int, max_side_px: int) -> None:
+    def __init__(self, path: Path, *, width_px: int, height_px: int, max_pixels: int) -> None:
         super().__init__(
-            f"{path} is {width_px}x{height_px} pixels; a picture that shall speak may have {max_side_px} on its "
-            "longer side. Make it smaller first."
+            f"{path} is {width_px}x{height_px} pixels; a picture may have {max_pixels / 1e6:g} million. "
+            "Make it smaller first."
         )
         self.path = path
         self.width_px = width_px
         self.height_px = height_px
-        self.max_side_px = max_side_px
+        self.max_pixels = max_pixels
 
 
 class NoVideo(InputError):

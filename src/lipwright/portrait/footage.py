@@ -89,7 +89,7 @@ class Portrait:
 
     @property
     def notes(self) -> list[str]:
-        return []
+        return list(self._still.notes)
 
     def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
         """Every frame of the loop, in order, all fresh. Who only looks (`writable=False`) looks at faces: what moves

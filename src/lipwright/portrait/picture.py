@@ -19,7 +19,9 @@ Kind = Literal["png", "jpeg", "webp"]
 Bytes: TypeAlias = NDArray[np.uint8]
 
 MAX_SIDE_PX: Final = 4096
-"""What every decoder of H.264 in use takes."""
+"""What every decoder of H.264 in use takes: larger pictures are made smaller."""
+MAX_PIXELS: Final = 64_000_000
+"""Of a picture that is read at all: what the largest cameras in hands make."""
 MAX_FILE_BYTES: Final = 256 << 20
 BT709: Final = Colour(is_full_range=False, primaries=1, transfer=1, matrix=1)
 _VIDEO_ENDINGS: Final = (".mjpg", ".mjpeg")
@@ -48,6 +50,8 @@ class Still:
     cb: Bytes
     """(h/2, w/2); colour lies at the left of each pair of columns, between two rows, as H.264 has it."""
     cr: Bytes
+    notes: tuple[str, ...] = ()
+    """What was done to it that nobody asked for."""
 
     @property
     def planes(self) -> tuple[Bytes, Bytes, Bytes]:
@@ -75,14 +79,21 @@ def read_still(path: Path) -> Still:
     """Raises UnreadableMedia, PictureTooLarge."""
     data = _content(path)
     header = read_header(path, data)
-    if max(header.width_px, header.height_px) > MAX_SIDE_PX:
-        raise PictureTooLarge(path, width_px=header.width_px, height_px=header.height_px, max_side_px=MAX_SIDE_PX)
+    if header.width_px * header.height_px > MAX_PIXELS:
+        raise PictureTooLarge(path, width_px=header.width_px, height_px=header.height_px, max_pixels=MAX_PIXELS)
     rgb = _decode(path, data, is_opaque=_is_opaque(header.kind, data))
+    notes: tuple[str, ...] = ()
+    height, width = rgb.shape[:2]
+    if max(height, width) > MAX_SIDE_PX:
+        share = MAX_SIDE_PX / max(height, width)
+        size = (max(2, round(share * width)), max(2, round(share * height)))
+        rgb = cast("Bytes", cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+        notes = (f"The picture is {width}x{height}: it was made {size[0]}x{size[1]}, as large as players take.",)
     # the last row or column of an odd side goes: nothing is invented, nothing is resampled
     rgb = rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2]
     if min(rgb.shape[:2]) < 2:
         raise UnreadableMedia(path, "it is smaller than 2x2 pixels")
-    return Still(path, header.kind, *to_planes(rgb))
+    return Still(path, header.kind, *to_planes(rgb), notes)
 
 
 def read_header(path: Path, data: bytes) -> Header:
