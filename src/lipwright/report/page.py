@@ -108,7 +108,7 @@ def _verdict(report: Told) -> str:
     looked = report["measurement"]
     more = "" if looked["state"] == "done" else f'<p class="muted small">{escape(str(looked["says"]))}</p>'
     return (
-        f'<section class="card verdict {_class(word)}"><div class="word">{_HEADLINES.get(word, word)}</div>'
+        f'<section class="card verdict {_class(word)}"><div class="word">{_HEADLINES[_class(word)]}</div>'
         f"<div><p>{escape(str(report['verdict']['says']))}</p>{more}</div></section>"
     )
 
@@ -177,7 +177,7 @@ def _figures(figures: Sequence[Told], who: str) -> str:
     rows = "".join(
         f'<tr><td><span class="name">{escape(str(one["name"]))}</span></td>'
         f'<td class="number">{escape(_value(one))}</td>'
-        f'<td><span class="tag {_class(str(one["verdict"]))}">{_HEADLINES.get(str(one["verdict"]), "")}</span></td>'
+        f'<td><span class="tag {_class(str(one["verdict"]))}">{_HEADLINES[_class(str(one["verdict"]))]}</span></td>'
         f"<td><div>{escape(str(one['says']))}</div>"
         f'<div class="muted small">Good: {escape(str(one["good"]))}</div></td></tr>'
         for one in figures
