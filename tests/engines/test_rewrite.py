@@ -17,7 +17,7 @@ from lipwright.core.media import VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack
 from lipwright.engines.rewrite import RewriteEngine, study
 from lipwright.engines.rewrite.engine import RewriteAvatar
-from lipwright.engines.rewrite.interior import looks_drawn
+from lipwright.engines.rewrite.interior import Palette, looks_drawn
 from lipwright.engines.rewrite.patch import face_region
 from lipwright.media import MediaFootage, open_footage
 from lipwright.vision import mesh
@@ -229,3 +229,8 @@ def test_a_talking_person_speaks_with_their_own_mouth(clips: Path) -> None:
     assert np.corrcoef(opening(shown), opening(wanted))[0, 1] > 0.95
     lips = list(mesh.LIPS)
     assert np.linalg.norm((shown - wanted)[:, lips, :2], axis=-1).mean() < 0.02
+
+
+def test_into_a_picture_without_colours_none_are_drawn() -> None:
+    assert Palette.from_face(np.array((151.0, 150.0, 150.0)), np.array((110.0, 110.0, 110.0)), "photo").saturation == 0
+    assert Palette.from_face(np.array((190.0, 150.0, 130.0)), np.array((160.0, 90.0, 90.0)), "photo").saturation == 1

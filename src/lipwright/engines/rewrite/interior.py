@@ -67,11 +67,14 @@ class Palette:
     tooth: Floats
     cavity: Floats
     tongue: Floats
+    saturation: float = 1.0
+    """0 for a picture without colours: what is drawn into it has none either."""
 
     @classmethod
     def from_face(cls, skin: Floats, lip: Floats, drawing: Drawing) -> Palette:
         """From the mean colours (3,) of skin and lips."""
         bright = float(_LUMA @ skin)
+        saturation = float(smoothstep(np.array((np.ptp(skin) - 3) / 12)))
         tint = 0.35 * skin / max(bright, 1.0) + 0.65 * np.array((1.03, 1.0, 0.95))
         tooth = np.clip(tint * min(240.0, 1.15 * bright + 14), 0, 248)
         if drawing == "cartoon":
@@ -79,11 +82,13 @@ class Palette:
                 np.clip(0.98 * tooth, 0, 240),
                 np.clip(0.42 * lip * np.array((1.0, 0.62, 0.70)), 10, 150),
                 np.clip(0.85 * lip * np.array((1.05, 0.85, 0.95)), 0, 255),
+                saturation,
             )
         return cls(
             tooth,
             np.clip(0.27 * lip * np.array((1.05, 0.62, 0.64)), 4, 90),
             np.clip(0.82 * lip * np.array((1.02, 0.86, 0.92)), 0, 255),
+            saturation,
         )
 
 
@@ -169,6 +174,9 @@ class Interior:
         if region.is_empty:
             return
         rgb = self._picture(region, upper, lower, target, pose, index)
+        if self.palette.saturation < 1:
+            grey = rgb @ _LUMA.astype(np.float32)
+            rgb = grey[..., None] + np.float32(self.palette.saturation) * (rgb - grey[..., None])
         cover = cv2.GaussianBlur(
             polygon_mask(region, points).astype(np.float32) / 255, (0, 0), max(0.6, 0.0065 * pose.scale)
         )
