@@ -16,6 +16,7 @@ from lipwright.engines.rewrite.select import (
     MouthViews,
     choose_donors,
     count_changes,
+    dissolved,
 )
 
 
@@ -88,3 +89,20 @@ def test_long_videos_are_chosen_for_in_blocks_without_a_break(monkeypatch: pytes
 
 def test_the_same_request_chooses_the_same_donors() -> None:
     np.testing.assert_array_equal(choose_donors(walk(200, 5), donors()), choose_donors(walk(200, 5), donors()))
+
+
+def test_a_change_is_a_dissolve_over_two_frames_and_nothing_else_is() -> None:
+    rows = np.array([4, 5, 6, 40, 41, 42, 42, 41])
+
+    shown = dissolved(rows, rows, np.arange(8))
+
+    assert shown[2] == ((6, pytest.approx(2 / 3)), (40, pytest.approx(1 / 3)))
+    assert shown[3] == ((40, pytest.approx(2 / 3)), (6, pytest.approx(1 / 3)))
+    assert [shares[0] for shares in shown if len(shares) == 1] == [(row, 1.0) for row in (4, 5, 41, 42, 42, 41)]
+    assert all(sum(share for _, share in shares) == pytest.approx(1) for shares in shown)
+
+
+def test_frames_that_do_not_follow_each_other_do_not_dissolve() -> None:
+    rows = np.array([4, 5, 40, 41])
+
+    assert all(len(shares) == 1 for shares in dissolved(rows, rows, np.array([0, 1, 9, 10])))

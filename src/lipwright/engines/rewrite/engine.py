@@ -22,8 +22,10 @@ from lipwright.engines.rewrite.picture import Picture
 from lipwright.engines.rewrite.select import (
     Donors,
     MouthViews,
+    Shares,
     choose_donors,
     count_changes,
+    dissolved,
     mouth_views,
 )
 from lipwright.engines.rewrite.steady import gaussian_over_frames
@@ -211,6 +213,7 @@ class RewriteAvatar:
 
         donor_rows = self._donors_for(edited, targets, rows, forbidden) if len(edited) else None
         interior = None if donor_rows is not None else self._interior()
+        lent = None if donor_rows is None else dissolved(donor_rows, face.frame_index[donor_rows], edited)
         place = {int(k): n for n, k in enumerate(edited)}
         first, block = 0, targets(edited[:0])
         report.n_frames = len(plan)
@@ -224,8 +227,8 @@ class RewriteAvatar:
                 else:
                     if n >= first + len(block):
                         first, block = n, led(n)
-                    donor = None if donor_rows is None else int(donor_rows[n])
-                    self._edit(frame, int(rows[k]), block[n - first], float(strength[k]), donor, interior)
+                    donors = None if lent is None else lent[n]
+                    self._edit(frame, int(rows[k]), block[n - first], float(strength[k]), donors, interior)
                     report.edit()
                 frame.time_s = plan.times_s[k]
                 yield frame
@@ -327,7 +330,7 @@ class RewriteAvatar:
         row: int,
         target: Points,
         strength: float,
-        donor: int | None,
+        donors: Shares | None,
         interior: Interior | None,
     ) -> None:
         """Rewrite the mouth of one frame, in place; at a low `strength` the frame's own mouth shines through."""
@@ -344,16 +347,20 @@ class RewriteAvatar:
         ).within(region)
         if region.is_empty or mouth_area.is_empty:
             return
-        smoothing = 3e-4 if donor is not None else 2e-2
+        smoothing = 3e-4 if donors is not None else 2e-2
         source = Picture.cut(frame, region)
         result = patch.follow_jaw(source, points[:, :2], to, io_px, smoothing=smoothing)
         cover = min(1.0, 3 * strength)
         alpha = patch.patch_alpha(mouth_area, to, io_px) * np.float32(cover)
-        if donor is not None:
-            mouth = patch.lay_mouth(
-                self._mouths[donor], face.landmarks.row(donor), to, mouth_area, io_px,
-                inset_io=0.007, smoothing=smoothing, with_interior=True,
-            )  # fmt: skip
+        if donors is not None:
+            laid = [
+                patch.lay_mouth(
+                    self._mouths[donor], face.landmarks.row(donor), to, mouth_area, io_px,
+                    inset_io=0.007, smoothing=smoothing, with_interior=True,
+                )
+                for donor, _ in donors
+            ]  # fmt: skip
+            mouth = laid[0] if len(laid) == 1 else laid[0].mixed(laid[1], donors[1][1])
             patch.blend(result, mouth, alpha, io_px, match=True)
         else:
             assert interior is not None

@@ -94,6 +94,14 @@ class Picture:
         for number, plane in enumerate(frame.planes[1:3] if len(self.parts) > 1 else ()):
             _view(plane, self.region, self.step)[...] = self.parts[1][..., number]
 
+    def mixed(self, other: Picture, share: float) -> Picture:
+        """This picture with a `share` of another one of the same region."""
+        parts = [
+            np.asarray(cv2.addWeighted(part, 1 - share, more, share, 0)).reshape(part.shape)
+            for part, more in zip(self.parts, other.parts, strict=True)
+        ]
+        return Picture(cast("list[Plane]", parts), self.region, self.step, self.bits)
+
     @property
     def steps(self) -> list[tuple[int, int]]:
         """Luma pixels for each sample of each part."""

@@ -3,7 +3,8 @@
 Unit selection by dynamic programming over (donor, age): a donor is chosen for what its lips look like
 (shape, pose, sharpness, how far they are open), plays on with the footage, or is held, and may be left
 only after `MIN_SEGMENT` frames. Leaving it is cheap where the lips are closed and dear where teeth show:
-an interior that changes from frame to frame ("boiling teeth") is the fault that people see first.
+an interior that changes from frame to frame ("boiling teeth") is the fault that people see first. At a change
+both donors are seen for two frames.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def shape_features(shapes: Points) -> Float32:
             lips[..., :2].reshape(len(shapes), -1) / np.sqrt(n),
             0.3 * lips[..., 2] / np.sqrt(n),
             (shapes[:, lower, 1] - shapes[:, upper, 1]) / np.sqrt(7),
-            0.7 * width(shapes)[:, None],
+            1.4 * width(shapes)[:, None],
         ]
     ).astype(np.float32)
 
@@ -219,5 +220,27 @@ def _best_path(
 
 def count_changes(chosen: NDArray[np.intp], neighbours: NDArray[np.intp]) -> int:
     """Times that a donor is left for one that is not beside it in the footage."""
-    step = np.diff(neighbours[chosen])
-    return int(((step < -1) | (step > 2)).sum())
+    return int(_is_change(neighbours[chosen]).sum())
+
+
+def _is_change(numbers: NDArray[np.intp]) -> NDArray[np.bool_]:
+    step = np.diff(numbers)
+    return (step < -1) | (step > 2)
+
+
+Shares = tuple[tuple[int, float], ...]
+"""Donors (rows) that are seen in one frame, and how much of each."""
+
+
+def dissolved(rows: NDArray[np.intp], numbers: NDArray[np.intp], frames: NDArray[np.intp]) -> list[Shares]:
+    """What each frame shows of the donors chosen for it (n,): where they change, two frames show both.
+
+    `numbers` (n,) are the donors' places in the footage, `frames` (n,) those of the result. Both mouths are brought to
+    the same lips, so that only what lies between and around them dissolves; without it teeth and tongue pop.
+    """
+    out: list[Shares] = [((int(row), 1.0),) for row in rows]
+    for n in np.flatnonzero(_is_change(numbers) & (np.diff(frames) == 1)).tolist():
+        before, after = int(rows[n]), int(rows[n + 1])
+        out[n] = ((before, 2 / 3), (after, 1 / 3))
+        out[n + 1] = ((after, 2 / 3), (before, 1 / 3))
+    return out
