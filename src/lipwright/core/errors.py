@@ -49,6 +49,7 @@ LipwrightError
 ├── GaveUp                        gave_up           a job was begun too often without coming to an end
 ├── StoreMismatch                 store_mismatch    the database is not one that this version can use
 ├── DatabaseAway                  database_away     the database does not answer; what it took in is kept
+│   └── DatabaseFull              database_full     its disk has no room
 ├── InternalError                 internal_error    ours to mend
 └── Cancelled                     cancelled
 """
@@ -584,6 +585,16 @@ class DatabaseAway(LipwrightError):
         super().__init__("The database does not answer at the moment. What it took in is kept: try again in a while.")
         self.reason = reason
         """The driver's words, for the log: they may name hosts."""
+
+
+class DatabaseFull(DatabaseAway):
+    """The disk of the database is full: nothing can be written down until there is room."""
+
+    code = "database_full"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.args = ("The disk of the server is full. What it took in is kept: try again when there is room.",)
 
 
 class InternalError(LipwrightError):

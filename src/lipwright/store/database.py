@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from lipwright.core.errors import DatabaseAway, StoreMismatch
+from lipwright.core.errors import DatabaseAway, DatabaseFull, StoreMismatch
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ _AGAIN_S: Final = 0.5
 _UPGRADE_LOCK: Final = 0x6C69_7077  # "lipw"
 _IDLE_TRANSACTION_S: Final = 60
 _AWAY: Final = frozenset({"5330", "57P0", "25P0"})
+# a limit on the size of files, and a file system that finds out late, are errors of writing
+_NO_ROOM: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"})
 _SQLITE_OPTIONS: Final[Mapping[str, Any]] = {}
 _POSTGRESQL_OPTIONS: Final[Mapping[str, Any]] = {
     # a connection that broke while it lay in the pool is replaced before it is used
@@ -76,13 +78,13 @@ class Database:
     def writing(self) -> Generator[sa.Connection]:
         """A transaction that may write: committed at the end, rolled back if anything is raised.
 
-        Raises DatabaseAway; when that comes at the very end, nobody knows whether it was committed.
+        Raises DatabaseFull, and DatabaseAway: when that comes at the very end, nobody knows whether it was committed.
         """
         if not self.is_sqlite:
             with _away(), self.engine.begin() as connection:
                 yield connection
             return
-        with self._lock, self.engine.connect() as connection:
+        with _full(), self._lock, self.engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -218,6 +220,17 @@ def _away() -> Generator[None]:
     except DBAPIError as exc:
         if _is_away(exc):
             raise DatabaseAway(str(exc.orig)) from exc
+        raise
+
+
+@contextmanager
+def _full() -> Generator[None]:
+    """SQLite that finds no room is DatabaseFull."""
+    try:
+        yield
+    except OperationalError as exc:
+        if getattr(exc.orig, "sqlite_errorname", "") in _NO_ROOM:
+            raise DatabaseFull(str(exc.orig)) from exc
         raise
 
 
