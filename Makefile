@@ -44,13 +44,17 @@ programs: ## install what some tests drive: a browser
 sdks: $(STAMPS)/dev ## fetch the vendors' own clients that the tests of the service run
 	$(BIN)/python scripts/sdks.py build/sdks
 
-check: $(STAMPS)/dev ## lint, format, types, arrows between rooms, locks
+check: $(STAMPS)/dev ## lint, format, types, arrows between rooms, locks, what deploys
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python scripts/locks.py check
 	$(BIN)/python scripts/tables.py check
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/yamllint -c deploy/.yamllint.yaml deploy
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/kubernetes-validate --quiet --strict -k 1.33 $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
 
 format: $(STAMPS)/dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix
