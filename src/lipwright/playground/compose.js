@@ -82,7 +82,6 @@ export function compose(main, { visitor, go }) {
       if (seen.kind === "audio") throw Object.assign(new Error("This file holds sound only. Choose a video or a picture."), { code: "no_video" });
       changed();
       fill(footageNote, h("span", { class: "busy" }, "Looking for faces…"));
-      announce("Looking for faces");
       one.found = await api.faces(one.id);
     } catch (error) {
       if (state.footage !== one || error.code === "aborted") return;
@@ -180,14 +179,12 @@ export function compose(main, { visitor, go }) {
         h("strong", {}, "No face was found"), one.isPicture ? " in this picture. " : ` in ${one.found.n_looked} frames that were looked at. `,
         "Choose one in which a face is seen from the front, lit, and at least 60 pixels wide.",
         one.isPicture ? "" : " You can still go on: every frame is searched then."));
-      announce("No face was found");
       return;
     }
     const words = n === 1 ? "One face was found; it will speak."
       : one.chosen === null ? `${n} faces were found. Click the one that shall speak, or leave it: the one whose lips move with the sound is taken.`
         : `Face ${one.chosen + 1} of ${n} will speak.`;
     fill(footageNote, notice("info", words));
-    announce(words);
   }
 
   // --- speech --------------------------------------------------------------------------------------------

@@ -159,3 +159,4 @@ try {
     h("button", { class: "primary", onclick: () => location.reload() }, "Try again")));
 }
 document.documentElement.dataset.ready = "";
+performance.mark("ready");

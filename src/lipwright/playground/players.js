@@ -2,7 +2,8 @@
 import { footageAt } from "./lengths.js";
 
 const FAR_S = 0.3;
-const GAIN = 1.5;
+const GAIN = 4; // of the second that it is late, so much is made up for each second
+const NEAR_S = 0.004;
 
 /**
  * Keeps `before` (a video; null for a picture or footage that is gone) where `after` is.
@@ -43,6 +44,7 @@ export class Players extends EventTarget {
     else {
       if (this.after.ended || this.time_s > this.spec.result_s - this.spec.frame_s / 2) this.seek(this.loop?.[0] ?? 0);
       this.after.play();
+      if (this.at(this.time_s).direction > 0) this.before?.play().catch(() => {});
     }
   }
 
@@ -90,7 +92,11 @@ export class Players extends EventTarget {
     if (this.before.seeking || this.after.seeking) return;
     const late_s = at_s - this.before.currentTime;
     if (Math.abs(late_s) > FAR_S) this.before.currentTime = at_s + 0.05 * direction;
-    else this.before.playbackRate = this.rate * direction * (1 + Math.min(0.5, Math.max(-0.5, GAIN * late_s)));
+    else {
+      const haste = Math.abs(late_s) < NEAR_S ? 0 : Math.min(0.5, Math.max(-0.5, Math.round(100 * GAIN * late_s) / 100));
+      const rate = this.rate * direction * (1 + haste);
+      if (this.before.playbackRate !== rate) this.before.playbackRate = rate;
+    }
   }
 
   close() {

@@ -105,7 +105,7 @@ export function result(body, job, { isOwner }) {
   const speed = h("select", { "aria-label": "Speed", onchange: () => players.speed(Number(speed.value)) },
     SPEEDS.map((value) => h("option", { value }, `${value}×`)));
   speed.value = "1";
-  const loop = h("button", { type: "button", class: "tool", "aria-pressed": "false", onclick: () => setLoop(players.loop ? null : around(players.time_s)) },
+  const loop = h("button", { type: "button", class: "tool", "aria-label": "Loop", "aria-pressed": "false", onclick: () => setLoop(players.loop ? null : around(players.time_s)) },
     icon("loop"), h("span", { class: "wide-only" }, "Loop"));
   const sound = h("select", { "aria-label": "Sound", onchange: () => {
     after.muted = sound.value !== "after";

@@ -1,0 +1,379 @@
+"""The page, in a real browser against a real server that renders for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+DRIFT_S = float(os.environ.get("LIPWRIGHT_TEST_DRIFT_S", "5"))
+"""How long the players are watched; 60 for the full proof."""
+JOB_MS = 150_000
+"""The longest that a test waits for a render of a second, on a busy machine."""
+Open = Callable[..., Any]
+
+_WATCH_DRIFT = """
+async (seconds) => {
+  const [after, before] = ["after", "before"].map((name) => document.querySelector(`video.${name}`));
+  const apart_s = [];
+  const until = performance.now() + 1000 * seconds;
+  while (performance.now() < until) {
+    await new Promise(requestAnimationFrame);
+    apart_s.push(Math.abs(after.currentTime - before.currentTime));
+  }
+  return {apart_s, moved_s: after.currentTime};
+}
+"""
+
+
+def test_the_link_that_serve_prints_signs_in_once_and_from_this_machine_only(served: Any, visit: Open) -> None:
+    elsewhere = httpx.get(served.link, headers={"X-Forwarded-For": "203.0.113.9"})
+    by_name = httpx.get(served.link, headers={"Host": "lips.example"})
+    first = visit(served.link.removeprefix(served.url), signed_in=False)
+    expect(first.page.get_by_role("button", name="Make it speak")).to_be_visible()
+    first.state("compose-empty")
+    second = visit(served.link.removeprefix(served.url), signed_in=False)
+
+    assert (elsewhere.status_code, by_name.status_code) == (403, 403)
+    expect(second.page.get_by_text("That link was used already")).to_be_visible()
+    second.state("sign-in")
+
+
+def test_a_key_is_exchanged_for_a_session_that_scripts_cannot_read(served: Any, visit: Open) -> None:
+    tab = visit(signed_in=False)
+    page: Page = tab.page
+    page.get_by_label("API key").fill("lw_wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("not known here")
+    page.get_by_label("API key").fill(served.key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Make it speak")).to_be_visible()
+
+    (cookie,) = tab.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert cookie["value"] not in served.key
+    seen = page.evaluate("JSON.stringify([document.cookie, {...localStorage}, {...sessionStorage}, location.href])")
+    assert served.key not in seen
+    assert cookie["value"] not in seen
+    # what changes something is taken from our own page only
+    jar = {cookie["name"]: cookie["value"]}
+    own, other = {"Origin": served.url}, {"Origin": "http://127.0.0.1:1"}
+    for headers, status in ((own, 200), (other, 403), ({}, 403)):
+        answer = httpx.post(f"{served.url}/playground/api/quote", json={"speech_s": 3}, cookies=jar, headers=headers)
+        assert answer.status_code == status, answer.text
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API key")).to_be_visible()
+    assert httpx.get(f"{served.url}/api/v3/balance", cookies=jar).status_code == 401
+    tab.check()
+
+
+@pytest.mark.timeout(300)
+def test_footage_and_speech_become_a_video_that_can_be_compared_and_taken_along(
+    served: Any, visit: Open, two_people: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.set_input_files("#footage-file", two_people)
+    page.set_input_files("#speech-file", short_speech)
+    faces = page.locator(".face")
+    expect(faces).to_have_count(2)
+    expect(page.locator(".notice")).to_contain_text("2 faces were found")
+    faces.nth(1).click()
+    expect(faces.nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("The footage (1.0 s) is shorter than the speech (1.2 s).")).to_be_visible()
+    page.get_by_label("Hold the last picture").check()
+    expect(page.locator(".figures")).to_contain_text("$0.15")
+    tab.state("compose")
+    page.get_by_role("button", name="Make it speak").click()
+
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    address = page.url
+    tab.state("progress")
+    page.reload()
+    assert page.url == address
+    expect(page.locator(".progress-card, .viewer")).to_be_visible()
+    expect(page.locator(".viewer")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_role("heading", name="two people.mp4 says short.wav")).to_be_visible()
+
+    # one clock: frame steps, both pictures
+    times = "[...document.querySelectorAll('video.player')].map((video) => Math.floor(video.currentTime * 25 + 1e-3))"
+    for _ in range(3):
+        page.get_by_role("button", name="One frame on").click()
+    until(page, f"JSON.stringify({times}) === '[3,3]'")
+    page.keyboard.press(",")
+    until(page, f"JSON.stringify({times}) === '[2,2]'")
+    page.get_by_label("Time", exact=True).fill("0.5")
+    until(page, "document.querySelector('video.after').currentTime > 0.45")
+    page.get_by_role("button", name="Loop").click()
+    expect(page.get_by_label("Loop from, seconds")).to_be_visible()
+    page.get_by_label("Speed").select_option("2")
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.wait_for_timeout(700)
+    assert page.evaluate("document.querySelector('video.after').playbackRate") == 2
+    page.keyboard.press("k")
+    tab.state("result")
+    page.get_by_role("button", name="Wipe").click()
+    page.get_by_label("Where the original gives way").fill("30")
+    page.keyboard.press("s")
+    tab.state("wipe")
+    page.keyboard.press("s")
+    page.get_by_role("button", name="Side by side").click()
+    page.keyboard.press("m")
+    expect(page.get_by_role("button", name="Mouth")).to_have_attribute("aria-pressed", "true")
+    tab.state("mouth")
+
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Video MP4").click()
+    got.value.save_as(tmp_path / "got.mp4")
+    import lipwright
+
+    video = lipwright.probe(tmp_path / "got.mp4").video
+    assert video is not None
+    assert float(video.duration_s) == pytest.approx(1.2, abs=0.05)
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Report JSON").click()
+    report = json.loads(Path(got.value.path()).read_text())
+    assert report["duration_s"] == pytest.approx(1.2, abs=0.05)
+    assert report["length"]["did"]
+
+    code = page.locator(".code-card code")
+    for face, client, holds in (
+        ("WaveSpeed API", "Python SDK", 'client.run("lipwright/rewrite", inputs)'),
+        ("WaveSpeed API", "JavaScript SDK", 'when_short: "freeze"'),
+        ("PixVerse API", "curl", "/openapi/v2/video/lip_sync/generate"),
+    ):
+        page.get_by_role("button", name=face).click()
+        page.get_by_role("button", name=client).click()
+        expect(code).to_contain_text(holds)
+        expect(code).to_contain_text("YOUR_KEY")
+        assert served.key not in code.inner_text()
+
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Share link").input_value()
+    stranger = visit(link.removeprefix(served.url), signed_in=False, width=390, height=844)
+    expect(stranger.page.locator(".viewer")).to_be_visible()
+    until(stranger.page, "document.querySelector('video.after').readyState >= 2")
+    stranger.state("shared-phone")
+    page.get_by_role("button", name="Close all links").click()
+    expect(page.get_by_text("No link to this video works any more.")).to_be_visible()
+    stranger.page.reload()
+    expect(stranger.page.get_by_role("heading", name="This link shows nothing any more")).to_be_visible()
+
+    # again with changes: everything is there as it was
+    page.get_by_role("link", name="Run again with changes").click()
+    expect(page.locator(".face").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Hold the last picture")).to_be_checked()
+
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("searchbox").fill("two people")
+    row = page.locator(".job").filter(has_text="two people.mp4")
+    expect(row).to_have_count(1)
+    tab.state("history")
+    page.get_by_role("searchbox").fill("nothing like it")
+    expect(page.get_by_text("Nothing was found")).to_be_visible()
+    tab.state("history-nothing")
+    page.get_by_role("link", name="Operator").click()
+    expect(page.get_by_role("region", name="Ledger, table")).to_contain_text("Charged")
+    expect(page.get_by_role("region", name="Workers, table")).to_contain_text("Alive")
+    tab.state("operator")
+    page.get_by_role("link", name="History").click()
+    page.locator(".job").filter(has_text="two people.mp4").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".job").filter(has_text="two people.mp4")).to_have_count(0)
+    assert httpx.get(address.replace("/jobs/", "/playground/api/jobs/"), headers=bearer(served)).status_code == 404
+    tab.check()
+
+
+@pytest.mark.timeout(300)
+def test_a_text_is_spoken_by_a_voice_and_the_page_outlives_the_server(served: Any, visit: Open, portrait: Path) -> None:
+    tab = visit(width=390, height=844)
+    page: Page = tab.page
+    page.set_input_files("#footage-file", portrait)
+    page.get_by_role("tab", name="Text").click()
+    page.get_by_label("Text to be spoken").fill("Maybe.")
+    page.get_by_label("Voice").select_option(label="Harper")
+    page.get_by_role("button", name="Listen").click()
+    expect(page.get_by_label("Place in the text")).to_be_attached()
+    expect(page.locator(".face")).to_have_count(1)
+    tab.state("text-phone")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    tab.state("progress-phone")
+    served.restart()
+    expect(page.locator(".viewer")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_role("heading", name="“Maybe.”")).to_be_visible()
+    tab.state("result-phone")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Subtitles SRT").click()
+    assert "Maybe." in Path(got.value.path()).read_text()
+    page.get_by_role("button", name="PixVerse API").click()
+    expect(page.locator(".code-card code")).to_contain_text("lip_sync_tts_content")
+    tab.check()
+
+
+@pytest.mark.timeout(240)
+def test_no_face_is_explained_and_a_job_can_be_cancelled(
+    visit: Open, nobody: Path, speech: Path, short_speech: Path
+) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_text("First choose the footage.")).to_be_visible()
+    page.set_input_files("#footage-file", nobody)
+    page.set_input_files("#speech-file", short_speech)
+    expect(page.locator(".notice")).to_contain_text("No face was found in this picture.")
+    tab.state("no-face-at-once")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_role("heading", name="No face was found")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_text("What you can do")).to_be_visible()
+    tab.state("no-face")
+
+    page.get_by_role("link", name="Create").click()
+    page.get_by_role("button", name="Use the sample").click()
+    expect(page.locator(".notice")).to_contain_text("One face was found; it will speak.")
+    page.get_by_role("button", name="Make it speak").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Cancelled", exact=True)).to_be_visible()
+    tab.state("cancelled")
+
+
+def test_the_first_load_is_small_still_and_soon_ready(visit: Open, served: Any) -> None:
+    tab = visit()
+    page: Page = tab.page
+    until(page, "document.documentElement.dataset.ready !== undefined")
+    # a second visit within a warm browser, so that starting Chromium is not what is measured
+    page.reload()
+    until(page, "document.documentElement.dataset.ready !== undefined")
+    page.wait_for_timeout(500)
+    loaded: list[dict[str, Any]] = page.evaluate(
+        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map("
+        "(one) => ({name: one.name, ends: one.responseEnd}))"
+    )
+    names = {one["name"].removeprefix(served.url) for one in loaded}
+    n_bytes = 0
+    with httpx.Client(headers={"Accept-Encoding": "gzip"}) as client:
+        for name in names:
+            with client.stream("GET", served.url + name, headers=bearer(served)) as answer:
+                assert answer.status_code == 200, name
+                n_bytes += len(b"".join(answer.iter_raw()))
+
+    assert "/playground/compose.js" in names
+    assert n_bytes < 150_000
+    assert page.evaluate("window.shifts") < 0.01
+    assert page.evaluate("performance.getEntriesByName('ready')[0].startTime") < 1000
+    tab.check()
+
+
+@pytest.mark.timeout(240)
+def test_the_players_stay_together(browser: Browser, visit: Open, served: Any, tmp_path: Path) -> None:
+    """Two videos that are played by the page's own code for as long as LIPWRIGHT_TEST_DRIFT_S."""
+    import av
+    import numpy as np
+
+    source = tmp_path / "long.mp4"
+    with av.open(str(source), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "30"})
+        stream.codec_context.width, stream.codec_context.height, stream.codec_context.pix_fmt = 160, 90, "yuv420p"
+        for index in range(round(25 * (DRIFT_S + 3))):
+            luma = np.full((135, 160), index % 200 + 20, np.uint8)
+            frame = av.VideoFrame.from_ndarray(luma, "yuv420p")
+            frame.pts = index
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with source.open("rb") as file:
+        answer = httpx.post(
+            f"{served.url}/api/v3/media/upload/binary", headers=bearer(served), files={"file": file}, timeout=60
+        ).json()
+    link = answer["data"]["download_url"].removeprefix(served.url)
+    tab = visit()
+    page: Page = tab.page
+    expect(page.get_by_role("button", name="Make it speak")).to_be_visible()
+    page.evaluate(
+        """async ([link, result_s]) => {
+          const { Players } = await import("/playground/players.js");
+          const video = (name) => {
+            const made = document.createElement("video");
+            return Object.assign(made, {className: `player ${name}`, src: link, muted: true});
+          };
+          const [after, before] = [video("after"), video("before")];
+          document.getElementById("main").replaceChildren(after, before);
+          const spec = {frame_s: 1 / 25, result_s, source_s: result_s, policy: "bounce"};
+          window.players = new Players(after, before, spec);
+          const ready = (one) => one.readyState > 2 || new Promise((resolve) => { one.oncanplay = resolve; });
+          await Promise.all([after, before].map(ready));
+          players.seek(0.5);
+          players.toggle();
+          await new Promise((later) => setTimeout(later, 1200));
+        }""",
+        [link, DRIFT_S + 3],
+    )
+    seen = page.evaluate(_WATCH_DRIFT, DRIFT_S)
+    page.evaluate("players.close()")
+
+    worst_s = max(seen["apart_s"])
+    print(f"players: {len(seen['apart_s'])} looks in {DRIFT_S:g} s, worst {1000 * worst_s:.1f} ms")
+    assert len(seen["apart_s"]) > 5 * DRIFT_S
+    assert seen["moved_s"] > 0.9 * DRIFT_S
+    assert worst_s < 1 / 25
+
+
+def test_what_is_an_operators_is_shown_to_operators_only(served: Any) -> None:
+    from lipwright.config import ServiceSettings
+    from lipwright.service.hosted import Hosted
+
+    hosted = Hosted.open(ServiceSettings(data=str(served.folder / "data")))
+    _, plain = hosted.create_key("plain")
+    hosted.close()
+    with httpx.Client(base_url=served.url) as client:
+        refused = client.get("/playground/api/operator", headers={"Authorization": f"Bearer {plain}"})
+        shown = client.get("/playground/api/operator", headers=bearer(served))
+        nobody = client.get("/playground/api/jobs")
+
+    assert refused.status_code == 403
+    assert {"figures", "workers", "open", "failed", "accounts", "ledger"} <= set(shown.json())
+    assert nobody.status_code == 401
+
+
+def test_keys_cannot_be_tried_in_a_row(served: Any) -> None:
+    answers = [
+        httpx.post(
+            f"{served.url}/playground/session", json={"key": f"lw_{k}"}, headers={"Origin": served.url}
+        ).status_code
+        for k in range(12)
+    ]
+
+    assert set(answers) == {401, 429}
+
+
+def test_the_page_and_its_files_come_with_a_strict_policy(served: Any) -> None:
+    for path in ("/", "/jobs/" + "0" * 32, "/playground/main.js", "/playground/page.css"):
+        answer = httpx.get(served.url + path)
+        policy = answer.headers["content-security-policy"]
+        assert answer.status_code == 200
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+    page = httpx.get(served.url).text
+    assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son\w+=", page)
+    assert httpx.get(f"{served.url}/playground/..%2fapp.py").status_code == 404
+
+
+def until(page: Page, expression: str) -> None:
+    """Until it is true; what Playwright itself offers for that is refused by the page's policy."""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(expression)
+
+
+def bearer(served: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {served.key}"}
