@@ -73,11 +73,10 @@ class Grid:
         return Grid(inner, spacing, self.across[columns], self.down[rows]), rows, columns
 
 
-def _bend(squared: NDArray[Any]) -> Float32:
-    """r^2 log r^2 of squared distances, in single precision."""
-    small = squared.astype(np.float32)
-    bent = np.asarray(cv2.log(small + np.float32(1e-6)), np.float32)
-    bent *= small
+def _bend(squared: Float32) -> Float32:
+    """r^2 log r^2 of squared distances."""
+    bent = np.asarray(cv2.log(squared + np.float32(1e-6)), np.float32)
+    bent *= squared
     return bent
 
 
@@ -90,39 +89,45 @@ def tps_fields(
     smoothing: float,
     subsets: Sequence[NDArray[np.intp]],
 ) -> list[Float32]:
-    """One field for each subset of the controls, sharing the kernel matrices.
+    """One field for each subset of the controls; all of them come from one system of equations.
 
     `controls` (n, 2) are output positions in pixels, `displacements` (n, 2) lead from there to the input;
     `smoothing` is the ridge on the kernel with lengths in `unit_px`. Returns arrays (rows, columns, 2).
     """
+    n = len(controls)
     centre = controls.mean(0)
     at = (controls - centre) / unit_px
-    kernel = _bend((at[:, None, 0] - at[None, :, 0]) ** 2 + (at[:, None, 1] - at[None, :, 1]) ** 2)
+    squared_between = (at[:, None, 0] - at[None, :, 0]) ** 2 + (at[:, None, 1] - at[None, :, 1]) ** 2
+    system = np.zeros((n + 3, n + 3))
+    system[:n, :n] = _bend(squared_between.astype(np.float32))
+    system.flat[: n * (n + 3) : n + 4] += smoothing
+    system[:n, n] = system[n, :n] = 1
+    system[:n, n + 1 :] = at
+    system[n + 1 :, :n] = at.T
+    left_out = [np.setdiff1d(np.arange(n), subset) for subset in subsets]
+    absent = np.unique(np.concatenate(left_out))
+    right = np.zeros((n + 3, 2 + len(absent)))
+    right[:n, :2] = displacements
+    right[absent, np.arange(2, 2 + len(absent))] = 1
+    solved = np.linalg.solve(system, right)
+    usual, unit = solved[:, :2], solved[:, 2:]
+    flat = np.empty((n + 3, 2 * len(subsets)), np.float32)
+    for number, missing in enumerate(left_out):
+        if len(missing):
+            # whatever is asked of the missing points, so that they get no weight: they might as well not be there
+            columns = unit[:, np.searchsorted(absent, missing)]
+            flat[:, 2 * number : 2 * number + 2] = usual - columns @ np.linalg.solve(columns[missing], usual[missing])
+        else:
+            flat[:, 2 * number : 2 * number + 2] = usual
     # squared distances to the nodes of a grid fall apart into columns and rows
     x = ((grid.across - centre[0]) / unit_px).astype(np.float32)
     y = ((grid.down - centre[1]) / unit_px).astype(np.float32)
     at32 = at.astype(np.float32)
     squared = ((y[:, None] - at32[:, 1]) ** 2)[:, None] + ((x[:, None] - at32[:, 0]) ** 2)[None]
-    reach = _bend(squared.reshape(-1, len(at)))
-    to = np.stack(np.broadcast_arrays(x[None], y[:, None]), axis=-1).reshape(-1, 2)
-    weights = np.zeros((len(at) + 3, len(subsets), 2))
-    for number, subset in enumerate(subsets):
-        n = len(subset)
-        system = np.zeros((n + 3, n + 3))
-        system[:n, :n] = kernel[np.ix_(subset, subset)]
-        system[np.arange(n), np.arange(n)] += smoothing
-        system[:n, n] = 1
-        system[:n, n + 1 :] = at[subset]
-        system[n:, :n] = system[:n, n:].T
-        right = np.zeros((n + 3, 2))
-        right[:n] = displacements[subset]
-        solved = np.linalg.solve(system, right)
-        weights[subset, number] = solved[:n]
-        weights[len(at) :, number] = solved[n:]
-    flat = weights.reshape(len(at) + 3, -1).astype(np.float32)
-    fields = reach @ flat[: len(at)] + flat[len(at)] + to @ flat[len(at) + 1 :]
+    fields = (_bend(squared.reshape(-1, n)) @ flat[:n]).reshape(*grid.shape, -1)
+    fields += flat[n] + x[None, :, None] * flat[n + 1] + y[:, None, None] * flat[n + 2]
     # contiguous copies: OpenCV warps them
-    return [np.ascontiguousarray(fields[:, 2 * k : 2 * k + 2]).reshape(*grid.shape, 2) for k in range(len(subsets))]
+    return [np.ascontiguousarray(fields[..., 2 * k : 2 * k + 2]) for k in range(len(subsets))]
 
 
 def warp(source: Picture, field: Float32, grid: Grid, *, rows: tuple[int, int] | None = None) -> Picture:
