@@ -82,6 +82,16 @@ def test_short_texts_are_told_apart_by_their_letters(text: str, language: str) -
     assert detect_language(text) == language
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Hello friend & ABC.", "en"), ("Pizza is ready", "en"), ("Meet our team", "en"), ("It’s on sale", "en"),
+     ("Merci beaucoup", "fr"), ("Boa noite", "pt"), ("Bis morgen", "de"), ("Terima kasih", "id"), ("Do jutra", "pl"),
+     ("A domani", "it"), ("Tot morgen", "nl"), ("Hasta luego", "es"), ("Dobrou noc", "cs"), ("İyi geceler", "tr")],
+)  # fmt: skip
+def test_short_texts_are_told_apart_by_their_common_words(text: str, language: str) -> None:
+    assert detect_language(text) == language
+
+
 def test_words_of_another_script_do_not_stop_a_sentence() -> None:
     for text in ("My name is 田中さん and Москва is big. مرحبا.", "これは Python です。", "Привет from Zürich, 你好!"):
         assert_tiles(speak(text))

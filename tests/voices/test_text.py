@@ -57,7 +57,8 @@ def test_pauses_are_longer_between_paragraphs_than_between_sentences_and_within(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Hi 😀 there 🇩🇪!", "Hi there !"),
+        ("Hi 😀 there 🇩🇪!", "Hi there!"),
+        ("The end 😀. Bonjour !", "The end. Bonjour !"),
         ("See https://www.example.com/a?b=c.", "See example.com"),
         ("a < b > c & <b>d</b>", "a < b > c & d"),
         ("50 % of €5 = x\x07\ufeff", "50 % of €5 = x"),

@@ -137,8 +137,9 @@ class NoFaceFound(InputError):
     code = "no_face"
 
     def __init__(self, *, frames_searched: int) -> None:
+        where = "the one frame that there is" if frames_searched == 1 else f"{frames_searched} frames"
         super().__init__(
-            f"No face was found in {frames_searched} frames. Use footage in which a face is seen from the front "
+            f"No face was found in {where}. Use footage in which a face is seen from the front "
             "and its mouth is not hidden."
         )
         self.frames_searched = frames_searched

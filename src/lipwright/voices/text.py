@@ -20,6 +20,8 @@ CLAUSE_PAUSE_S: Final = 0.2
 _URL = re.compile(r"\b(?:(?:https?|ftp)://(?:www\.)?|www\.)([^\s/?#<>\"')\]]+)[^\s<>\"')\]]*", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _SPACE = re.compile(r"[^\S\n]+")
+_LEFT_OUT = "\0"
+_BEFORE_A_STOP = re.compile(rf"[^\S\n]*{_LEFT_OUT}[{_LEFT_OUT} ]*(?=[.,!?;:…])")
 _LINES = re.compile(r"\s*\n\s*")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _REPEATED = re.compile(r"(\S)\1{9,}")
@@ -60,7 +62,8 @@ def readable(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
     text = _URL.sub(lambda found: found[1].rstrip(".,;:!?"), text)
     text = _TAG.sub(" ", text)
-    text = "".join(c if _is_said(c) else " " for c in text)
+    text = "".join(c if _is_said(c) else _LEFT_OUT for c in text)
+    text = _BEFORE_A_STOP.sub("", text).replace(_LEFT_OUT, " ")
     text = _REPEATED.sub(r"\1\1\1", text)
     return _SPACE.sub(" ", text).strip()
 
