@@ -23,7 +23,11 @@ def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
         sleep(0.02 if IS_AT_REST else 0.001)
         tell({"phase": "render", "done": round(100 * done_s), "total": round(100 * BURN_S)})
     shutil.copyfile(arguments["video"], arguments["output"])
-    return {"duration_s": 1.0, "width_px": 480, "height_px": 480, "engine": "stand-in"}
+    report = {"duration_s": 1.0, "width_px": 480, "height_px": 480, "engine": "stand-in"}
+    if _SAID == "dies measuring":
+        tell({"report": {**report, "report": 1, "measurement": {"state": "skipped"}}})
+        os._exit(9)
+    return report
 
 
 def heard_s(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:

@@ -36,8 +36,9 @@ VERSION: Final = 1
 """Of the report's shape (docs/how-to/report.md)."""
 MEASURE_S: Final = 20.0
 """Of a longer result so much is looked at, in stretches spread over it."""
+_PATIENCE_S: Final = 30.0
 _PATIENCE: Final = 6.0
-"""A measurement may take so many times the seconds that it looks at; what is not done by then is left out."""
+"""A measurement may take so long, and so many times the seconds that it looks at; what is not done then is left out."""
 
 _DID: Final = {
     "cut": "cut",
@@ -283,7 +284,7 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
         )
         for speaker in result.speakers
     ]
-    until_s = monotonic() + _PATIENCE * measuring.budget_s
+    until_s = monotonic() + _PATIENCE_S + _PATIENCE * measuring.budget_s
     return assess(
         media.open_footage(result.output, threads=options.threads),
         tracker,

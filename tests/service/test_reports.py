@@ -1,0 +1,219 @@
+"""Reports: what was done is told, what came out is measured, and a measurement never costs a video."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lipwright
+from lipwright.core.errors import Cancelled, InvalidOption, NoAudio, NoFaceFound, UnreadableMedia
+from lipwright.metrics import assess
+from lipwright.metrics.windows import windows
+from lipwright.pipeline import SyncResult
+from lipwright.report.words import WORDS
+from lipwright.service import reports
+from lipwright.service.evaluate import evaluate
+from lipwright.service.reports import Measuring, report_of
+
+SAMPLE = Path(__file__).parents[1] / "report" / "sample.json"
+
+
+@pytest.fixture(scope="module")
+def result(portrait: Path, short_speech: Path, tmp_path_factory: pytest.TempPathFactory) -> SyncResult:
+    """1.2 s said by a second of footage."""
+    return lipwright.sync(portrait, short_speech, tmp_path_factory.mktemp("made") / "made.mp4", threads=1)
+
+
+@pytest.fixture(scope="module")
+def measured(result: SyncResult) -> dict[str, Any]:
+    return report_of(result, measuring=Measuring())
+
+
+def shape_of(value: Any, depth: int = 2) -> Any:
+    """The keys of a report, and of what is in it."""
+    if isinstance(value, dict) and depth:
+        return {key: shape_of(inside, depth - 1) for key, inside in value.items()}
+    return None
+
+
+def test_a_report_has_every_key_of_the_sample_and_is_plain_json(measured: dict[str, Any]) -> None:
+    sample = json.loads(SAMPLE.read_text("utf-8"))
+
+    again = json.loads(json.dumps(measured, allow_nan=False))
+
+    extra = {"voice", "language", "sentences", "subtitles"}  # of a spoken text
+    assert set(sample) - extra <= set(again)
+    for key in ("length", "measurement", "verdict", "inputs"):
+        assert set(again[key]) == set(sample[key])
+    mine, its = again["speakers"][0], sample["speakers"][0]
+    assert set(its) <= set(mine)
+    for key in ("figures", "strip"):
+        assert set(mine[key][0]) == set(its[key][0])
+    assert set(mine["curves"]) == set(its["curves"])
+    assert set(mine["sync"]) == set(its["sync"])
+
+
+def test_the_strip_tiles_the_result_and_every_code_has_words(measured: dict[str, Any], result: SyncResult) -> None:
+    strip = measured["speakers"][0]["strip"]
+
+    assert strip[0]["start_s"] == 0
+    assert all(before["stop_s"] == after["start_s"] for before, after in pairwise(strip))
+    assert strip[-1]["stop_s"] == pytest.approx(float(result.duration_s))
+    assert sum(span["n_frames"] for span in strip) == result.n_frames
+    assert {span["what"] for span in strip} <= set(measured["words"])
+    assert set(measured["words"].values()) <= set(WORDS.values())
+
+
+def test_a_result_is_measured_beside_its_footage(measured: dict[str, Any], result: SyncResult) -> None:
+    told = measured["speakers"][0]
+    figures = {figure["id"]: figure for figure in told["figures"]}
+
+    assert measured["measurement"]["state"] == "done"
+    assert measured["measurement"]["covered_s"] == pytest.approx(float(result.duration_s), abs=0.05)
+    assert figures["sharpness_ratio"]["value"] == pytest.approx(1, abs=0.4)
+    assert figures["seam_ratio"]["verdict"] == "good"
+    assert figures["lost"]["value"] == 0
+    assert measured["figures"][0]["id"] == "length_difference"
+    assert any(value is not None for value in told["curves"]["seen"])
+    assert len(told["curves"]["seen"]) == len(told["curves"]["planned"]) == len(told["curves"]["source"])
+
+
+def test_too_little_speech_is_no_offset_and_said_so(measured: dict[str, Any]) -> None:
+    sync = measured["speakers"][0]["sync"]
+
+    assert sync["offset_ms"] is None
+    assert sync["word"] == "unsure"
+    assert measured["speakers"][0]["figures"][0]["verdict"] == "unknown"
+
+
+def test_how_the_footage_was_made_longer_is_told(measured: dict[str, Any]) -> None:
+    length = measured["length"]
+
+    assert (length["policy"], length["did"]) == ("bounce", "bounced")
+    assert length["says"] in reports.page_of(measured)
+    assert measured["memory_mb"]["render"] >= measured["memory_mb"]["study"] > 10
+
+
+def test_without_measuring_only_what_is_known_is_told(result: SyncResult) -> None:
+    report = report_of(result)
+
+    assert report["measurement"]["state"] == "skipped"
+    assert report["speakers"][0]["sync"] is None
+    assert report["speakers"][0]["figures"] == []
+    assert report["speakers"][0]["curves"]["planned"][0] is not None
+    assert report["verdict"]["word"] == "unknown"
+
+
+@pytest.mark.parametrize("wrong", [RuntimeError("a bug"), MemoryError(), UnreadableMedia(Path("x"), "it is torn")])
+def test_a_measurement_that_breaks_is_noted_and_raises_nothing(
+    result: SyncResult, wrong: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise wrong
+
+    monkeypatch.setattr(assess, "assess", broken)
+
+    report = report_of(result, measuring=Measuring())
+
+    assert report["measurement"]["state"] == "failed"
+    assert "the video itself is not affected" in report["measurement"]["says"]
+    assert report["speakers"][0]["strip"]
+    assert "not affected" in reports.page_of(report)
+
+
+def test_a_measurement_is_stopped_like_everything_else(result: SyncResult) -> None:
+    def stop(done: int, total: int) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        report_of(result, measuring=Measuring(progress=stop))
+
+
+def test_a_result_that_is_gone_is_told_without_being_measured(result: SyncResult) -> None:
+    report = report_of(replace(result, video=result.video.with_name("gone.mp4")), measuring=Measuring())
+
+    assert report["measurement"]["state"] == "failed"
+
+
+def test_long_results_are_looked_at_in_stretches_within_their_budget() -> None:
+    spans = windows(n_frames=90_000, duration_s=3600.0, budget_s=20.0)
+
+    assert len(spans) == 4
+    assert spans[0].start == 0
+    assert spans[-1].stop == 90_000
+    assert sum(len(span) for span in spans) == 500
+    assert all(before.stop < after.start for before, after in pairwise(spans))
+    assert windows(100, 4.0, 20.0) == [range(100)]
+    assert windows(0, 0.0, 20.0) == []
+    assert sum(len(span) for span in windows(10_000, 400.0, 1.0)) == 25
+
+
+def test_a_long_result_tells_which_part_was_looked_at(result: SyncResult) -> None:
+    report = report_of(result, measuring=Measuring(budget_s=0.8))
+
+    measurement = report["measurement"]
+    assert measurement["state"] == "partial"
+    assert measurement["covered_s"] == pytest.approx(0.8, abs=0.05)
+    assert measurement["says"] in reports.page_of(report)
+
+
+def test_others_than_the_owner_are_not_told_what_it_was_made_of(measured: dict[str, Any], result: SyncResult) -> None:
+    told = json.dumps(reports.without_paths(measured))
+
+    assert str(result.video) not in told
+    assert str(result.output.parent) not in told
+    assert measured["inputs"]["video"] == str(result.video)
+
+
+def test_any_video_is_evaluated_beside_controls(result: SyncResult, portrait: Path, short_speech: Path) -> None:
+    report = evaluate(result.output, reference=portrait, speech=short_speech)
+
+    assert report["kind"] == "evaluate"
+    assert [row["name"] for row in report["controls"]] == [
+        "this video", "the footage", "200 ms late", "200 ms early", "other speech",
+    ]  # fmt: skip
+    assert any("compared with it up to" in note for note in report["notes"])
+    assert report["speakers"][0]["strip"][0]["what"] in {"seen", "not_seen"}
+    assert "Beside what must score worse" in reports.page_of(report)
+    assert reports.sheet_of(report)[:2] == b"\xff\xd8"  # type: ignore[index]
+
+
+def test_what_cannot_be_evaluated_says_why(portrait: Path, short_speech: Path, make_video: Any) -> None:
+    with pytest.raises(NoAudio):
+        evaluate(portrait)
+    with pytest.raises(NoFaceFound):
+        evaluate(make_video(), speech=short_speech)
+    with pytest.raises(InvalidOption):
+        evaluate(portrait, speech=short_speech, face="nobody")
+
+
+def test_a_reference_of_another_size_is_not_compared(result: SyncResult, make_video: Any) -> None:
+    report = evaluate(result.output, reference=make_video())
+
+    assert any("are not compared" in note for note in report["notes"])
+    assert report["speakers"][0]["figures"]
+
+
+def test_the_command_draws_a_page_from_a_report(measured: dict[str, Any], tmp_path: Path) -> None:
+    told = tmp_path / "told.json"
+    told.write_text(json.dumps(measured))
+    program = Path(sys.executable).with_name("lipwright")
+
+    done = subprocess.run([program, "report", told], capture_output=True, text=True, timeout=120, check=True)
+
+    assert "told.html" in done.stdout
+    page = told.with_suffix(".html").read_text("utf-8")
+    assert "data:image/jpeg;base64," in page
+    assert "What was done, and where" in page
+    torn = tmp_path / "torn.json"
+    torn.write_text("{")
+    refused = subprocess.run([program, "report", torn], capture_output=True, text=True, timeout=120, check=False)
+    assert refused.returncode == 2
+    assert "error [invalid_option]" in refused.stderr
