@@ -237,6 +237,13 @@ def test_ssml_is_followed() -> None:
     assert_tiles(paused)
 
 
+def test_ssml_may_say_its_language() -> None:
+    told = '<speak version="1.1" xml:lang="pt-BR">Hotel Central, 12.</speak>'
+
+    assert speak(told, "espeak:", is_ssml=True).language == "pt-BR"
+    assert speak(told, "espeak:", "de", is_ssml=True).language == "de"
+
+
 @pytest.mark.parametrize(
     "broken",
     ["Hello", "<speak>Hello", "<speak><p>Hello</speak>", "<html>Hello</html>", "<speak>a & b</speak>",

@@ -35,7 +35,7 @@ from lipwright.voices.base import Gender, Manner, VoiceInfo, VoiceProvider
 from lipwright.voices.language import detect_language
 from lipwright.voices.pitch import LOW_BELOW_HZ, median_pitch_hz
 from lipwright.voices.speakers import AUTO, Speaker, read_speakers
-from lipwright.voices.ssml import spoken_text
+from lipwright.voices.ssml import language_of, spoken_text
 from lipwright.voices.text import Sentence, check_length, has_words, readable, sentences
 
 T = TypeVar("T")
@@ -73,8 +73,8 @@ def speak(
 
     `voice` is a speaker's id or name ("7", "Harper"), a voice in full ("espeak:de+f2", as `voices` lists them), or
     `auto`: a speaker as high as the voice of `like` (the sound of the footage), else the table's own choice.
-    `language` is a code such as "de" or "pt-BR"; None finds it out. `speed` is 0.5 to 2, `pitch` in semitones, -12
-    to 12.
+    `language` is a code such as "de" or "pt-BR"; None finds it out (SSML may tell it: `xml:lang`). `speed` is 0.5 to 2,
+    `pitch` in semitones, -12 to 12.
 
     A sentence at which the voice breaks down is left out, and `notes` tells so. Raises EmptyText, NothingToSay,
     TextTooLong, UnknownVoice, UnknownLanguage, BrokenSsml, InvalidOption, WeightsMissing; BrokenVoice where nothing
@@ -87,7 +87,8 @@ def speak(
     plain = spoken_text(text) if is_ssml else text
     if not has_words(readable(plain)):
         raise NothingToSay
-    choice = _choose(voice, language, plain, like, options)
+    told = language_of(text) if is_ssml and language is None else language
+    choice = _choose(voice, told, plain, like, options)
     limit_s = options.sentence_limit_s * (_SSML_PATIENCE if is_ssml else 1)
     manner = Manner(speed * choice.speed, pitch + choice.pitch, is_ssml, limit_s)
     said = [Sentence(text, 0.0)] if is_ssml else sentences(text)

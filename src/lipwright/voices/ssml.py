@@ -17,11 +17,20 @@ _ELEMENTS: Final = frozenset(
 
 def spoken_text(ssml: str) -> str:
     """The words of an SSML document, without its marks. Raises BrokenSsml."""
+    return " ".join("".join(_document(ssml).itertext()).split())
+
+
+def language_of(ssml: str) -> str | None:
+    """The language that an SSML document says it is in (`xml:lang`). Raises BrokenSsml."""
+    return _document(ssml).get("{http://www.w3.org/XML/1998/namespace}lang")
+
+
+def _document(ssml: str) -> Element:
     root = _parse(ssml)
     if _name(root) != "speak":
         raise BrokenSsml(f"its root is <{_name(root)}>, not <speak>")
     _check(root, 1)
-    return " ".join("".join(root.itertext()).split())
+    return root
 
 
 def _parse(ssml: str) -> Element:
