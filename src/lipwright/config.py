@@ -121,6 +121,9 @@ class ServiceSettings(BaseSettings):
     max_running: int = Field(default=2, ge=1, le=10_000, description="Jobs at a time of a new key.")
     max_requests_per_min: int = Field(default=600, ge=1, description="Requests a minute of a new key.")
     deadline_s: float = Field(default=3600, gt=0, description="The longest that a job may take once it has begun.")
+    stall_s: float = Field(
+        default=600, gt=0, description="A render that tells no progress for so many seconds is ended."
+    )
     max_attempts: int = Field(default=3, ge=1, description="Times that a stage of a job is begun, if workers die.")
     render_memory_mb: int = Field(default=8192, ge=256, description="The most memory of one render.")
     render_niceness: int = Field(

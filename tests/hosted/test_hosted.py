@@ -23,6 +23,8 @@ from lipwright.core.errors import (
     SubmitInFlight,
     TicketExpired,
     UnknownEngine,
+    UnknownLanguage,
+    UnknownVoice,
     UnreadableMedia,
     UploadIncomplete,
     UrlRefused,
@@ -30,6 +32,7 @@ from lipwright.core.errors import (
     WrongMediaKind,
 )
 from lipwright.core.jobs import Account, JobRequest, JobState, Media
+from lipwright.core.options import VoiceOptions
 from lipwright.demo import speech_path, video_path
 from lipwright.service.hosted import Hosted
 from lipwright.store.database import now
@@ -301,6 +304,46 @@ def test_more_bytes_than_are_taken_are_refused_early(tmp_path: Path, stand_ins: 
     service.close()
 
     assert came == 1100
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"voice": "nobody"}, UnknownVoice),
+        ({"voice": "espeak:xx-nowhere"}, UnknownVoice),
+        ({"voice": "Harper", "language": "klingon"}, UnknownLanguage),
+        ({"language": "klingon"}, UnknownLanguage),
+        ({"voice": "espeak:de", "language": "fr"}, UnknownLanguage),
+    ],
+)
+def test_a_text_that_nobody_can_say_is_refused_when_it_is_asked_for(
+    service: Hosted, account: Account, request_of: RequestOf, said: dict[str, str], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        service.submit(account, request_of(audio=None, text="Hello.", **said))
+
+    for known in ({}, {"voice": "AUTO", "language": "auto"}, {"voice": "7"}, {"voice": "espeak:de", "language": "de"}):
+        service.submit(account, request_of(audio=None, text="Hello.", **known))
+
+
+def test_speakers_are_those_of_the_operators_own_table(tmp_path: Path, settings: ServiceSettings) -> None:
+    table = tmp_path / "mine.toml"
+    table.write_text(
+        '[auto]\nfemale = "a"\nmale = "a"\notherwise = "a"\n'
+        '[[speaker]]\nid = "a"\nname = "Ada"\ngender = "female"\nvoice = "espeak:+f2"\n'
+    )
+    hosted = Hosted.open(settings, VoiceOptions(speakers=table))
+
+    assert [one.name for one in hosted.speakers()] == ["Ada", "Auto"]
+    hosted.close()
+
+
+def test_a_setting_that_cannot_work_is_told_before_anyone_is_let_in(settings: ServiceSettings) -> None:
+    hosted = Hosted.open(settings.model_copy(update={"moderator": "nobody"}))
+
+    with pytest.raises(InvalidOption):
+        hosted.warm_up()
+    hosted.close()
 
 
 def test_a_range_is_clipped_to_what_is_there(service: Hosted, footage: Media) -> None:

@@ -144,6 +144,18 @@ def test_a_render_that_takes_too_long_fails_and_is_gone(
     assert service.balance_microusd(account) == GRANTED
 
 
+def test_a_render_that_makes_no_progress_is_ended_and_costs_nothing(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere
+) -> None:
+    work_here(60, stall_s=0.01)  # it takes longer to start
+    job = service.submit(account, request_of())
+
+    done = service.wait(account, job.id, 60)
+
+    assert (done.state, done.error_code) == (JobState.FAILED, "stalled")
+    assert service.balance_microusd(account) == GRANTED
+
+
 def test_a_result_that_does_not_fit_fails_its_job_and_the_worker_goes_on(
     service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere
 ) -> None:

@@ -28,7 +28,7 @@ from lipwright.service.hosted import Hosted
 
 N_KILLS, N_JOBS = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_CHAOS", "1,2").split(","))
 PRICE, GRANTED = 150_000, 10_000_000
-START_S, END_S = 120, 120 + 30 * N_JOBS
+START_S, END_S = 120, 240 + 60 * N_JOBS
 
 
 class Receiver(ThreadingHTTPServer):
@@ -146,7 +146,7 @@ def kept_and_wanted(service: Hosted, account: Account, folder: Path, uploads: se
     return {path.name for path in (folder / "blobs").rglob("*") if path.is_file()}, outputs | uploads
 
 
-@pytest.mark.timeout(300 + 40 * N_KILLS + 40 * N_JOBS)
+@pytest.mark.timeout(START_S + END_S + 60 + 40 * N_KILLS)
 def test_whenever_the_server_is_killed_every_job_ends_once_is_paid_once_and_told_under_one_id(
     tmp_path: Path,
     serve: Serve,

@@ -71,6 +71,15 @@ def spin(_arguments: dict[str, Any], tell: Any) -> NoReturn:
         pass
 
 
+def murmur(arguments: dict[str, Any], tell: Any) -> NoReturn:
+    """Say something a few times, and then nothing any more."""
+    for number in range(arguments["n"]):
+        time.sleep(arguments["every_s"])
+        tell({"number": number})
+    while True:
+        time.sleep(1)
+
+
 def sleep_with_children(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     """Deaf to the polite signal, like a native library; its own child sleeps too."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,17 @@ def test_time_is_limited_and_nothing_is_left_of_the_group() -> None:
 
     assert time.monotonic() - started_s < 4
     assert wait_until(lambda: not any(is_alive(pid) for pid in told[0]["pids"]), within_s=1)
+
+
+def test_a_child_that_is_silent_for_too_long_is_ended_and_one_that_murmurs_is_not() -> None:
+    heard: list[dict[str, Any]] = []
+    limits = replace(ROOMY, silent_s=2.0)
+
+    with pytest.raises(LimitReached) as reached:
+        call("targets:murmur", {"n": 6, "every_s": 0.5}, limits=limits, on_message=heard.append)
+
+    assert reached.value.what == "silence"
+    assert len(heard) == 6
 
 
 def test_on_request_the_work_is_gone_within_two_seconds_even_if_it_is_deaf() -> None:

@@ -46,6 +46,7 @@ LipwrightError
 ├── BrokenVoice                   broken_voice      a voice is installed and does not speak
 ├── WeightsRefused                weights_refused   a model file is not what it should be
 ├── DeadlineExceeded              deadline_exceeded a job took longer than the operator allows
+├── Stalled                       stalled           a job made no progress for longer than the operator allows
 ├── GaveUp                        gave_up           a job was begun too often without coming to an end
 ├── StoreMismatch                 store_mismatch    the database is not one that this version can use
 ├── DatabaseAway                  database_away     the database does not answer; what it took in is kept
@@ -510,7 +511,7 @@ class LimitReached(LipwrightError):
     def __init__(self, what: str, limit: str) -> None:
         super().__init__(f"The work was stopped: it needed more {what} than {limit}.")
         self.what = what
-        """"time", "processor time", "memory", "disk" or "messages"."""
+        """"time", "processor time", "memory", "disk", "messages" or "silence"."""
         self.limit = limit
 
 
@@ -555,6 +556,16 @@ class DeadlineExceeded(LipwrightError):
     def __init__(self, *, limit_s: float) -> None:
         super().__init__(f"The job was not done within {limit_s:g} s. Give less footage, or ask the operator.")
         self.limit_s = limit_s
+
+
+class Stalled(LipwrightError):
+    """A job made no progress for longer than the operator allows."""
+
+    code = "stalled"
+
+    def __init__(self, *, silent_s: float) -> None:
+        super().__init__(f"The job was ended: it made no progress for {silent_s:g} s.")
+        self.silent_s = silent_s
 
 
 class GaveUp(LipwrightError):

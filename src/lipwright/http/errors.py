@@ -78,6 +78,7 @@ TABLE: Final[Mapping[type[LipwrightError], Wire]] = {
     errors.BrokenVoice: _OURS,
     errors.WeightsRefused: _OURS,
     errors.DeadlineExceeded: Wire(504, 5004, 500069),
+    errors.Stalled: Wire(504, 5004, 500069),
     errors.GaveUp: _OURS,
     errors.StoreMismatch: _OURS,
     errors.DatabaseAway: Wire(503, 5003, 99999, 503),

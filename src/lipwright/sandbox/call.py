@@ -54,6 +54,8 @@ class Limits:
     """Of any one file that it writes."""
     n_files: int = 256
     """Open at a time."""
+    silent_s: float | None = None
+    """The longest between two messages, and before the first; None: as long as it likes."""
     niceness: int = 0
     """0 to 19: how far it steps back behind other processes, so that a render does not slow the API down."""
 
@@ -170,6 +172,7 @@ def _messages(
 ) -> Generator[dict[str, Any]]:
     """Messages as they come, until the child closes its pipe."""
     waiting = bytearray()
+    heard_s = monotonic()
     with selectors.DefaultSelector() as pipes:
         assert child.stderr is not None
         pipes.register(told, selectors.EVENT_READ)
@@ -178,6 +181,8 @@ def _messages(
             left_s = deadline_s - monotonic()
             if left_s <= 0:
                 raise LimitReached("time", f"{limits.wall_s:g} s")
+            if limits.silent_s is not None and monotonic() - heard_s > limits.silent_s:
+                raise LimitReached("silence", f"{limits.silent_s:g} s")
             if should_stop is not None and should_stop():
                 raise Cancelled
             for key, _ in pipes.select(min(LOOK_EVERY_S, left_s)):
@@ -191,6 +196,8 @@ def _messages(
                     for line in lines:
                         yield _parsed(bytes(waiting + line))
                         waiting.clear()
+                        # only now: whoever took it may have taken his time
+                        heard_s = monotonic()
                     waiting += rest
                     if len(waiting) > wire.MAX_LINE_BYTES:
                         raise LimitReached("messages", f"{wire.MAX_LINE_BYTES >> 20} MiB at a time")

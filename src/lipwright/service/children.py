@@ -74,7 +74,14 @@ def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         from lipwright import media
 
         return {"duration_s": float(media.speech_duration(Path(arguments["audio"])))}
-    return {"duration_s": float(speak_text(arguments).clip.duration_s)}
+    from lipwright.cache import Cache
+    from lipwright.service import spoken
+
+    said = speak_text(arguments)
+    if arguments["cache"] is not None:
+        # the render says the same
+        spoken.keep(Cache(Path(arguments["cache"])), spoken.key_of(arguments), said)
+    return {"duration_s": float(said.clip.duration_s)}
 
 
 def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
@@ -86,7 +93,7 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
     from lipwright import service
     from lipwright.cache import DEFAULT_BYTES, Cache
     from lipwright.core.options import SyncOptions
-    from lipwright.service import reports, speech
+    from lipwright.service import reports, speech, spoken
     from lipwright.service.reports import Measuring
 
     options = SyncOptions(**arguments["options"])
@@ -125,6 +132,7 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         cache=cache,
         watch=watch,
         may_replace=True,
+        said=None if cache is None else spoken.recall(cache, spoken.key_of(arguments)),
     )
     return measured(lambda measuring: speech.report_of(said, measuring=measuring))
 

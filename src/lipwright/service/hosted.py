@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 import structlog
@@ -68,6 +68,9 @@ from lipwright.service.traces import open_traces
 from lipwright.service.work import JobWork, LookForNudity, check_kind, render_queues
 from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
 from lipwright.store.database import now, sqlite_url
+
+if TYPE_CHECKING:
+    from lipwright.voices import Speaker
 
 __all__ = ["Hosted", "OpenMedia", "Webhooks"]
 
@@ -155,9 +158,14 @@ class Hosted:
         self.telemetry.close()
 
     def warm_up(self) -> None:
-        """Do what the first submit would wait for: load the job engine, and open its queue."""
+        """Do what the first submit would wait for: load the job engine, and open its queue.
+
+        Raises InvalidOption where a setting cannot work: before anyone is let in, and not when the first job begins.
+        """
+        self._moderator()
         self._open_queue().prepare(self.settings.max_running)
-        assert self._engines is not None
+        assert self._engines
+        self.speakers()
 
     def start_worker(self, webhooks: Webhooks | None = None, queues: Collection[str] = ()) -> None:
         """Take jobs, send webhooks, sweep: in threads of this process, until `stop_worker`. Renders are children.
@@ -392,6 +400,14 @@ class Hosted:
         """
         return self._prices.of(face, speech_s=speech_s, text=text)
 
+    # --- voices -------------------------------------------------------------------------------------------
+
+    def speakers(self) -> list[Speaker]:
+        """Who can speak a text by id or name: the operator's own table, if there is one. Raises InvalidOption."""
+        from lipwright.service import speech
+
+        return speech.list_speakers(voice_options=self._voices)
+
     # --- jobs ---------------------------------------------------------------------------------------------
 
     def claim(self, account: Account, key: str, fingerprint: str) -> Job | None:
@@ -426,8 +442,8 @@ class Hosted:
         request is the same, such as a hash of its body; without it the request itself is.
         Sources are media ids (`media:ID`) of anyone, whose kind and limits are checked now, or http(s) URLs, which
         are fetched and checked when the job begins; a video may be the result of another job.
-        Raises InvalidOption, UnknownEngine, UrlRefused, MediaNotKnown, WrongMediaKind, MediaTooLarge,
-        InsufficientCredits, IdempotencyMismatch, SubmitInFlight.
+        Raises InvalidOption, UnknownEngine, UnknownVoice, UnknownLanguage, UrlRefused, MediaNotKnown, WrongMediaKind,
+        MediaTooLarge, InsufficientCredits, IdempotencyMismatch, SubmitInFlight.
         """
         options = self._check(request)
         for source in (request.video, request.audio):
@@ -733,7 +749,7 @@ class Hosted:
         return {"name": name, **defaults, **{key: one for key, one in given.items() if one is not None}}
 
     def _check(self, request: JobRequest) -> dict[str, Any]:
-        """The request's options, whole. Raises InvalidOption, UnknownEngine, MediaTooLarge, UrlRefused."""
+        """The request's options, whole. Raises what `submit` raises of one that does not look at media or money."""
         if (request.audio is None) == (request.text is None):
             raise InvalidOption("audio", request.audio, "give a recording or a text, and not both")
         if request.text is not None:
@@ -742,6 +758,7 @@ class Hosted:
                 raise MediaTooLarge("The text", what="characters", found=len(request.text), limit=limit)
             if not request.text.strip():
                 raise InvalidOption("text", request.text, "it is empty")
+            self._check_voice(request)
         given, rest = split_options(dict(request.options))
         for name in rest.keys() - _SPEAKING:
             raise InvalidOption(name, rest[name], "there is no such option")
@@ -757,6 +774,11 @@ class Hosted:
         if request.webhook_url is not None:
             self._intake.check_url(request.webhook_url)
         return {**given, **rest}
+
+    def _check_voice(self, request: JobRequest) -> None:
+        from lipwright import voices
+
+        voices.check(request.voice or "auto", request.language, options=self._voices)
 
     def _inputs(self, connection: sa.Connection, request: JobRequest) -> tuple[dict[str, str], float | None]:
         """What is here already, by role; and the length of the speech, if that can be known now."""

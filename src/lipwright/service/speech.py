@@ -111,17 +111,20 @@ def say_with(
     cache: Cache | None,
     watch: Watch | None,
     may_replace: bool,
+    said: Utterance | None = None,
 ) -> Said:
-    """`say` with its choices in values."""
+    """`say` with its choices in values. `said` is the text, where it was spoken before."""
     from lipwright import pipeline, service, voices
     from lipwright.voices.subtitles import srt, webvtt
 
     pipeline.check_inputs(video)
     pipeline.check_output(output, (video,), may_replace=may_replace)
-    like = own_voice(video) if voice.strip().lower() == "auto" else None
-    utterance = voices.speak(
-        text, voice, language, speed=speed, pitch=pitch, is_ssml=is_ssml, like=like, options=voice_options
-    )
+    utterance = said
+    if utterance is None:
+        like = own_voice(video) if voice.strip().lower() == "auto" else None
+        utterance = voices.speak(
+            text, voice, language, speed=speed, pitch=pitch, is_ssml=is_ssml, like=like, options=voice_options
+        )
     with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
         speech = Path(folder) / "speech.wav"
         write_wav(speech, utterance.clip)

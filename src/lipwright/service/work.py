@@ -35,6 +35,7 @@ from lipwright.core.errors import (
     LimitReached,
     LipwrightError,
     MediaNotKnown,
+    Stalled,
     WrongMediaKind,
 )
 from lipwright.core.jobs import Job, JobRequest, JobState, Media
@@ -220,6 +221,7 @@ class JobWork:
             arguments = {
                 "video": str(paths["video"]),
                 "audio": str(paths["audio"]) if "audio" in paths else None,
+                "cache": self._cache,
                 **self._spoken(request),
             }
             told = self._call("heard_s", arguments, kept, paths, stop)
@@ -267,7 +269,7 @@ class JobWork:
                 "video": str(paths["video"]),
                 "audio": str(paths["audio"]) if "audio" in paths else None,
                 "output": str(output),
-                "cache": str(self._settings.folder / "analysis"),
+                "cache": self._cache,
                 "options": options,
                 "measure_s": self._settings.measure_s,
                 **self._spoken(request),
@@ -325,6 +327,11 @@ class JobWork:
         else:
             self._blobs.delete([made.id])
 
+    @property
+    def _cache(self) -> str:
+        """Where children keep what was found out about footage, and what was spoken."""
+        return str(self._settings.folder / "analysis")
+
     def _spoken(self, request: JobRequest) -> dict[str, Any]:
         """What a child must know to speak a text."""
         _, speaking = split_options(dict(request.options))
@@ -355,6 +362,8 @@ class JobWork:
             memory_bytes=self._settings.render_memory_mb * _MIB,
             file_bytes=4 * self._settings.max_upload_bytes,
             niceness=self._settings.render_niceness,
+            # what tells no progress cannot be told from what makes none
+            silent_s=None if progress is None else self._settings.stall_s,
         )
         try:
             return sandbox.call(
@@ -363,6 +372,8 @@ class JobWork:
         except LimitReached as exc:
             if exc.what == "time":
                 raise DeadlineExceeded(limit_s=limit_s) from exc
+            if exc.what == "silence":
+                raise Stalled(silent_s=self._settings.stall_s) from exc
             raise
         except InputError as exc:
             for role, path in paths.items():

@@ -10,10 +10,10 @@ from __future__ import annotations
 from lipwright.core.options import VoiceOptions
 from lipwright.core.speech import Utterance
 from lipwright.voices.base import VoiceInfo
-from lipwright.voices.speak import speak, voices
+from lipwright.voices.speak import check, speak, voices
 from lipwright.voices.speakers import Speaker, read_speakers
 
-__all__ = ["Speaker", "Utterance", "VoiceInfo", "VoiceOptions", "speak", "speakers", "voices"]
+__all__ = ["Speaker", "Utterance", "VoiceInfo", "VoiceOptions", "check", "speak", "speakers", "voices"]
 
 
 def speakers(*, options: VoiceOptions | None = None) -> list[Speaker]:

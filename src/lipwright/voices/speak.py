@@ -98,6 +98,19 @@ def speak(
     return _joined(said, parts, choice, _notes(said, broken, choice))
 
 
+def check(voice: str, language: str | None = None, *, options: VoiceOptions | None = None) -> None:
+    """Raise UnknownVoice or UnknownLanguage where `speak` would, as far as that can be told without the text."""
+    options = VoiceOptions() if options is None else options
+    wanted = None if language is None or language.strip().lower() in ("", "auto") else language.strip()
+    table = read_speakers(options.speakers)
+    speaker = table.find(voice)
+    if speaker is None:
+        named, own = _find(voice, options)
+        named.language_of(own, wanted)
+    elif wanted is not None:
+        _for_speaker(table.chosen("unknown") if speaker.name == AUTO else speaker, wanted, options)
+
+
 def _choose(voice: str, language: str | None, text: str, like: AudioClip | None, options: VoiceOptions) -> _Choice:
     if language is not None and language.strip().lower() in ("", "auto"):
         language = None

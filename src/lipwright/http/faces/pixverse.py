@@ -269,6 +269,9 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             raise Refusal(400, "Invalid image format.", 500032, code="wrong_media_kind")
         return success({"img_id": media.number, "img_url": media_url(media, base_url(request))})
 
+    def is_speaker(name: str) -> bool:
+        return any(name.strip().lower() in {one.id.lower(), one.name.lower()} for one in hosted.speakers())
+
     def medium(account: Account, number: int, role: str, kind: str) -> str:
         try:
             media = hosted.media_by_number(account, number)
@@ -303,7 +306,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             )
         if text and len(text) > settings.max_text_chars:
             raise refused(f"TTS text must be within {settings.max_text_chars} characters.", "text_too_long")
-        if speaker and not _is_speaker(speaker):
+        if speaker and not is_speaker(speaker):
             raise refused("The speaker ID is invalid or not supported.", UnknownVoice.code)
         if given.video_media_id:
             video = medium(account, given.video_media_id, "video_media_id", "video")
@@ -368,9 +371,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         page_num: Annotated[str, Query(examples=["1"])] = "1", page_size: Annotated[str, Query(examples=["20"])] = "20"
     ) -> JSONResponse:
         """Who can speak a text."""
-        from lipwright import voices
-
-        found = await call(voices.speakers)
+        found = await call(hosted.speakers)
         page, size = max(1, _whole(page_num, 1)), min(100, max(1, _whole(page_size, 20)))
         shown = found[(page - 1) * size : page * size]
         return success({"total": len(found), "data": [{"speaker_id": one.id, "name": one.name} for one in shown]})
@@ -401,12 +402,6 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         )
 
     return routes
-
-
-def _is_speaker(name: str) -> bool:
-    from lipwright import voices
-
-    return any(name.strip().lower() in {one.id.lower(), one.name.lower()} for one in voices.speakers())
 
 
 def _field(content_type: str, body: bytes, name: str) -> str:
