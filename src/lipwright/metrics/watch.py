@@ -82,6 +82,8 @@ class Seen:
     times_s: list[float] = field(default_factory=list[float])
     box_px: list[tuple[float, float, float, float]] = field(default_factory=list[tuple[float, float, float, float]])
     gaps: list[float] = field(default_factory=list[float])
+    last: TrackedFace | None = None
+    """Where it was seen last."""
 
     def place(self, time_s: float, face: TrackedFace) -> None:
         """Where the face is, in the footage if there is one."""
@@ -89,6 +91,7 @@ class Seen:
         self.times_s.append(time_s)
         self.box_px.append((box.left_px, box.top_px, box.right_px, box.bottom_px))
         self.gaps.append(face.lip_gap)
+        self.last = face
 
     @property
     def person(self) -> SeenFace:
@@ -131,7 +134,13 @@ def watch(
             break
         k, time_s = picks[n], float(frame.time_s)
         is_next = n > 0 and picks[n - 1] == k - 1
-        _observe(seen, k, time_s, (frame, faces), next(behind, None), is_next=is_next)
+        its = next(behind, None)
+        if its is not None:
+            _compare(seen, k, time_s, (frame, faces), its, is_next=is_next)
+        elif origin is not None:
+            _follow(seen, k, time_s, faces)
+        else:
+            _note(seen, k, time_s, faces)
         seen.index.append(k)
         seen.times_s.append(time_s)
         if progress is not None:
@@ -147,22 +156,33 @@ def _behind(origin: Origin | None, picks: list[int]) -> Iterator[tuple[VideoFram
     yield from origin.tracker.track(origin.footage.play(there))
 
 
-def _observe(
+def _note(seen: Watched, k: int, time_s: float, faces: list[TrackedFace]) -> None:
+    """A frame of a video whose footage nobody knows."""
+    for face in faces:
+        one = seen.faces.setdefault(face.face_id, Seen(face.face_id))
+        one.place(time_s, face)
+        one.result.add(k, time_s, face)
+
+
+def _follow(seen: Watched, k: int, time_s: float, faces: list[TrackedFace]) -> None:
+    """A frame beyond the end of its footage: who is known is looked for where they were."""
+    for one in seen.faces.values():
+        again = None if one.last is None else nearest(faces, one.last)
+        if again is not None:
+            one.last = again
+            one.result.add(k, time_s, again)
+
+
+def _compare(
     seen: Watched,
     k: int,
     time_s: float,
     mine: tuple[VideoFrame, list[TrackedFace]],
-    its: tuple[VideoFrame, list[TrackedFace]] | None,
+    its: tuple[VideoFrame, list[TrackedFace]],
     *,
     is_next: bool,
 ) -> None:
     frame, faces = mine
-    if its is None:
-        for face in faces:
-            one = seen.faces.setdefault(face.face_id, Seen(face.face_id))
-            one.place(time_s, face)
-            one.result.add(k, time_s, face)
-        return
     original, places = its
     shown = sorted(places, key=lambda face: -face.box.area_px2)[:_MOST_FACES]
     for place in places:

@@ -226,7 +226,8 @@ def _controls(rows: Sequence[Told]) -> str:
         f'<tr><td><span class="name">{escape(str(row["name"]))}</span> '
         f'<span class="muted small">{escape(str(row["says"]))}</span></td>'
         f"{cell(row['offset_ms'], '{:+.0f} ms')}{cell(row['confidence'], '{:.2f}')}"
-        f"{cell(row['fit'], '{:.2f}')}{cell(row['follows'], '{:.2f}')}{cell(row['closures'], '{:.0%}')}</tr>"
+        f"{cell(row['fit'], '{:.2f}')}{cell(row['follows'], '{:.2f}')}"
+        f"{cell(_percent(row['closures']), '{:.0f} %')}</tr>"
         for row in rows
     )
     heads = _heads("", "Offset", "Confidence", "Fit", "Goes with speech", "Closures")
@@ -235,6 +236,10 @@ def _controls(rows: Sequence[Told]) -> str:
         f'<div class="scroll"><table class="controls">{heads}<tbody>{body}</tbody></table></div>',
         note="The same measurement of inputs whose quality is known: if they scored as well, it would mean nothing.",
     )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _making(report: Told) -> str:
@@ -251,7 +256,7 @@ def _making(report: Told) -> str:
     options = {name: value for name, value in report.get("options", {}).items() if value not in (None, {}, 0, False)}
     told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in options.items())
     details = f"<h3>Options</h3><dl>{told}</dl>" if told else ""
-    return _card("How it came about", length, plots.bars(rows), details) if rows or length else ""
+    return _card("How it came about", length, plots.bars(rows), details) if report["kind"] != "evaluate" else ""
 
 
 def _notes(report: Told) -> str:
