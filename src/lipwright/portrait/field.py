@@ -32,7 +32,7 @@ _OVAL: Final = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
     136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
-_STRIP_NODES: Final = 8
+_STRIP_NODES: Final = 16
 _LEAST_PX: Final = 1 / 128
 """Half of the finest step that a drawn plane can show: what moves less stays."""
 
@@ -338,7 +338,7 @@ class Warp:
         cell = self._grid.step_px // step
         framed = np.pad(field, ((1, 1), (1, 1), (0, 0)))  # beyond the picture nothing moves
         half = np.float32(0.5)
-        remap = cast("Any", cv2.remap)  # its types forget that one map may hold both x and y
+        no_map = cast("Any", None)  # OpenCV's types forget that one map may hold both x and y
         for first, end, left_node, right_node in strips:
             top, bottom = first * cell, min(end * cell, outs[0].shape[0])
             left, right = left_node * cell, min(right_node * cell, outs[0].shape[1])
@@ -352,9 +352,15 @@ class Warp:
             size = (nodes.shape[1] * cell, nodes.shape[0] * cell)
             maps = cv2.resize(nodes, size, interpolation=cv2.INTER_LINEAR)
             part = maps[cell : cell + bottom - top, cell : cell + right - left]
-            drawn = remap(source, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for out, layer in zip(outs, cast("Sequence[Bytes]", cv2.split(drawn)), strict=True):
-                out[top:bottom, left:right] = layer
+            # the same to the bit as with maps of floats, which are made fixed inside, only slower
+            whole, rest = cv2.convertMaps(part, no_map, cv2.CV_16SC2)
+            views = [out[top:bottom, left:right] for out in outs]
+            if len(views) == 1:  # written where it belongs, without a copy
+                cv2.remap(source, whole, rest, cv2.INTER_LINEAR, dst=views[0], borderMode=cv2.BORDER_REPLICATE)
+                continue
+            drawn = cv2.remap(source, whole, rest, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for number, view in enumerate(views):
+                cv2.extractChannel(drawn, number, dst=view)
 
     def follow(self, points: Floats, field: Float32) -> Floats:
         """Where places (n, 2) of the picture show up in the drawn one, px."""
