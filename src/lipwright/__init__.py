@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lipwright.core.options import SyncOptions
     from lipwright.pipeline import SyncResult
     from lipwright.service import faces, probe, sync
+    from lipwright.service.evaluate import evaluate, measure
     from lipwright.service.speech import Said, say, visemes
 
     __version__: str
@@ -29,7 +30,9 @@ _HOME: Final = {
     "Said": "lipwright.service.speech",
     "SyncOptions": "lipwright.core.options",
     "SyncResult": "lipwright.pipeline",
+    "evaluate": "lipwright.service.evaluate",
     "faces": "lipwright.service",
+    "measure": "lipwright.service.evaluate",
     "probe": "lipwright.service",
     "say": "lipwright.service.speech",
     "sync": "lipwright.service",
@@ -45,7 +48,9 @@ __all__ = [
     "SyncOptions",
     "SyncResult",
     "__version__",
+    "evaluate",
     "faces",
+    "measure",
     "probe",
     "say",
     "sync",

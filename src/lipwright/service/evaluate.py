@@ -1,4 +1,4 @@
-"""Scores any video, also one that another tool made: the report of a result of ours, with controls beside it."""
+"""Scores a result, or any video, also one that another tool made: then with controls beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import numpy as np
 from lipwright import media
 from lipwright.core.media import AudioClip, VideoInfo
 from lipwright.service.reports import (
+    MEASURE_S,
     VERSION,
+    Measuring,
     by_time,
     file_figures,
     listened,
@@ -20,6 +22,7 @@ from lipwright.service.reports import (
     measured_face,
     measurement,
     pictures,
+    report_of,
     shown_at,
     span,
     with_verdict,
@@ -28,6 +31,8 @@ from lipwright.service.reports import (
 if TYPE_CHECKING:
     from lipwright.metrics.assess import FaceAssessment
     from lipwright.metrics.watch import Origin
+    from lipwright.pipeline import SyncResult
+    from lipwright.service.speech import Said
 
 Progress = Callable[[int, int], None]
 
@@ -37,11 +42,27 @@ _BLOCK_S: Final = 0.4
 """Speech cut into blocks of this length and said backwards, block by block, is another speech."""
 
 
+def measure(
+    result: SyncResult | Said, *, budget_s: float = MEASURE_S, progress: Progress | None = None
+) -> dict[str, Any]:
+    """The report of a result that was just made, looked at again beside its footage (docs/how-to/report.md).
+
+    Of a longer one `budget_s` seconds, spread over it. Raises Cancelled, where `progress` does, and nothing else: a
+    measurement that fails is told in the report.
+    """
+    from lipwright.service import speech
+
+    measuring = Measuring(budget_s, progress)
+    if isinstance(result, speech.Said):
+        return speech.report_of(result, measuring=measuring)
+    return report_of(result, measuring=measuring)
+
+
 def evaluate(
-    video: Path,
+    video: Path | str,
     *,
-    reference: Path | None = None,
-    speech: Path | None = None,
+    reference: Path | str | None = None,
+    speech: Path | str | None = None,
     face: str = "auto",
     budget_s: float = EVALUATE_S,
     progress: Progress | None = None,
@@ -56,6 +77,8 @@ def evaluate(
     from lipwright.vision.track import MeshTracker
 
     choice = parse_face(face)
+    video = Path(video)
+    reference, speech = (None if path is None else Path(path) for path in (reference, speech))
     check_inputs(*(path for path in (video, reference, speech) if path is not None))
     start_s, start_cpu_s = perf_counter(), process_time()
     footage = media.open_footage(video)
