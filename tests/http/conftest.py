@@ -62,7 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, still_package: Path) -> Ite
         "LIPWRIGHT_DATA": str(folder / "data"),
         "LIPWRIGHT_SYNC_WAIT_S": str(JOB_S),
         "LIPWRIGHT_MAX_JSON_BYTES": str(MAX_JSON_BYTES),
-        "PYTHONPATH": str(still_package),
+        "PYTHONPATH": f"{still_package}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         "PYTHONUNBUFFERED": "1",
     }
     command = [sys.executable, "-c", "from lipwright.cli.main import main; main()", "serve", "--port", "0"]

@@ -118,6 +118,29 @@ def test_what_cannot_be_meant_is_refused_with_the_vendors_numbers(api: httpx.Cli
     assert error(api.post(f"{V2}/nothing", json={}), 404)[0] == 500008
 
 
+def test_the_vendors_example_can_be_pasted_with_its_comments_and_its_variable(
+    api: httpx.Client, uploaded: dict[str, Any]
+) -> None:
+    example = """{
+  "video_media_id": 0,
+  //"source_video_id":0, //'video_id' returned from the generation API
+  //"audio_media_id":0, //'media_id' from the upload API with 'media_type = audio'
+  "lip_sync_tts_speaker_id": "auto",
+  "lip_sync_tts_content": "hello this is harry, where are you from? see https://a.example//b"
+}"""
+    headers = {"Ai-Trace-Id": "{{$string.uuid}}", "Content-Type": "application/json"}
+
+    code, message = error(api.post(GENERATE, content=example, headers=headers))
+    filled = example.replace(": 0,", f": {uploaded['video_id']},", 1)
+    first, second = (resp(api.post(GENERATE, content=filled, headers=headers))["video_id"] for _ in range(2))
+
+    assert (code, "video_media_id" in message) == (400017, True)
+    assert first != second
+    code, message = error(api.post(GENERATE, content="{\n// nothing\n oops", headers=headers))
+    assert code == 400013
+    assert message.startswith("The body is not JSON")
+
+
 def test_keys_and_credits(server: Any, api: httpx.Client, uploaded: dict[str, Any], portrait: Path) -> None:
     code, _ = error(httpx.get(f"{server.url}{V2}/account/balance", headers={"API-KEY": "wrong"}), 401)
     assert code == 400012
@@ -170,3 +193,5 @@ def test_a_picture_is_taken_where_pictures_are_and_nowhere_else(api: httpx.Clien
 
     assert httpx.get(kept["img_url"]).content == png
     assert error(api.post(f"{V2}/media/upload", files={"file": ("a.mp4", png)}))[0] == 400017
+    assert error(api.post(f"{V2}/image/upload", files={"image": ("a.png", png[:-40])}))[0] == 500031
+    assert error(api.post(f"{V2}/image/upload", files={"image": ("a.png", b"no picture at all")}))[0] == 500032

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lipwright.blobs import Blobs
+from lipwright.blobs import FolderBlobs
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import InputError, LipwrightError
 from lipwright.core.media import MediaLimits
@@ -140,7 +140,7 @@ def test_none_of_them_made_a_call(looked_at: object, listener: Listener) -> None
 @pytest.mark.parametrize("name", ["hls.mp4", "bomb.zip", "truncated.mp4", "empty.mp4"])
 def test_what_a_client_sees_names_its_own_file_and_no_path_of_ours(name: str, folder: Path, tmp_path: Path) -> None:
     workshop = tmp_path / "work"
-    intake = Intake(ServiceSettings(), Blobs(tmp_path / "blobs"), Workshop(workshop))
+    intake = Intake(ServiceSettings(), FolderBlobs(tmp_path / "blobs"), Workshop(workshop))
 
     with pytest.raises(InputError) as caught:
         intake.keep("somebody", folder / name, f"../../{name}")

@@ -74,6 +74,9 @@ async def _on_error(request: Request, exc: Exception) -> Response:
 async def _on_invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     first: dict[str, Any] = exc.errors()[0]
+    if first["type"] == "json_invalid":
+        told = f"The body is not JSON: {first['ctx']['error']}, at its character {first['loc'][-1]}."
+        return error_response(face_of(request.url.path), Refusal(400, told, 400013, code="invalid_parameter"))
     is_missing = first["type"] == "missing"
     where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
     message = f"{where or 'The body'}: {str(first['msg'])[:1].lower()}{str(first['msg'])[1:]}"

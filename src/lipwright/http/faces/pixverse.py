@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Body, Path, Query, Request, Security
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import InvalidOption, JobNotFound, MediaNotKnown, TextTooLong, UnknownVoice
+from lipwright.core.errors import (
+    InvalidOption,
+    JobNotFound,
+    MediaNotKnown,
+    MediaTooLarge,
+    PictureTooLarge,
+    TextTooLong,
+    UnknownVoice,
+    UnreadableMedia,
+    WrongContent,
+)
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.http.crossing import SlowLane, call, look_up, pulled
 from lipwright.http.errors import Refusal
@@ -33,6 +46,8 @@ UNLIMITED_CREDITS: Final = 1_000_000
 """Shown as the balance of a key without credit limit: clients look whether there is enough."""
 _KEY = APIKeyHeader(name="API-KEY", auto_error=False, scheme_name="PixVerse key", description="Your API key.")
 _MAX_FORM_CHARS: Final = 8192
+# no string of JSON goes over the end of a line: what begins with // is a comment
+_COMMENTS: Final = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
 
 Number = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
 
@@ -144,6 +159,33 @@ class ResultAnswer(Answer):
     Resp: ResultResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
+class CommentedRequest(Request):
+    """A request whose JSON may have lines of comments, as the vendor's own example of a submit has."""
+
+    async def json(self) -> Any:
+        try:
+            return await super().json()
+        except json.JSONDecodeError:
+            text = (await self.body()).decode("utf-8", "replace")
+            without = _COMMENTS.sub("", text)
+            if without == text:
+                raise
+            # the places that errors name are those of the original
+            return json.loads(_COMMENTS.sub(lambda line: " " * len(line[0]), text))
+
+
+class CommentedRoute(APIRoute):
+    """Hands its operation such a request."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_commented(request: Request) -> Response:
+            return await handle(CommentedRequest(request.scope, request.receive))
+
+        return handle_commented
+
+
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Answer, "description": text}
     for status, text in {
@@ -214,6 +256,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         dependencies=[Security(_KEY)],
         responses=ERRORS,
         strict_content_type=False,  # a body is JSON, also where a client does not say so
+        route_class=CommentedRoute,
     )
     base = "/openapi/v2"
 
@@ -264,7 +307,14 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     )
     async def upload_image(request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """A picture: a file, or the address of one."""
-        media = await taken(request, file_names={"image", "file"}, url_name="image_url")
+        try:
+            media = await taken(request, file_names={"image", "file"}, url_name="image_url")
+        except (MediaTooLarge, PictureTooLarge) as exc:
+            raise Refusal(413, str(exc), 500030, code=exc.code) from exc
+        except UnreadableMedia as exc:
+            raise Refusal(400, str(exc), 500031, code=exc.code) from exc
+        except WrongContent as exc:
+            raise Refusal(400, f"Invalid image format. {exc}", 500032, code=exc.code) from exc
         if media.kind != "image":
             raise Refusal(400, "Invalid image format.", 500032, code="wrong_media_kind")
         return success({"img_id": media.number, "img_url": media_url(media, base_url(request))})
@@ -344,7 +394,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         key = request.headers.get("idempotency-key")
         trace = request.headers.get("ai-trace-id")
         fingerprint = hashlib.sha256(given.model_dump_json().encode()).hexdigest()
-        if key is None and trace:
+        if key is None and trace and "{{" not in trace:  # the vendor's example, pasted as it is, names a variable there
             key, fingerprint = f"trace:{trace}", "trace"  # whatever the body says, as the vendor has it
         if key is not None and not 1 <= len(key) <= 200:
             raise InvalidOption("Ai-Trace-Id", key[:60], "give at most 190 characters")
