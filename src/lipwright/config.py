@@ -214,7 +214,8 @@ class VoiceSettings(BaseSettings):
         """The same as a value for the rooms below."""
         return VoiceOptions(
             speakers=Path(self.voices_speakers).expanduser() if self.voices_speakers else None,
-            folder=Path(self.voices_folder).expanduser() if self.voices_folder else None,
+            # written out here: children of the service are not told where home is
+            folder=Path(self.voices_folder or "~/.cache/lipwright/voices").expanduser(),
             max_chars=self.voices_max_chars,
             sentence_limit_s=self.voices_sentence_limit_s,
         )
