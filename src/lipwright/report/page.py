@@ -116,7 +116,8 @@ def _verdict(report: Told) -> str:
 def _speaker(report: Told, told: Told, words: Mapping[str, str]) -> list[str]:
     duration_s = float(report["duration_s"])
     who = "" if len(report["speakers"]) < 2 else f"Face {told['face_id']}: "
-    parts = [_frames(told, who, duration_s, words)]
+    title = "Where the face is seen" if report["kind"] == "evaluate" else "What was done, and where"
+    parts = [_frames(told, f"{who}{title}", duration_s, words)]
     of_file: list[Told] = report["figures"] if told is report["speakers"][0] else []
     figures: list[Told] = [*told["figures"], *of_file]
     if told["sync"] is not None:
@@ -139,7 +140,7 @@ def _speaker(report: Told, told: Told, words: Mapping[str, str]) -> list[str]:
     return parts
 
 
-def _frames(told: Told, who: str, duration_s: float, words: Mapping[str, str]) -> str:
+def _frames(told: Told, title: str, duration_s: float, words: Mapping[str, str]) -> str:
     spans: Sequence[Told] = told["strip"]
     n_all = sum(int(span["n_frames"]) for span in spans) or 1
     by: dict[str, int] = {}
@@ -153,13 +154,7 @@ def _frames(told: Told, who: str, duration_s: float, words: Mapping[str, str]) -
         items += f"<li>{_swatch('flag')}worth a look</li>"
     drawn = plots.strip(spans, told["flags"], duration_s, words) if spans else ""
     empty = "" if spans else '<p class="muted small">The engine does not tell which frames it changed.</p>'
-    return _card(
-        f"{who}What was done, and where",
-        drawn,
-        f'<ul class="legend">{items}</ul>',
-        empty,
-        note=str(told["mode"]["says"]),
-    )
+    return _card(title, drawn, f'<ul class="legend">{items}</ul>', empty, note=str(told["mode"]["says"]))
 
 
 def _sync(sync: Told, who: str) -> str:
@@ -199,7 +194,12 @@ def _curves(report: Told, told: Told, who: str) -> str:
     spans: list[tuple[float, float]] = [(a, b) for a, b in report["measurement"]["spans"]]
     rows = _rows(spans or [(0.0, float(report["duration_s"]))])
     drawn = "".join(plots.curves(curves, told["flags"], a, b, top) for a, b in rows[:_MOST_ROWS])
-    names = (("seen", "seen in the result"), ("planned", "planned"), ("source", "the footage's own"))
+    is_ours = report["kind"] != "evaluate"
+    names = (
+        ("seen", "seen in the result" if is_ours else "seen in the video"),
+        ("planned", "planned" if is_ours else "what the speech calls for"),
+        ("source", "the footage's own"),
+    )
     shown = [
         f'<li><svg width="22" height="10"><path class="c-{name}" d="M0 5H22"/></svg>{text}</li>'
         for name, text in names
