@@ -95,17 +95,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def settings(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver, database_kind: str) -> ServiceSettings:
-    """Of a service whose database has all tables and no rows."""
-    chosen: dict[str, Any] = {"data": str(tmp_path / "data"), "allow_hosts": receiver.host}
-    (tmp_path / "data").mkdir()
-    if database_kind == "sqlite":
-        shutil.copyfile(request.getfixturevalue("new_database"), tmp_path / "data" / "lipwright.db")
-    else:
-        postgres = request.getfixturevalue("postgres")
-        like = request.getfixturevalue("new_postgresql_database")
-        chosen["database_url"] = postgres.url(postgres.new_database(like))
-    return ServiceSettings(render_niceness=0, concurrency=2, **chosen)
+def new_settings(
+    request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver, database_kind: str
+) -> Callable[[], ServiceSettings]:
+    """Makes a service of its own each time: its database has all tables and no rows."""
+    names = iter(("data", "data2", "data3"))
+
+    def make() -> ServiceSettings:
+        folder = tmp_path / next(names)
+        folder.mkdir()
+        chosen: dict[str, Any] = {"data": str(folder), "allow_hosts": receiver.host}
+        if database_kind == "sqlite":
+            shutil.copyfile(request.getfixturevalue("new_database"), folder / "lipwright.db")
+        else:
+            postgres = request.getfixturevalue("postgres")
+            like = request.getfixturevalue("new_postgresql_database")
+            chosen["database_url"] = postgres.url(postgres.new_database(like))
+        return ServiceSettings(render_niceness=0, concurrency=2, **chosen)
+
+    return make
+
+
+@pytest.fixture
+def settings(new_settings: Callable[[], ServiceSettings]) -> ServiceSettings:
+    return new_settings()
 
 
 @pytest.fixture(scope="session")

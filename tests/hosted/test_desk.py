@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lipwright.cli.main import app
-from lipwright.core.errors import InvalidOption, JobNotFound
+from lipwright.core.errors import InvalidKey, InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, JobRequest, JobState
 from lipwright.service.hosted import Hosted
 from lipwright.store.database import insert_once, now
@@ -144,3 +144,18 @@ def test_workers_are_shown_with_what_they_have_in_hand_and_dead_ones_as_gone(
     assert "lost" in rows[-1]
     assert "5 min ago" in rows[-1]
     assert any(job.id[:8] in row for row in rows)
+
+
+def test_a_key_is_rotated_and_its_account_stays(service: Hosted, cli: Cli) -> None:
+    alice, old = service.create_key("alice")
+    signed_with = service.webhook_secret(alice)
+
+    new = cli("keys", "rotate", "alice").stdout.strip()
+    other = cli("keys", "rotate", "alice", "--webhooks").stdout.strip()
+
+    assert service.authenticate(new) == alice
+    with pytest.raises(InvalidKey):
+        service.authenticate(old)
+    assert service.webhook_secret(alice) == other != signed_with
+    service.revoke_key(alice.id)
+    assert "no open key" in cli("keys", "rotate", "alice", status=2).stderr

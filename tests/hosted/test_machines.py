@@ -77,7 +77,13 @@ def test_whoever_is_killed_or_frozen_every_job_ends_once_and_is_paid_once(
     def is_over() -> bool:
         nonlocal n_kills, next_kill_s
         if monotonic() > next_kill_s and (N_JOBS > 3 or n_kills == 0):
-            victim = workers.pop(dice.randrange(len(workers)))
+            # of those that have begun to work: whoever dies before that takes nothing with him
+            up = {seen.pid for seen in service.desk.workers()}
+            victims = [worker for worker in workers if worker.pid in up]
+            if not victims:
+                return False
+            victim = dice.choice(victims)
+            workers.remove(victim)
             victim.kill()
             victim.wait()
             workers.append(start_worker(is_awaited=False, **each))
@@ -116,6 +122,33 @@ def test_whoever_is_killed_or_frozen_every_job_ends_once_and_is_paid_once(
         source.removeprefix("media:") for source in given if source.startswith("media:")
     }
     assert list((settings.folder / "work").iterdir()) == []
+
+
+def test_more_workers_render_more(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    start_worker: Callable[..., "subprocess.Popen[str]"],
+) -> None:
+    """Renders that wait instead of computing: what the queue allows, not what two cores can."""
+    n_jobs = int(os.environ.get("LIPWRIGHT_TEST_SCALING", "0"))
+    if not n_jobs:
+        pytest.skip("takes minutes: LIPWRIGHT_TEST_SCALING is how many jobs")
+    service.limit_key(account.id, max_running=n_jobs, has_credit_limit=False)
+    account = service.account(account.id)
+    took_s: dict[int, float] = {}
+    for n_workers in (1, 2, 4):
+        workers = [start_worker(LIPWRIGHT_CONCURRENCY="1", LANG="rest4") for _ in range(n_workers)]
+        start_s = monotonic()
+        jobs = [service.submit(account, request_of()) for _ in range(n_jobs)]
+        done = [service.wait(account, job.id, 600) for job in jobs]
+        took_s[n_workers] = monotonic() - start_s
+        assert [job.state for job in done] == [JobState.SUCCEEDED] * n_jobs
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    print({n: f"{60 * n_jobs / s:.1f} jobs/min, {took_s[1] / s:.2f} times one worker" for n, s in took_s.items()})
+    assert took_s[1] / took_s[4] > 2
 
 
 def test_while_postgresql_restarts_the_render_goes_on_and_nothing_is_done_twice(

@@ -137,6 +137,10 @@ class Worker:
         # nothing more is taken from the queues: who is left takes it
         for event in self._dbos.background_thread_stop_events:
             event.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("queue-worker"):
+                # what it is about to take is begun, and handed back like the rest
+                thread.join(timeout=5)
         try:
             until_s = monotonic() + max(0.0, grace_s)
             while monotonic() < until_s and not self._is_idle(min(self._beat_s, until_s - monotonic())):
