@@ -72,6 +72,7 @@ function figureTable(figures) {
 
 function shown({ value, unit }) {
   if (value === null || value === undefined) return "–";
+  if (unit === "ratio") return `${value.toFixed(2)} ×`;
   if (unit === "share") return `${Math.round(100 * value)} %`;
   const size = Math.abs(value);
   const digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2;

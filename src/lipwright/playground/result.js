@@ -227,7 +227,8 @@ export function result(body, job, { isOwner }) {
     on.fillRect(Math.min(width - 2, Math.max(0, x(players.time_s) - 1)), 0, 2, height);
   }
   if (curves) {
-    fill(legend, h("span", { class: "key key-planned" }, "mouth as planned"), h("span", { class: "key key-seen" }, "mouth in the result"), h("span", { class: "key key-source" }, "mouth in the footage"));
+    const keys = [["planned", "mouth as planned"], ["seen", "mouth in the result"], ["source", "mouth in the footage"]];
+    fill(legend, keys.filter(([name]) => curves[name]?.some((value) => value !== null)).map(([name, title]) => h("span", { class: `key key-${name}` }, title)));
   }
   const showTime = () => {
     time.textContent = `${clock(players.time_s)} / ${clock(spec.result_s)} · frame ${Math.floor(players.time_s / spec.frame_s + 1e-3)}`;

@@ -9,7 +9,6 @@ webhook go with that in one transaction.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -92,7 +91,8 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     words: str | None = None
-    """Found in the request, the id, the state, or the name of a file that went in; without case."""
+    """Found in the text, its voice or language, the model, a name of what went in, or as the beginning of the id or the
+    state; without case."""
 
 
 def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -> tuple[list[Job], int]:
@@ -282,18 +282,21 @@ def drop_old_claims(connection: sa.Connection) -> int:
 
 
 def _holds(words: str) -> sa.ColumnElement[bool]:
-    # JSON keeps what is beyond ASCII as \\uXXXX
-    plain, escaped = words.lower(), json.dumps(words)[1:-1].lower()
-    inputs = sa.cast(job.c.inputs, sa.Text)
-    is_of_job = inputs.contains(sa.literal('"') + media_table.c.id + '"')
-    named = sa.exists().where(is_of_job & sa.func.lower(media_table.c.filename).contains(plain, autoescape=True))
-    request = sa.func.lower(sa.cast(job.c.request, sa.Text))
-    return sa.or_(
-        request.contains(escaped, autoescape=True),
-        job.c.id.startswith(plain, autoescape=True),
-        job.c.state.startswith(plain, autoescape=True),
-        named,
-    )
+    # SQLite's lower() knows ASCII only: other letters are looked for as they are, and as capitals and small ones
+    spellings = {words.lower(), *(_small(one) for one in (words, words.upper(), words.capitalize()))}
+
+    def is_in(column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+        return [sa.func.lower(column).contains(one, autoescape=True) for one in sorted(spellings)]
+
+    is_of_job = sa.cast(job.c.inputs, sa.Text).contains(sa.literal('"') + media_table.c.id + '"')
+    named = sa.exists().where(is_of_job & sa.or_(*is_in(media_table.c.filename)))
+    asked = [one for name in ("text", "voice", "language") for one in is_in(job.c.request[name].as_string())]
+    begins = [column.startswith(words.lower(), autoescape=True) for column in (job.c.id, job.c.state)]
+    return sa.or_(*asked, *is_in(job.c.model), *begins, named)
+
+
+def _small(text: str) -> str:
+    return "".join(sign.lower() if sign.isascii() else sign for sign in text)
 
 
 # --- rows to values ---------------------------------------------------------------------------------------
