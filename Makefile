@@ -15,7 +15,7 @@ TRAIN_PROGRAMS := flite espeak-ng libespeak-ng1 fortunes fortunes-min fortunes-d
   fortunes-ru fortunes-pl fortunes-br fortunes-cs fortunes-bg fortunes-eo fortunes-ga manpages-fr
 
 # What the tests of the page drive (docs/how-to/playground.md).
-TEST_PROGRAMS := chromium
+TEST_PROGRAMS := chromium postgresql
 
 # One thread per library: the machine's cores are shared out by lipwright itself.
 export OMP_NUM_THREADS ?= 1
@@ -36,7 +36,7 @@ test: sdks programs ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 # Without apt, or without the right to install, the tests that need a program are skipped, and say so.
-programs: ## install what some tests drive: a browser
+programs: ## install what some tests drive: a browser, PostgreSQL
 	@dpkg -s $(TEST_PROGRAMS) >/dev/null 2>&1 \
 	  || { apt-get update -q && apt-get install -y -q --no-install-recommends $(TEST_PROGRAMS); } >/dev/null 2>&1 \
 	  || echo "not installed: $(TEST_PROGRAMS)"
