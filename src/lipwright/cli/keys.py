@@ -125,6 +125,23 @@ def revoke(name: Name, data: Data = None) -> None:
 
 @keys.command()
 @speaks_errors
+def rotate(
+    name: Name,
+    webhooks: Annotated[
+        bool, typer.Option("--webhooks", help="What its webhooks are signed with, in place of the key.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Make a new secret for an account, shown this once; the old one ends within seconds. Its jobs and credit stay."""
+    with opened(data) as service:
+        account = service.account(name)
+        secret = service.rotate_webhook_secret(account) if webhooks else service.rotate_key(account.id)
+    typer.echo(secret)
+    typer.echo(f"The {'webhook secret' if webhooks else 'key'} of {account.name!r}; the old one is void.", err=True)
+
+
+@keys.command()
+@speaks_errors
 def limit(
     name: Name,
     max_running: Annotated[int | None, typer.Option(help="Jobs at a time.", show_default="as it is")] = None,

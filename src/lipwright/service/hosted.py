@@ -346,6 +346,19 @@ class Hosted:
             if not accounts.revoke(connection, account_id):
                 raise InvalidOption("account", account_id, "there is no open key of this account")
 
+    def rotate_key(self, account_id: str) -> str:
+        """A new secret for the same account; the old one opens nothing any more. Raises InvalidOption."""
+        with self._database.writing() as connection:
+            secret = accounts.rotate(connection, account_id)
+        if secret is None:
+            raise InvalidOption("account", account_id, "there is no open key of this account")
+        return secret
+
+    def rotate_webhook_secret(self, account: Account) -> str:
+        """A new one; webhooks from now on are signed with it, those that are sent again too."""
+        with self._database.writing() as connection:
+            return accounts.rotate_webhook_secret(connection, account.id)
+
     def limit_key(
         self,
         account_id: str,
@@ -728,7 +741,7 @@ class Hosted:
     def _open_queue(self) -> Queue:
         with self._queue_lock:
             if self._queue is None:
-                self._queue = Queue(self._database.engine)
+                self._queue = Queue(self._database.engine, self.settings.queue_poll_s)
             return self._queue
 
     def _moderator(self) -> LookForNudity:

@@ -42,7 +42,7 @@ def add(connection: sa.Connection, limits: Mapping[str, Any]) -> tuple[Account, 
         "name": made.name,
         "is_admin": made.is_admin,
         "key_sha256": _hash(secret),
-        "webhook_secret": "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
+        "webhook_secret": _new_webhook_secret(),
         "created_at": now(),
     }
     if not insert_once(connection, account, values):
@@ -59,6 +59,21 @@ def revoke(connection: sa.Connection, account_id: str) -> bool:
     """Whether it was open until now."""
     is_open = (account.c.id == account_id) & account.c.revoked_at.is_(None)
     return connection.execute(account.update().where(is_open).values(revoked_at=now())).rowcount == 1
+
+
+def rotate(connection: sa.Connection, account_id: str) -> str | None:
+    """A new secret in place of the old one, which opens nothing any more; None if there is no open key."""
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    is_open = (account.c.id == account_id) & account.c.revoked_at.is_(None)
+    done = connection.execute(account.update().where(is_open).values(key_sha256=_hash(secret)))
+    return secret if done.rowcount == 1 else None
+
+
+def rotate_webhook_secret(connection: sa.Connection, account_id: str) -> str:
+    """A new one; what is sent from now on is signed with it."""
+    secret = _new_webhook_secret()
+    connection.execute(account.update().where(account.c.id == account_id).values(webhook_secret=secret))
+    return secret
 
 
 def by_secret(connection: sa.Connection, secret: str) -> Account:
@@ -100,6 +115,10 @@ def is_empty(connection: sa.Connection) -> bool:
 def webhook_secret(connection: sa.Connection, account_id: str) -> str:
     """`whsec_` and base64."""
     return str(connection.execute(sa.select(account.c.webhook_secret).where(account.c.id == account_id)).scalar_one())
+
+
+def _new_webhook_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
 def _limits_of(made: Account) -> dict[str, Any]:
