@@ -238,9 +238,9 @@ class Interior:
         edge = 0.0 if self.teeth is None else self.teeth.edge_io - 0.004
         cover, light = _arch(u, v - edge, 1.6 * texel, _UPPER_ARCH, _UPPER_EDGE, 1, 0.115)
         rgb = rgb * (1 - cover[..., None]) + cover[..., None] * tooth * light[..., None]
-        shadow = (0.60 + 0.40 * smoothstep(below / 0.055)) * (0.74 + 0.26 * smoothstep(above / 0.03))
-        # a smile that shows its teeth shows them far to the side
-        corner = 0.68 if self.teeth is None else 0.45
+        # a smile that shows its teeth lets light in, and shows them far to the side
+        lip, corner = (0.40, 0.68) if self.teeth is None else (0.25, 0.38)
+        shadow = (1 - lip + lip * smoothstep(below / 0.055)) * (0.74 + 0.26 * smoothstep(above / 0.03))
         shadow = shadow * (1 - corner * smoothstep((side - 0.45) / 0.55)) * (0.80 + 0.20 * min(1.0, opening / 0.12))
         if self.teeth is not None:
             own, seen = self.teeth.at(u, v)
