@@ -124,7 +124,7 @@ def router(hosted: Hosted, slow: SlowLane) -> APIRouter:
     return routes
 
 
-async def send_media(hosted: Hosted, media: Media, request: Request) -> Response:
+async def send_media(hosted: Hosted, media: Media, request: Request, *, may_redirect: bool = True) -> Response:
     """Its bytes, or those asked for: Range, ETag and HEAD are understood."""
     etag = f'"{media.sha256}"'
     headers = {
@@ -152,7 +152,7 @@ async def send_media(hosted: Hosted, media: Media, request: Request) -> Response
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media.content_type)
     # a bucket sends its bytes itself, and understands Range; the link is for this client, and for a while
-    link = await call(hosted.media_link, media)
+    link = await call(hosted.media_link, media) if may_redirect else None
     if link is not None:
         return RedirectResponse(link, 307, headers={"Cache-Control": "no-store"})
     opened = await call(hosted.open_media, media.id, start, stop)

@@ -232,6 +232,13 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             raise Refusal(404, "There is nothing at this address.", code="not_found")
         return FileResponse(path, headers={"Cache-Control": "private, max-age=3600"})
 
+    @routes.head("/playground/media/{name}")
+    @routes.get("/playground/media/{name}")
+    async def media_file(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """As `/files/`, never from a bucket's own address: the page's policy lets it show what comes from here only."""
+        found = await call(hosted.media, name.partition(".")[0])
+        return await send_media(hosted, found, request, may_redirect=False)
+
     # --- what to choose from ------------------------------------------------------------------------------
 
     @routes.get(API + "media/{media_id}")
@@ -394,7 +401,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         kept = found.source if which == "source" else next(iter(found.job.outputs), None)
         if kept is None:
             raise Refusal(404, "It is not kept any more.", code="not_found")
-        return await send_media(hosted, kept, request)
+        return await send_media(hosted, kept, request, may_redirect=False)
 
     # --- the operator's -----------------------------------------------------------------------------------
 
@@ -454,7 +461,10 @@ def _media_view(one: Media | None) -> dict[str, Any] | None:
     if one is None:
         return None
     names = ("id", "kind", "filename", "content_type", "n_bytes", "duration_s", "width_px", "height_px", "number")
-    return {**{name: getattr(one, name) for name in names}, "url": media_url(one, "")}
+    return {
+        **{name: getattr(one, name) for name in names},
+        "url": media_url(one, "").replace("/files/", "/playground/media/"),
+    }
 
 
 async def _told(ask: Callable[[], Any], first: dict[str, Any], is_ending: Callable[[], bool]) -> AsyncIterator[str]:
