@@ -115,6 +115,9 @@ class ServiceSettings(BaseSettings):
         default="",
         description="Queues of engines that not every machine renders: `musetalk=gpu`; others: `cpu`.",
     )
+    queue_poll_s: float = Field(
+        default=0.2, ge=0.05, le=60, description="How often each worker looks for jobs: with hundreds of them, seldom."
+    )
     worker_silent_s: float = Field(
         default=30, ge=1, description="A worker of another machine is dead after so long without a sign of life."
     )

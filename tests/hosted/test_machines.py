@@ -128,7 +128,7 @@ def test_more_workers_render_more(
     service: Hosted,
     account: Account,
     request_of: RequestOf,
-    start_worker: Callable[..., "subprocess.Popen[str]"],
+    start_worker: Callable[..., subprocess.Popen[str]],
 ) -> None:
     """Renders that wait instead of computing: what the queue allows, not what two cores can."""
     n_jobs = int(os.environ.get("LIPWRIGHT_TEST_SCALING", "0"))

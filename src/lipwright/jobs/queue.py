@@ -22,8 +22,11 @@ Fate = Literal["open", "ended", "unknown"]
 class Queue:
     """Where jobs wait. DBOS is imported and its tables are made when the first Queue is."""
 
-    def __init__(self, database: sa.Engine) -> None:
-        """On PostgreSQL, DBOS uses the connections of this engine, and opens one more in a process with a worker."""
+    def __init__(self, database: sa.Engine, poll_s: float = POLL_S) -> None:
+        """On PostgreSQL, DBOS uses the connections of this engine, and opens one more in a process with a worker.
+
+        `poll_s` is how often each worker looks for jobs; it is kept in the database, and the last one who says it wins.
+        """
         from dbos import DBOS, DBOSClient
 
         self.url: Final = database.url.render_as_string(hide_password=False)
@@ -36,6 +39,7 @@ class Queue:
             application_name=APPLICATION,
             retry_connection_errors=False,
         )
+        self.poll_s: Final = poll_s
         self._lock = threading.Lock()
         self._known: set[int] = set()
 
@@ -63,7 +67,7 @@ class Queue:
         with self._lock:
             if max_running not in self._known:
                 self._client.register_queue(
-                    admit_queue(max_running), partition_concurrency=max_running, polling_interval_sec=POLL_S
+                    admit_queue(max_running), partition_concurrency=max_running, polling_interval_sec=self.poll_s
                 )
                 self._known.add(max_running)
 

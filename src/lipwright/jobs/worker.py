@@ -21,7 +21,7 @@ import structlog
 
 from lipwright.core.errors import DatabaseAway
 from lipwright.jobs.life import is_surely_gone, machine_of, new_worker_id
-from lipwright.jobs.queue import APPLICATION, POLL_S, VERSION, Queue, admit_queue
+from lipwright.jobs.queue import APPLICATION, VERSION, Queue, admit_queue
 
 log = structlog.get_logger(__name__)
 
@@ -190,7 +190,7 @@ class Worker:
         DBOS.listen_queues([*renders, *admits])
         DBOS.launch()
         for name in renders:
-            DBOS.register_queue(name, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S)
+            DBOS.register_queue(name, worker_concurrency=self._concurrency, polling_interval_sec=self._queue.poll_s)
 
     def _define(self) -> None:
         """The two workflows. Changing their steps needs a new VERSION and a way for jobs that are under way."""
@@ -218,7 +218,7 @@ class Worker:
             name = render_queue(CPU if name is True else name)
             with SetWorkflowID(f"{job_id}-render"), SetEnqueueOptions(priority=priority):
                 rendering = await DBOS.enqueue_workflow_async(name, render, job_id)
-            return await rendering.get_result(polling_interval_sec=_WAIT_POLL_S)
+            return await rendering.get_result(polling_interval_sec=max(_WAIT_POLL_S, self._queue.poll_s))
 
     async def _run(self, act: Callable[[str], Any], job_id: str) -> Any:
         if self._stopping.is_set():
