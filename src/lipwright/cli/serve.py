@@ -34,6 +34,7 @@ def serve(
 
     import asyncio
     import contextlib
+    import gc
 
     import structlog
     import uvicorn
@@ -79,6 +80,9 @@ def serve(
         link = hosted.page.make_link() if _is_loopback(listening) else None
         if link is not None:
             typer.echo(f"Open the page, signed in (works once, on this machine): {address}/playground/enter/{link}")
+        # what is loaded by now stays: looking through it for garbage stopped everyone for a tenth of a second each time
+        gc.collect()
+        gc.freeze()
         # the server answers what it has begun, and then raises the signal that ended it once more
         ends = contextlib.suppress(KeyboardInterrupt, SystemExit)
         with ends, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
