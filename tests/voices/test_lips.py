@@ -56,6 +56,7 @@ def test_a_picture_that_shows_its_teeth_shuts_its_lips_too(tmp_path: Path) -> No
 
 
 @pytest.mark.clips
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(not N_SENTENCES, reason="minutes of work: set LIPWRIGHT_TEST_SENTENCES=50 to do it")
 @pytest.mark.parametrize(
     ("name", "is_picture"),
