@@ -106,3 +106,26 @@ def test_frames_that_do_not_follow_each_other_do_not_dissolve() -> None:
     rows = np.array([4, 5, 40, 41])
 
     assert all(len(shares) == 1 for shares in dissolved(rows, rows, np.array([0, 1, 9, 10])))
+
+
+def test_a_mouth_that_stands_still_keeps_its_donor_on_a_head_that_moves() -> None:
+    pool = donors()
+    n = 60
+    rng = np.random.default_rng(4)
+    wanted = MouthViews(
+        np.repeat(pool.views.features[30:31], n, axis=0),
+        np.repeat(pool.views.gap[30:31], n),
+        rng.normal(0, 0.01, (n, 3)).astype(np.float32),
+        rng.normal(0, 0.1, n).astype(np.float32),
+    )
+
+    chosen = choose_donors(wanted, pool)
+
+    assert (np.diff(chosen) == 0).mean() > 0.95
+
+
+def test_donors_do_not_play_to_and_fro() -> None:
+    step = np.diff(choose_donors(walk(300, 7), donors()))
+
+    turns_at_once = (step[1:] * step[:-1] == -1).mean()
+    assert turns_at_once < 0.02

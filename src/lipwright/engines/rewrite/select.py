@@ -25,8 +25,10 @@ MIN_SEGMENT = 5
 
 _POSE_WEIGHT = np.array([0.25, 0.32, 0.08])
 """Cost of a pitch, yaw and roll difference, per radian."""
-_MOVES = ((1, 0.0), (0, 0.0025), (-1, 0.0025), (2, 0.004))
-"""Steps through the footage inside a segment, and what they cost."""
+_MOVES = ((1, 0.0), (0, 0.0015), (-1, 0.0050), (2, 0.004))
+"""Steps through the footage inside a segment, and what they cost: to and fro is dearer than to stay."""
+_CALM_IO = 0.004
+"""Change of the wanted mouth from frame to frame from which it is free to change its texture too."""
 _N_SOURCES = 32
 """Jumps start from this many of the best states."""
 _BLOCK = 750
@@ -131,20 +133,20 @@ def choose_donors(
     n = len(donors.views)
     jumps = donors.jump_cost(jump_base)
     chosen = np.empty(len(wanted), np.intp)
-    steps = _step_sources(donors.neighbours)
+    steps = _step_sources(donors)
     state: Float32 | None = None
     start = 0
     while start < len(wanted):
         stop = min(len(wanted), start + _BLOCK)
         end = min(len(wanted), stop + _LOOK_AHEAD)
-        cost = lending_cost(wanted.rows(slice(start, end)), donors.views)
+        some = wanted.rows(slice(start, end))
+        cost = lending_cost(some, donors.views)
         if forbidden is not None:
             for t in range(start, end):
                 cost[t - start, forbidden(t)] = 1e3
         # where teeth show a change is dear
-        gap = wanted.gap[start:end]
-        seen = np.clip((gap - 0.012) / 0.05, 0, 1)
-        path, ages = _best_path(cost, jumps, 0.15 + 0.85 * seen, steps, state)
+        seen = np.clip((some.gap - 0.012) / 0.05, 0, 1)
+        path, ages = _best_path(cost, jumps, 0.15 + 0.85 * seen, steps, _calm(some.features), state)
         chosen[start:stop] = path[: stop - start]
         state = np.full((MIN_SEGMENT, n), 1e6, np.float32)
         state[ages[stop - start - 1], path[stop - start - 1]] = 0
@@ -152,19 +154,43 @@ def choose_donors(
     return chosen
 
 
-def _step_sources(neighbours: NDArray[np.intp]) -> list[tuple[NDArray[np.intp], float]]:
-    """For each move: from which donor one arrives at each donor (-1: from none), and the cost."""
-    place = {int(number): row for row, number in enumerate(neighbours)}
-    return [
-        (np.array([place.get(int(number) - move, -1) for number in neighbours], np.intp), cost) for move, cost in _MOVES
-    ]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """One way on through the footage."""
+
+    source: NDArray[np.intp]
+    """(n,) from which donor one arrives at each donor; -1: from none."""
+    price: float
+    unlike: Float32
+    """(n,) how much the mouth changes by it."""
+
+
+def _step_sources(donors: Donors) -> list[_Step]:
+    place = {int(number): row for row, number in enumerate(donors.neighbours)}
+    steps: list[_Step] = []
+    for move, price in _MOVES:
+        source = np.array([place.get(int(number) - move, -1) for number in donors.neighbours], np.intp)
+        features, looks = (
+            np.linalg.norm(values - values[np.maximum(source, 0)], axis=1)
+            for values in (donors.views.features, donors.looks)
+        )
+        unlike = 0.3 * features + 0.7 * looks / np.sqrt(donors.looks.shape[1])
+        steps.append(_Step(source, price, unlike.astype(np.float32)))
+    return steps
+
+
+def _calm(features: Float32) -> Float32:
+    """(n,) 1 where the wanted mouth stands still, towards 0 where it moves: what stands still keeps its texture."""
+    speed = np.linalg.norm(np.diff(features, axis=0, prepend=features[:1]), axis=1)
+    return np.exp(-((speed / _CALM_IO) ** 2)).astype(np.float32)
 
 
 def _best_path(
     cost: Float32,
     jumps: Float32,
     visibility: Float32,
-    steps: list[tuple[NDArray[np.intp], float]],
+    steps: list[_Step],
+    calm: Float32,
     state: Float32 | None,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Viterbi over (age, donor). `state` (MIN_SEGMENT, n) is the cost before the first frame, if any.
@@ -185,8 +211,9 @@ def _best_path(
     for t in range(first, n_frames):
         best_move = np.full((MIN_SEGMENT, n), 2e6, np.float32)
         which = move_from[t]
-        for number, (source, price) in enumerate(steps):
-            reached = np.where(source >= 0, here[:, source], np.float32(1e6)) + np.float32(price)
+        for number, step in enumerate(steps):
+            price = np.float32(step.price) + calm[t] * step.unlike
+            reached = np.where(step.source >= 0, here[:, step.source], np.float32(1e6)) + price
             better = reached < best_move
             best_move[better] = reached[better]
             which[better] = number
@@ -214,7 +241,7 @@ def _best_path(
             donor, age = int(jump_from[t, donor]), oldest
             continue
         before = oldest if age == oldest and not grew[t, donor] else age - 1
-        donor, age = int(steps[int(move_from[t, before, donor])][0][donor]), before
+        donor, age = int(steps[int(move_from[t, before, donor])].source[donor]), before
     return path, ages
 
 
