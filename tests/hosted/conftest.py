@@ -212,15 +212,15 @@ def until() -> Callable[..., float]:
     return wait
 
 
-StartWorker = Callable[..., "subprocess.Popen[str]"]
+StartWorker = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
-def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
+def start_worker(settings: ServiceSettings, tmp_path: Path) -> Iterator[StartWorker]:
     """Starts a worker process on the service's folder, and waits until it is ready if it shall."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[subprocess.Popen[bytes]] = []
 
-    def start(*, is_awaited: bool = True, **environment: str) -> subprocess.Popen[str]:
+    def start(*, is_awaited: bool = True, **environment: str) -> subprocess.Popen[bytes]:
         path = f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
         given = {
             "LIPWRIGHT_CONCURRENCY": "2",
@@ -231,20 +231,14 @@ def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
             "PYTHONPATH": path,
             **environment,
         }
-        worker = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), settings.data],
-            env=os.environ | given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        log_path = tmp_path / f"worker{len(started)}.log"
+        with log_path.open("wb") as log:
+            command = [sys.executable, str(HERE / "worker.py"), settings.data]
+            worker = subprocess.Popen(command, env=os.environ | given, stdout=log, stderr=subprocess.STDOUT)
         started.append(worker)
-        assert worker.stdout is not None
-        for line in worker.stdout if is_awaited else ["ready"]:
-            if line.startswith("ready"):
-                break
-        else:
-            raise AssertionError("the worker did not start")
+        while is_awaited and "ready" not in log_path.read_text():
+            assert worker.poll() is None, log_path.read_text()
+            sleep(0.02)
         return worker
 
     yield start
@@ -252,8 +246,6 @@ def start_worker(settings: ServiceSettings) -> Iterator[StartWorker]:
         if worker.poll() is None:
             worker.send_signal(signal.SIGKILL)
         worker.wait()
-        if worker.stdout is not None:
-            worker.stdout.close()
 
 
 class PlainWebhooks:

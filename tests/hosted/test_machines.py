@@ -39,7 +39,7 @@ def test_whoever_is_killed_or_frozen_every_job_ends_once_and_is_paid_once(
     service: Hosted,
     account: Account,
     request_of: RequestOf,
-    start_worker: Callable[..., subprocess.Popen[str]],
+    start_worker: Callable[..., subprocess.Popen[bytes]],
     receiver: Any,
     settings: ServiceSettings,
     until: Until,
@@ -80,6 +80,7 @@ def test_whoever_is_killed_or_frozen_every_job_ends_once_and_is_paid_once(
             # of those that have begun to work: whoever dies before that takes nothing with him
             up = {seen.pid for seen in service.desk.workers()}
             victims = [worker for worker in workers if worker.pid in up]
+            assert all(worker.poll() is None for worker in workers), "a worker ended by itself: see its log"
             if not victims:
                 return False
             victim = dice.choice(victims)
@@ -128,7 +129,7 @@ def test_more_workers_render_more(
     service: Hosted,
     account: Account,
     request_of: RequestOf,
-    start_worker: Callable[..., subprocess.Popen[str]],
+    start_worker: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     """Renders that wait instead of computing: what the queue allows, not what two cores can."""
     n_jobs = int(os.environ.get("LIPWRIGHT_TEST_SCALING", "0"))

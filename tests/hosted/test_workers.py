@@ -21,7 +21,7 @@ from lipwright.service.hosted import Hosted
 # test_machines.py kills and restarts on PostgreSQL; this is the same again, in twice the time
 DATABASES = os.environ.get("LIPWRIGHT_TEST_DATABASES", "sqlite").split(",")
 RequestOf = Callable[..., JobRequest]
-StartWorker = Callable[..., "subprocess.Popen[str]"]
+StartWorker = Callable[..., "subprocess.Popen[bytes]"]
 WorkHere = Callable[..., None]
 GRANTED, PRICE = 10_000_000, 150_000
 N_KILLS, N_JOBS = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_CHAOS", "2,3").split(","))
