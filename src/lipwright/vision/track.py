@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -89,12 +90,15 @@ class MeshTracker:
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, got {max_faces}")
         self._max_faces = max_faces
-        self._mesh = FaceMesh()
-        self._detector = FaceDetector()
+
+    @cached_property
+    def _networks(self) -> tuple[FaceMesh, FaceDetector]:
+        """Loaded when the first frame is looked at: who remembers footage never does."""
+        return FaceMesh(), FaceDetector()
 
     def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
         """Each frame with its faces in order of id; "no face here" is an empty list on that frame."""
-        scene = _Scene(self._mesh, self._detector, self._max_faces)
+        scene = _Scene(*self._networks, self._max_faces)
         for frame in frames:
             yield frame, scene.look(frame)
 
