@@ -110,6 +110,7 @@ class Say(BaseModel):
     text: str = Field(default="", max_length=5000)
     voice: str = Field(default="auto", max_length=200)
     language: str | None = Field(default=None, max_length=20)
+    media: str | None = Field(default=None, max_length=64, description="The footage, whose voice `auto` goes by.")
 
 
 class Look(BaseModel):
@@ -274,7 +275,8 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     @routes.post(API + "speech")
     async def speech(asked: Say) -> Response:  # pyright: ignore[reportUnusedFunction]
         """A text, or a sample, said by a voice: a WAV file."""
-        sound = await slow.call(lambda: page.say(asked.text, asked.voice, asked.language or None))
+        footage = None if asked.media is None else await call(hosted.media, asked.media)
+        sound = await slow.call(lambda: page.say(asked.text, asked.voice, asked.language or None, footage))
         return Response(sound, media_type="audio/wav", headers={"Cache-Control": "no-store"})
 
     @routes.post(API + "quote")

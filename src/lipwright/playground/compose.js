@@ -330,7 +330,7 @@ export function compose(main, { visitor, go }) {
     hear.disabled = true;
     fill(heard, h("span", { class: "busy muted" }, "Speaking…"));
     try {
-      const asked = { text: text.value.trim(), voice: voice.value, language: language.value || null };
+      const asked = { text: text.value.trim(), voice: voice.value, language: language.value || null, media: state.footage?.id ?? null };
       const blob = await api.speech(asked);
       const sound = await listen(blob);
       if (asked.text && asked.text.length <= 1000) state.spoken = { key, duration_s: sound?.duration_s };

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -227,13 +228,14 @@ class PageService:
             [one for one in speech.list_voices(voice_options=self._voices) if one.is_here],
         )
 
-    def say(self, text: str, voice: str, language: str | None) -> bytes:
+    def say(self, text: str, voice: str, language: str | None, footage: Media | None = None) -> bytes:
         """A WAV file in which a voice says a text, or a sentence of its own where that is empty.
 
-        At most the first 1000 characters. Raises what `voices.speak` raises.
+        At most the first 1000 characters. The voice `auto` goes by the sound of the footage, as in a job. Raises what
+        `voices.speak` raises, and MediaNotKnown.
         """
         voices = None if self._voices is None else asdict(self._voices)
-        arguments = {
+        arguments: dict[str, Any] = {
             "text": text[:_MAX_SPOKEN_CHARS],
             "voice": voice,
             "language": language,
@@ -242,7 +244,13 @@ class PageService:
             "voice_options": voices
             and {name: str(value) if isinstance(value, Path) else value for name, value in voices.items()},
         }
-        with self._workshop.room() as room:
+        with ExitStack() as stack:
+            room = stack.enter_context(self._workshop.room())
+            if footage is not None and footage.kind == "video":
+                try:
+                    arguments["video"] = str(stack.enter_context(self._blobs.as_file(footage.id)))
+                except FileNotFoundError as exc:
+                    raise MediaNotKnown(footage.id, role="video") from exc
             self._call("say", arguments | {"output": str(room / "said.wav")}, cpu_s=60)
             return (room / "said.wav").read_bytes()
 
