@@ -31,26 +31,25 @@ CLAIM_HOLDS = timedelta(seconds=60)
 
 def add(connection: sa.Connection, made: Job, inputs: Mapping[str, str]) -> None:
     """A queued job; `inputs` are the media that are here already, by role."""
-    connection.execute(
-        job.insert().values(
-            id=made.id,
-            number=made.number,
-            account_id=made.account_id,
-            face=made.request.face,
-            model=made.request.model,
-            request=_as_json(made.request),
-            inputs=dict(inputs),
-            state=made.state,
-            phase=made.phase,
-            progress=made.progress,
-            n_attempts=0,
-            created_at=made.created_at,
-            outputs=[],
-            has_nsfw=[],
-            price_microusd=made.price_microusd,
-            report={},
-        )
-    )
+    values: dict[str, Any] = {
+        "id": made.id,
+        "number": made.number,
+        "account_id": made.account_id,
+        "face": made.request.face,
+        "model": made.request.model,
+        "request": _as_json(made.request),
+        "inputs": dict(inputs),
+        "state": made.state,
+        "phase": made.phase,
+        "progress": made.progress,
+        "n_attempts": 0,
+        "created_at": made.created_at,
+        "outputs": [],
+        "has_nsfw": [],
+        "price_microusd": made.price_microusd,
+        "report": {},
+    }
+    connection.execute(job.insert(), values)
 
 
 @dataclass(frozen=True, slots=True)
