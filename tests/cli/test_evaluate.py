@@ -1,0 +1,69 @@
+"""What `lipwright evaluate` shows on the screen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipwright.cli.evaluate import told
+from lipwright.cli.report import read_report
+from lipwright.core.errors import InvalidOption, MediaNotFound
+
+SAMPLE = Path(__file__).parents[1] / "report" / "sample.json"
+
+
+@pytest.fixture
+def report() -> dict[str, Any]:
+    return read_report(SAMPLE)
+
+
+def row(name: str, offset_ms: float | None) -> dict[str, Any]:
+    return {
+        "name": name, "says": "", "offset_ms": offset_ms, "confidence": 0.5, "fit": 0.6, "follows": None,
+        "closures": 0.5,
+    }  # fmt: skip
+
+
+def test_the_verdict_comes_first_and_every_figure_has_its_word(report: dict[str, Any]) -> None:
+    lines = told(report).splitlines()
+
+    assert lines[0] == f"out.mp4: fair. {report['verdict']['says']}"
+    figures = [*report["speakers"][0]["figures"], *report["figures"]]
+    for figure, line in zip(figures, lines[1:], strict=False):
+        assert line.split()[0] == figure["verdict"]
+        assert line.endswith(figure["says"])
+    assert sum(line.startswith("  look ") for line in lines) == 2
+
+
+def test_controls_stand_in_columns_with_a_dash_for_what_cannot_be_told(report: dict[str, Any]) -> None:
+    report["controls"] = [row("this video", -4.2), row("other speech", None)]
+
+    head, mine, other = told(report).splitlines()[-3:]
+
+    assert len(head) == len(mine) == len(other)
+    assert "-4 ms" in mine
+    assert "50%" in mine
+    assert other.split()[2] == "-"
+
+
+def test_what_was_looked_at_in_part_is_said(report: dict[str, Any]) -> None:
+    report["measurement"].update(state="partial", says="20 of 60 s were looked at.")
+
+    assert "20 of 60 s were looked at." in told(report)
+
+
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaNotFound):
+        read_report(tmp_path / "gone.json")
+    for content in (b"{", b"[1]", b"\xff\xfe\x00"):
+        (tmp_path / "torn.json").write_bytes(content)
+        with pytest.raises(InvalidOption):
+            read_report(tmp_path / "torn.json")
+
+
+def test_the_sample_is_what_the_shape_says(report: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(report)) == report
+    assert report["report"] == 1
