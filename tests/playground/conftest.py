@@ -24,7 +24,7 @@ from lipwright.config import ServiceSettings
 from lipwright.service.hosted import Hosted
 
 # a busy machine takes its time; what is quick is measured where it is promised
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=120_000)
 
 
 @dataclass
@@ -95,6 +95,8 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium: `make programs` installs Debian's, where there is apt and the right to use it")
     with sync_playwright() as playwright:
         flags = ["--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+        # a camera and a microphone that are none
+        flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         flags += ["--no-sandbox"] if os.geteuid() == 0 else []
         opened = playwright.chromium.launch(executable_path=path, args=flags)
         yield opened

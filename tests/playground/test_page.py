@@ -245,6 +245,23 @@ def test_no_face_is_explained_and_a_job_can_be_cancelled(
     tab.state("cancelled")
 
 
+def test_speech_is_recorded_by_the_microphone(visit: Open) -> None:
+    tab = visit()
+    page: Page = tab.page
+    tab.context.grant_permissions(["microphone"])
+    page.locator(".speech-box").get_by_role("button", name="Record").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status")).to_have_text("Ready.")
+    dialog.get_by_role("button", name="Record").click()
+    page.wait_for_timeout(1500)
+    dialog.get_by_role("button", name="Stop").click()
+    tab.state("recorded")
+    dialog.get_by_role("button", name="Use it").click()
+    expect(page.get_by_role("button", name="Play the speech")).to_be_visible()
+    expect(page.locator(".figures")).to_contain_text("$0.15")
+    tab.check()
+
+
 def test_the_first_load_is_small_still_and_soon_ready(visit: Open, served: Any) -> None:
     tab = visit()
     page: Page = tab.page
@@ -265,10 +282,12 @@ def test_the_first_load_is_small_still_and_soon_ready(visit: Open, served: Any) 
                 assert answer.status_code == 200, name
                 n_bytes += len(b"".join(answer.iter_raw()))
 
+    ready_ms = page.evaluate("performance.getEntriesByName('ready')[0].startTime")
+    print(f"first load: {len(names)} files, {n_bytes} bytes, ready after {ready_ms:.0f} ms")
     assert "/playground/compose.js" in names
     assert n_bytes < 150_000
     assert page.evaluate("window.shifts") < 0.01
-    assert page.evaluate("performance.getEntriesByName('ready')[0].startTime") < 1000
+    assert ready_ms < 1000
     tab.check()
 
 

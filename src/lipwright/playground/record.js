@@ -53,7 +53,7 @@ export function recorder(withPicture) {
       recording.onstop = () => {
         clearInterval(ticking);
         const kind = recording.mimeType.split(";")[0];
-        const name = `${withPicture ? "camera" : "microphone"} ${new Date().toLocaleTimeString()}.${kind.endsWith("mp4") ? (withPicture ? "mp4" : "m4a") : "webm"}`;
+        const name = `${withPicture ? "camera" : "microphone"} ${new Date().toTimeString().slice(0, 8).replaceAll(":", ".")}.${kind.endsWith("mp4") ? (withPicture ? "mp4" : "m4a") : "webm"}`;
         made = new File(chunks, name, { type: kind });
         const url = URL.createObjectURL(made);
         fill(view, withPicture ? h("video", { src: url, controls: true, playsinline: true }) : h("audio", { src: url, controls: true }));

@@ -260,6 +260,7 @@ class PageService:
             wall_s=cpu_s,
             memory_bytes=self._settings.render_memory_mb * _MIB,
             file_bytes=256 * _MIB,
-            niceness=self._settings.render_niceness,
+            # somebody waits for it: it does not step back as renders do
+            niceness=0,
         )
         return sandbox.call(f"lipwright.service.page_children:{name}", arguments, limits=limits)

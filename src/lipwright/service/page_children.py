@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[dict[str, Any]], None]
 
-_FIRST_LOOKS: Final = 5
+_FIRST_LOOKS: Final = 3
 _MORE_LOOKS: Final = 12
 """Where the first looks show nobody."""
 _POSTER_PX: Final = 1280
