@@ -137,3 +137,25 @@ def test_accounts_with_equal_limits_share_the_machines_equally_whoever_came_firs
     shares = [tally.done[name] for name in names]
     print(f"{N_KEYS} accounts, half of {N_OF_A_KEY} jobs each: from {min(shares)} to {max(shares)} done")
     assert max(shares) <= 1.5 * min(shares)
+
+
+def test_a_job_that_an_older_release_prepared_is_rendered(service: Hosted) -> None:
+    """It wrote down that there is something to render, and not where: there was one queue."""
+
+    class Older(Tally):
+        def prepare(self, job_id: str) -> Any:
+            return True
+
+    queue = Queue(service._database.engine)
+    queue.prepare(2)
+    with service._database.writing() as connection:
+        queue.put(connection, "key.1", account_id="key", max_running=2, priority=5)
+        queue.put(connection, "key.2", account_id="key", max_running=2, priority=5)
+    work = Older(1)
+    worker = Worker(queue, work, Told(), concurrency=2)
+    worker.start()
+
+    assert work.is_enough.wait(60)
+
+    worker.stop(5)
+    queue.close()

@@ -77,18 +77,17 @@ def test_whoever_is_killed_or_frozen_every_job_ends_once_and_is_paid_once(
     def is_over() -> bool:
         nonlocal n_kills, next_kill_s
         if monotonic() > next_kill_s and (N_JOBS > 3 or n_kills == 0):
-            # of those that have begun to work: whoever dies before that takes nothing with him
-            up = {seen.pid for seen in service.desk.workers()}
+            # of those that have a job in hand: whoever dies before that takes nothing with him
+            up = {seen.pid for seen in service.desk.workers() if seen.jobs}
             victims = [worker for worker in workers if worker.pid in up]
             assert all(worker.poll() is None for worker in workers), "a worker ended by itself: see its log"
-            if not victims:
-                return False
-            victim = dice.choice(victims)
-            workers.remove(victim)
-            victim.kill()
-            victim.wait()
-            workers.append(start_worker(is_awaited=False, **each))
-            n_kills, next_kill_s = n_kills + 1, monotonic() + KILL_EVERY_S
+            if victims:
+                victim = dice.choice(victims)
+                workers.remove(victim)
+                victim.kill()
+                victim.wait()
+                workers.append(start_worker(is_awaited=False, **each))
+                n_kills, next_kill_s = n_kills + 1, monotonic() + KILL_EVERY_S
         return all(service.job(account, one).state.is_final for one in taken)
 
     until(is_over, 300)
