@@ -60,7 +60,7 @@ def weak_closures(found: Sequence[Meeting]) -> list[Flag]:
             one.stop_s,
             "weak_closure",
             min(1.0, 0.3 + (one.gap - HIT_IO) / 0.1),
-            f"The lips should meet here, and stay {100 * one.gap:.0f} % of the eyes' distance apart.",
+            f"The lips should meet here, and stay {100 * one.gap:.1f} % of the eyes' distance apart.",
         )
         for one in found
         if not one.is_met

@@ -151,7 +151,7 @@ def _path(
             points.append(None)
             continue
         x = 1000 * (first_s + k * step_s - start_s) / (stop_s - start_s)
-        points.append(f"{x:.1f} {_HIGH * (1 - min(value, top) / top):.1f}")
+        points.append(f"{x:.1f} {_HIGH * (1 - min(max(value, 0.0), top) / top):.1f}")
     return "".join(
         ("L" if before is not None else "M") + now for before, now in pairwise([None, *points]) if now is not None
     )

@@ -332,7 +332,8 @@ def measurement(found: Assessment, of_s: float, start_s: float, start_cpu_s: flo
     if not found.is_whole:
         state = "partial"
         why = "the time was up" if found.is_cut_short else "the video is long"
-        says = f"{found.covered_s:.0f} of {of_s:.0f} s were looked at, in {len(found.spans_s)} stretches: {why}."
+        where = f", in {len(found.spans_s)} stretches" if len(found.spans_s) > 1 else ""
+        says = f"{found.covered_s:.1f} of {of_s:.1f} s were looked at{where}: {why}."
     return {
         "state": state,
         "says": says,
