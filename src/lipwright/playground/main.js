@@ -133,7 +133,7 @@ whenSignedOut(() => {
 });
 
 const theme = document.getElementById("theme");
-const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const isDark = () => document.documentElement.dataset.theme === "dark";
 const showTheme = () => {
   fill(theme, icon(isDark() ? "sun" : "moon"));
   theme.setAttribute("aria-label", isDark() ? "Use the light theme" : "Use the dark theme");

@@ -1,10 +1,16 @@
-// Before the first paint: the theme that was chosen here, if one was. Nothing else is kept in this browser.
+// Before the first paint: the theme that was chosen here, or else the system's. Nothing else is kept in this browser.
 (() => {
-  let chosen = null;
-  try {
-    chosen = localStorage.getItem("theme");
-  } catch {
-    // storage is closed to us: the system's theme it is
-  }
-  if (chosen === "dark" || chosen === "light") document.documentElement.dataset.theme = chosen;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = () => {
+    try {
+      return localStorage.getItem("theme");
+    } catch {
+      return null; // storage is closed to us
+    }
+  };
+  const apply = () => {
+    document.documentElement.dataset.theme = chosen() ?? (system.matches ? "dark" : "light");
+  };
+  system.addEventListener("change", apply);
+  apply();
 })();
