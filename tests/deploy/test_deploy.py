@@ -240,3 +240,9 @@ def test_units_are_hardened(path: Path) -> None:
     )
     wrong = [line for line in verified.stderr.splitlines() if "is not executable" not in line]
     assert not wrong
+
+
+def test_children_of_a_service_need_no_home_to_find_fetched_voices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/data")
+
+    assert VoiceSettings().options.folder == Path("/data/.cache/lipwright/voices")
