@@ -186,6 +186,21 @@ def test_ids_survive_a_scene_cut_away_and_back(tracker: MeshTracker, heads: Head
     assert left_before.face_id == left_after.face_id
 
 
+def test_a_cross_fade_to_somebody_else_ends_the_first_person(tracker: MeshTracker, heads: Heads):
+    def faded():
+        for k in range(60):
+            one, other = (paint(blank(index=k), [(heads[name], 320, 180, 300)]) for name in ("it_ref", "reporter_71s"))
+            share = min(max((k - 15) / 15, 0.0), 1.0)
+            for mine, theirs in zip(one.planes, other.planes, strict=True):
+                mine[...] = (1 - share) * mine + share * theirs
+            yield one
+
+    seen = [[face.face_id for face in faces] for _, faces in tracker.track(faded())]
+
+    assert {tuple(ids) for ids in seen[:16]} == {(1,)}
+    assert {tuple(ids) for ids in seen[45:]} == {(2,)}
+
+
 def test_no_landmark_is_carried_across_a_cut(tracker: MeshTracker, heads: Heads):
     def shots():
         for k in range(24):

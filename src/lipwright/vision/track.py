@@ -60,6 +60,8 @@ class _Face:
     is_in_sight: bool = True
     is_place_known: bool = True
     """False once a cut came between: where it was says nothing any more."""
+    is_doubted: bool = False
+    """True where it looked like somebody else when it was last looked at closely."""
 
     @property
     def size_px(self) -> float:
@@ -151,9 +153,12 @@ class _Scene:
         likeness = None
         if leaps or self._n_looks % _LEARN_EVERY == 0:
             likeness = Likeness.of(picture, landmarks)
-            if leaps and face.likeness.distance(likeness) > Likeness.DIFFERENT:
-                face.is_in_sight = False
+            is_other = face.likeness.distance(likeness) > Likeness.DIFFERENT
+            if is_other and (leaps or face.is_doubted):  # twice in a row: a cross-fade has put somebody else there
+                face.is_in_sight = face.is_doubted = False
                 return
+            face.is_doubted = is_other
+            likeness = None if is_other else likeness  # never learn what may be somebody else
         self._place(frame, face, _Seen(landmarks, score, likeness))
 
     def _place(self, frame: VideoFrame, face: _Face, seen: _Seen) -> None:
