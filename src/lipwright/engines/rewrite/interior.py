@@ -324,7 +324,7 @@ def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float)
     x, y = np.arange(region.left, region.right), np.arange(region.top, region.bottom)
     away = y[:, None] - np.interp(x, middle[:, 0], middle[:, 1])[None]
     along = np.clip((x - middle[0, 0]) / max(1.0, float(middle[-1, 0] - middle[0, 0])), 0, 1)
-    cover = np.exp(-0.5 * (away / max(0.8, 0.010 * io_px)) ** 2) * smoothstep(np.minimum(along, 1 - along) / 0.12)
+    cover = np.exp(-0.5 * (away / max(0.8, 0.006 * io_px)) ** 2) * smoothstep(np.minimum(along, 1 - along) / 0.12)
     view = window(face.parts[0], face.region, region, (1, 1))
     under = view.astype(np.float32)
     near = np.exp(-0.5 * (away / (0.04 * io_px)) ** 2)
