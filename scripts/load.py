@@ -209,9 +209,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=4000, help="requests of each run (4000)")
     parser.add_argument("--rate", type=float, default=200, help="requests per second (200)")
-    parser.add_argument(
-        "--submits", type=float, default=0.1, help="the part that submits (0.1); the rest polls"
-    )
+    parser.add_argument("--submits", type=float, default=0.1, help="the part that submits (0.1); the rest polls")
     parser.add_argument("--only", choices=("idle", "renders"), help="one of the two runs")
     parser.add_argument("--limit-ms", type=float, default=50, help="of the 99th percentile (50)")
     chosen = parser.parse_args()

@@ -55,6 +55,7 @@ class Journey:
             service._prices,
             moderate,
             lambda: False,
+            service.telemetry,
         )
         if work.prepare(job.id):
             work.render(job.id)
