@@ -33,6 +33,7 @@ def test_say_makes_a_video_with_its_subtitles(portrait: Path, tmp_path: Path) ->
     assert table["voice"] == "espeak:en-us+f2"
     assert [one["text"] for one in table["sentences"]] == ["Hello.", "Bob is my baby."]
     assert table["render"]["n_edited"] > 10
+    assert table["measurement"]["state"] == "done"  # whatever rate the voice speaks at
     assert "voice" in told
 
 

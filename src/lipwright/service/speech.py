@@ -143,9 +143,8 @@ def report_of(said: Said, *, measuring: Measuring | None = None) -> dict[str, An
     """The report of footage that says a text, as `reports.report_of`."""
     from lipwright.service import reports
 
-    return reports.report_of(
-        said.result, kind="say", speech=said.utterance.clip, measuring=measuring, more=said.of_speech()
-    )
+    heard = None if measuring is None else _for_listening(said.utterance.clip)
+    return reports.report_of(said.result, kind="say", speech=heard, measuring=measuring, more=said.of_speech())
 
 
 def own_voice(video: Path) -> AudioClip | None:
