@@ -130,7 +130,7 @@ class ServiceSettings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1, description="Times that a stage of a job is begun, if workers die.")
     render_memory_mb: int = Field(default=8192, ge=256, description="The most memory of one render.")
     render_niceness: int = Field(
-        default=10, ge=0, le=19, description="How far renders step back behind the API, as `nice` counts."
+        default=19, ge=0, le=19, description="How far renders step back behind the API, as `nice` counts."
     )
     measure_s: float = Field(
         default=20, ge=0, description="Seconds of each result that are looked at again for its report; 0: none."

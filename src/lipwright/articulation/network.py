@@ -28,7 +28,7 @@ _BLOCK = 1000
 """Ticks given out by one run of the network: 20 s, whose numbers stay in the processor's cache."""
 _MARGIN = 100
 """Ticks heard on either side of a block, so that its edges are like the middle (to 3e-7; 50 ticks to 1e-4)."""
-_HELD_BYTES = 8 << 20
+_HELD_BYTES = 2 << 20
 """More than this of the mel picture (five minutes) goes to a file without a name."""
 _SILENCE_DB = -100.0
 

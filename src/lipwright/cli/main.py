@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -28,6 +28,17 @@ from lipwright.cli.voices import voices
 from lipwright.cli.webhooks import webhooks
 from lipwright.cli.worker import worker
 from lipwright.cli.workers import workers
+
+# Native libraries read these when they load, here and in child processes; who wants others sets them.
+_FOR_LIBRARIES: Final = {
+    # quiet
+    "GLOG_minloglevel": "2",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "GRPC_VERBOSITY": "ERROR",
+    # our matrices are small: a second thread of BLAS waits for work by spinning, which cost a quarter of all CPU time
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
 
 app = typer.Typer(
     help="The same footage, its lips saying what you give it.",
@@ -69,8 +80,7 @@ def end_like_ctrl_c(signum: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """The entry point."""
-    # native libraries read these when they load; a person who wants their chatter sets them
-    for name, value in (("GLOG_minloglevel", "2"), ("TF_CPP_MIN_LOG_LEVEL", "2"), ("GRPC_VERBOSITY", "ERROR")):
+    for name, value in _FOR_LIBRARIES.items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, end_like_ctrl_c)
     app(prog_name="lipwright")
