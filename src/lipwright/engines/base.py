@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
@@ -137,3 +137,61 @@ class RecallingEngine(Protocol):
     def recall(self, source: Footage, memory: Mapping[str, NDArray[Any]], options: Mapping[str, str]) -> Memorable:
         """What `study` gave, from its memory. Raises ValueError where that cannot be."""
         ...
+
+
+class PartAvatar(Protocol):
+    """One person of the footage, as far as a part of one speech needs them."""
+
+    @property
+    def report(self) -> RenderReport:
+        """Of the part; what was chosen for the whole is told as it is of the whole."""
+        ...
+
+    def speak_part(
+        self,
+        plan: FramePlan,
+        part: range,
+        progress: Progress | None = None,
+        *,
+        onto: Iterator[VideoFrame] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Yield the frames of these entries of the plan, the same that `speak` has there; `onto` are those alone."""
+        ...
+
+
+class SharingAvatar(Avatar, Protocol):
+    """An avatar that can tell others how it would speak."""
+
+    def share(self, mouth: MouthTrack, plan: FramePlan) -> Memory:
+        """All that `PartingEngine.part` needs beside the footage: what is chosen for the whole is chosen now."""
+        ...
+
+
+@runtime_checkable
+class PartingEngine(Protocol):
+    """An engine whose speech may be rendered in parts, each of them elsewhere.
+
+    Optional: an Engine that has this as well, and whose avatars are SharingAvatars. Without it a speech is rendered by
+    one process from its beginning to its end.
+    """
+
+    def part(self, source: Footage, shared: Mapping[str, NDArray[Any]], options: Mapping[str, str]) -> PartAvatar:
+        """The avatar that told `shared`. Raises ValueError where that cannot be."""
+        ...
+
+
+def joined(reports: Sequence[RenderReport]) -> RenderReport:
+    """The report of the whole, from those of its parts in their order."""
+    first = reports[0]
+    whole = RenderReport(first.engine, first.mode, first.face_id, n_donor_changes=first.n_donor_changes)
+    whole.figures = dict(first.figures)
+    whole.notes = list(dict.fromkeys(note for report in reports for note in report.notes))
+    for report in reports:
+        whole.n_frames += report.n_frames
+        whole.n_edited += report.n_edited
+        for why, n in report.untouched.items():
+            whole.untouched[why] = whole.untouched.get(why, 0) + n
+        for what, n in report.strip:
+            before = whole.strip.pop()[1] if whole.strip and whole.strip[-1][0] == what else 0
+            whole.strip.append((what, before + n))
+    return whole

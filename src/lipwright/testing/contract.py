@@ -14,7 +14,17 @@ from lipwright.core.face import Box
 from lipwright.core.media import Footage, Plane, VideoFrame
 from lipwright.core.timeline import FramePlan
 from lipwright.demo import video_path
-from lipwright.engines.base import EDITED, Avatar, Engine, RecallingEngine, Studied, Tracker
+from lipwright.engines.base import (
+    EDITED,
+    Avatar,
+    Engine,
+    PartingEngine,
+    RecallingEngine,
+    RenderReport,
+    Studied,
+    Tracker,
+    joined,
+)
 from lipwright.engines.people import Witness
 from lipwright.testing.stand_ins import Excerpt, HiddenFaces, RecordedFaces, babble
 from lipwright.vision.track import MeshTracker
@@ -191,6 +201,32 @@ class EngineContract:
             for studied in (fresh, recalled)
         )
         assert first == second
+
+    def test_an_engine_that_speaks_in_parts_has_the_frames_of_the_whole_in_each(self) -> None:
+        engine = self._make()
+        if not isinstance(engine, PartingEngine):
+            return  # parting is a choice
+        source = self.footage()
+        plan = bouncing(source, self.n_frames)
+        avatar: Any = self._prepare(source)
+        mouth = babble(plan.duration_s, avatar.style)
+        whole = [(_digest(frame), frame.time_s) for frame in avatar.speak(mouth, plan)]
+        told = avatar.report
+        shared = dict(avatar.share(mouth, plan))
+        spans = [range(13), range(13, 14), range(14, self.n_frames)]
+
+        parts: list[Any] = []
+        reports: list[RenderReport] = []
+        for span in spans:
+            counted: list[tuple[int, int]] = []
+            part = engine.part(self.footage(), shared, {})
+            spoken = part.speak_part(plan, span, lambda done, total, counted=counted: counted.append((done, total)))
+            parts += [(_digest(frame), frame.time_s) for frame in spoken]
+            reports.append(part.report)
+            assert counted == [(n, len(span)) for n in range(1, len(span) + 1)]
+
+        assert parts == whole
+        assert joined(reports) == told
 
     def _make(self) -> Engine:
         return type(self).engine()

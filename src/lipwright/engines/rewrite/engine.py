@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
 from lipwright.engines.base import Memory, Progress, RenderReport, Tracker
 from lipwright.engines.people import Witness
 from lipwright.engines.rewrite import patch
-from lipwright.engines.rewrite.face import BLOCK, blocks, prepare_face
+from lipwright.engines.rewrite.face import BLOCK, Face, blocks
 from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, looks_drawn
 from lipwright.engines.rewrite.picture import Picture
 from lipwright.engines.rewrite.select import (
@@ -28,8 +29,9 @@ from lipwright.engines.rewrite.select import (
     dissolved,
     mouth_views,
 )
+from lipwright.engines.rewrite.shared import Choice, Sitter, packed_choice, packed_sitter, sitter_of, unpacked
 from lipwright.engines.rewrite.steady import gaussian_over_frames
-from lipwright.engines.rewrite.study import FaceStudy, Study, mouth_look
+from lipwright.engines.rewrite.study import Study, mouth_look
 from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
 from lipwright.media import kept_open
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
@@ -90,6 +92,11 @@ class RewriteEngine:
         """The study that was kept. Raises ValueError where the memory is none of ours."""
         return RewriteStudied(source, Study.recall(memory), options)
 
+    def part(self, source: Footage, shared: Mapping[str, NDArray[Any]], options: Mapping[str, str]) -> RewritePart:
+        """The avatar that told `shared`. Raises ValueError where that is none of ours."""
+        sitter, choice = unpacked(shared)
+        return RewritePart(RewriteAvatar(source, sitter, options), choice)
+
 
 class RewriteStudied:
     """Everyone in one piece of footage."""
@@ -101,29 +108,56 @@ class RewriteStudied:
 
     def avatar(self, face_id: int) -> RewriteAvatar:
         """Raises KeyError for a face that the tracker has not seen."""
-        return RewriteAvatar(self._source, self._study.faces[face_id], self._options)
+        study = self._study.faces[face_id]
+        return RewriteAvatar(self._source, sitter_of(study), self._options)
 
     def memory(self) -> Memory:
         return self._study.memory()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Script:
+    """What is wanted of the entries of a plan."""
+
+    face: Face
+    rows: NDArray[np.intp]
+    """(n_plan,) of the face; -1: it is not seen there."""
+    strength: Floats
+    """(n_plan,) 0..1."""
+    edited: NDArray[np.intp]
+    """The entries that are changed."""
+    shapes_at: ShapesAt
+
+    def targets(self, entries: NDArray[np.intp]) -> Points:
+        """What the mouth shall be at these entries, (k, 478, 3)."""
+        own = self.face.posed.shapes(self.rows[entries])
+        return own + self.strength[entries, None, None] * (self.shapes_at(entries) - own)
+
+    def led(self, start: int) -> Points:
+        """A block of targets from the edited entry `start`, with their lead."""
+        before = min(start, LEAD_MARGIN_FRAMES)
+        entries = self.edited[start - before : start + BLOCK + LEAD_MARGIN_FRAMES]
+        own = self.face.posed.shapes(self.rows[entries])
+        return with_lead(self.targets(entries), own)[before : before + BLOCK]
+
+
 class RewriteAvatar:
     """One person of one piece of footage."""
 
-    def __init__(self, source: Footage, study: FaceStudy, options: Mapping[str, str]) -> None:
+    def __init__(self, source: Footage, sitter: Sitter, options: Mapping[str, str]) -> None:
         self._source = source
-        self._skin, self._lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
+        self._sitter = sitter
         self._seed = int(options.get("seed", "0"))
         self._basis = shape_basis()
-        self.face = prepare_face(study)
-        self._mouths = {self.face.row_of[study.frame_index[row]]: mouth for row, mouth in study.mouths.items()}
+        self.face = sitter.face
+        self._mouths = sitter.mouths
         self._drawing: Drawing = "cartoon" if looks_drawn(self.face.posed.template) else "photo"
         gap = self.face.opening
         self.is_talking = float(np.percentile(gap, 97) - np.percentile(gap, 3)) > TALKING_RANGE_IO
         self._destination = Destination.for_template(self.face.posed.template, self._basis)
         self._style = speaking_style(self.face.coefficients, gap, self.face.time_s)
-        self._face_id = study.face_id
-        self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=study.face_id)
+        self._face_id = sitter.face_id
+        self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
 
     @property
     def style(self) -> SpeakingStyle:
@@ -142,6 +176,35 @@ class RewriteAvatar:
         onto: Iterator[VideoFrame] | None = None,
     ) -> Iterator[VideoFrame]:
         """Yield the plan's frames, this person saying `mouth`."""
+        shapes_at, drive = self._wanted(mouth, plan)
+        yield from self.render(shapes_at, plan, drive=drive, progress=progress, onto=onto)
+
+    def share(self, mouth: MouthTrack, plan: FramePlan) -> Memory:
+        """What a part of this speech needs: the person, and of their mouths those that are lent in it."""
+        script = self._script(*self._wanted(mouth, plan), plan)
+        self._report = self._new_report()
+        donor_rows = self._donors_for(script, None)
+        lending = self._open_rows() if donor_rows is None else donor_rows.tolist()
+        lent = {row: self._mouths[row] for row in set(lending) if row in self._mouths}
+        yield from packed_sitter(replace(self._sitter, mouths=lent))
+        yield from packed_choice(Choice(mouth, donor_rows, self._report))
+
+    def speak_part(
+        self,
+        choice: Choice,
+        plan: FramePlan,
+        part: range,
+        progress: Progress | None = None,
+        *,
+        onto: Iterator[VideoFrame] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Yield these entries of the plan, as `speak` has them there: what was chosen for the whole is `choice`."""
+        script = self._script(*self._wanted(choice.mouth, plan), plan)
+        self._report = choice.fresh_report()
+        yield from self._perform(script, choice.donor_rows, plan, part, progress, onto)
+
+    def _wanted(self, mouth: MouthTrack, plan: FramePlan) -> tuple[ShapesAt, Floats]:
+        """The shapes of the plan's entries, and how far each of them shall be driven, (n_plan,)."""
         wanted = mouth.at(plan.times_s)
         limits = self._limits()
         coefficients = wanted.coefficients.astype(np.float64) + self._mood(plan)
@@ -151,8 +214,7 @@ class RewriteAvatar:
             return target_shapes(coefficients[entries], closure, self.face.closed, self._basis, limits)
 
         # who does not talk in the footage is left alone while nothing is said: their own pixels rest best
-        drive = np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
-        yield from self.render(shapes_at, plan, drive=drive, progress=progress, onto=onto)
+        return shapes_at, np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
 
     def _limits(self) -> Limits:
         if not self.is_talking:
@@ -191,59 +253,64 @@ class RewriteAvatar:
 
         `drive` (n_plan,) 0..1 says how far; 0 leaves a frame as it is.
         """
+        shapes_at: ShapesAt = shapes if callable(shapes) else lambda entries: shapes[entries]
+        script = self._script(shapes_at, drive, plan)
+        self._report = self._new_report()
+        donor_rows = self._donors_for(script, forbidden)
+        yield from self._perform(script, donor_rows, plan, range(len(plan)), progress, onto)
+
+    def _new_report(self) -> RenderReport:
+        return RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
+
+    def _script(self, shapes_at: ShapesAt, drive: Floats | None, plan: FramePlan) -> _Script:
         face = self.face
-        report = self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
         rows = np.array([face.row_of.get(index, -1) for index in plan.order], np.intp)
         strength = np.where(rows >= 0, face.strength[np.maximum(rows, 0)], 0.0)
         if drive is not None:
             strength = strength * drive
-        edited = np.flatnonzero(strength > _LEAST_STRENGTH)
-        shapes_at: ShapesAt = shapes if callable(shapes) else lambda entries: shapes[entries]
+        return _Script(face, rows, strength, np.flatnonzero(strength > _LEAST_STRENGTH), shapes_at)
 
-        def targets(entries: NDArray[np.intp]) -> Points:
-            own = face.posed.shapes(rows[entries])
-            return own + strength[entries, None, None] * (shapes_at(entries) - own)
-
-        def led(start: int) -> Points:
-            """A block of targets from the edited entry `start`, with their lead."""
-            before = min(start, LEAD_MARGIN_FRAMES)
-            entries = edited[start - before : start + BLOCK + LEAD_MARGIN_FRAMES]
-            own = face.posed.shapes(rows[entries])
-            return with_lead(targets(entries), own)[before : before + BLOCK]
-
-        donor_rows = self._donors_for(edited, targets, rows, forbidden) if len(edited) else None
+    def _perform(
+        self,
+        script: _Script,
+        donor_rows: NDArray[np.intp] | None,
+        plan: FramePlan,
+        part: range,
+        progress: Progress | None,
+        onto: Iterator[VideoFrame] | None,
+    ) -> Iterator[VideoFrame]:
+        """Yield these entries of the plan; `donor_rows` are those of all edited entries."""
+        face, report, edited, rows = self.face, self._report, script.edited, script.rows
         interior = None if donor_rows is not None else self._interior()
         lent = None if donor_rows is None else dissolved(donor_rows, face.frame_index[donor_rows], edited)
         place = {int(k): n for n, k in enumerate(edited)}
-        first, block = 0, targets(edited[:0])
-        report.n_frames = len(plan)
-        with kept_open(self._source.play(plan.order) if onto is None else onto) as frames:
-            for k, frame in enumerate(frames):
+        first, block = 0, script.targets(edited[:0])
+        report.n_frames = len(part)
+        with kept_open(self._source.play(plan.order[part.start : part.stop]) if onto is None else onto) as frames:
+            for done, (k, frame) in enumerate(zip(part, frames, strict=False), start=1):
                 n = place.get(k)
                 if n is None:
                     row = int(rows[k])
                     why = "no_face" if row < 0 else face.reason[row] or "at_rest"
                     report.leave(why)
                 else:
-                    if n >= first + len(block):
-                        first, block = n, led(n)
+                    if not first <= n < first + len(block):
+                        # the same blocks wherever a part begins: their ends are seen in what is smoothed
+                        first = n - n % BLOCK
+                        block = script.led(first)
                     donors = None if lent is None else lent[n]
-                    self._edit(frame, int(rows[k]), block[n - first], float(strength[k]), donors, interior)
+                    self._edit(frame, int(rows[k]), block[n - first], float(script.strength[k]), donors, interior)
                     report.edit()
                 frame.time_s = plan.times_s[k]
                 yield frame
                 if progress is not None:
-                    progress(k + 1, len(plan))
+                    progress(done, len(part))
 
-    def _donors_for(
-        self,
-        edited: NDArray[np.intp],
-        targets: ShapesAt,
-        plan_rows: NDArray[np.intp],
-        forbidden: Forbidden | None,
-    ) -> NDArray[np.intp] | None:
+    def _donors_for(self, script: _Script, forbidden: Forbidden | None) -> NDArray[np.intp] | None:
         """The donor row of each edited entry (n,), or None where the footage has too few fitting mouths."""
-        face = self.face
+        face, edited = self.face, script.edited
+        if not len(edited):
+            return None
         report = self._report
         if not self.is_talking:
             report.mode = "own-lips"
@@ -267,7 +334,7 @@ class RewriteAvatar:
                 ]
             ),
         )
-        wanted = self._views(plan_rows[edited], lambda some: targets(edited[some]))
+        wanted = self._views(script.rows[edited], lambda some: script.targets(edited[some]))
         numbers = face.frame_index[candidates]
 
         def may_not_lend(k: int) -> NDArray[np.bool_]:
@@ -303,21 +370,25 @@ class RewriteAvatar:
         turn, sharpness = face.turn[rows].astype(np.float32), face.sharpness[rows].astype(np.float32)
         return MouthViews(features, gap, turn, sharpness)
 
+    def _open_rows(self) -> list[int]:
+        """Where the mouth is open widest: teeth may be seen there."""
+        video, gap = self._source.info.video, self.face.opening
+        n_views = 6 if video is not None and video.is_seamless else 60  # all frames of a picture show the same teeth
+        return [row for row in np.argsort(-gap)[:n_views].tolist() if gap[row] > 0.045]
+
     def _interior(self) -> Interior:
         video = self._source.info.video
         assert video is not None  # a face was tracked in it
+        sitter = self._sitter
         to_rgb = to_rgb_matrix(video.colour, video.height_px)
-        skin, lip = (np.clip(to_rgb[:, :3] @ codes + to_rgb[:, 3], 0, 255) for codes in (self._skin, self._lip))
+        skin, lip = (np.clip(to_rgb[:, :3] @ codes + to_rgb[:, 3], 0, 255) for codes in (sitter.skin, sitter.lip))
         palette = Palette.from_face(skin, lip, self._drawing)
         teeth = None
         if self._drawing == "photo":
             face = self.face
-            gap = face.opening
-            n_views = 6 if video.is_seamless else 60  # all frames of a picture show the same teeth
-            open_rows = [row for row in np.argsort(-gap)[:n_views].tolist() if gap[row] > 0.045]
             views = [
                 (self._mouths[row], face.landmarks.row(row), face.posed.of(row))
-                for row in open_rows
+                for row in self._open_rows()
                 if row in self._mouths
             ]
             teeth = harvest_teeth(views, face.closed, palette.tooth, to_rgb)
@@ -371,3 +442,26 @@ class RewriteAvatar:
             was_open = float(largest_gap(own))
             interior.paint(result, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         result.paste(frame)
+
+
+class RewritePart:
+    """One person, who says a part of one speech."""
+
+    def __init__(self, avatar: RewriteAvatar, choice: Choice) -> None:
+        self._avatar = avatar
+        self._choice = choice
+
+    @property
+    def report(self) -> RenderReport:
+        return self._avatar.report
+
+    def speak_part(
+        self,
+        plan: FramePlan,
+        part: range,
+        progress: Progress | None = None,
+        *,
+        onto: Iterator[VideoFrame] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Yield these entries of the plan."""
+        return self._avatar.speak_part(self._choice, plan, part, progress, onto=onto)

@@ -118,16 +118,7 @@ class FaceStudy:
         yield f"{name}/hidden", self.is_hidden
         yield f"{name}/skin", np.array(self.skin)
         yield f"{name}/lip", np.array(self.lip)
-        for run in sorted({row // _RUN for row in self.mouths}):
-            rows = [row for row in sorted(self.mouths) if row // _RUN == run]
-            pictures = [self.mouths[row] for row in rows]
-            regions = [(p.region.left, p.region.top, p.region.right, p.region.bottom) for p in pictures]
-            looks = [
-                (row, *edges, *p.step, p.bits, len(p.parts))
-                for row, edges, p in zip(rows, regions, pictures, strict=True)
-            ]
-            yield f"{name}/mouths/{run}/looks", np.array(looks, np.int64)
-            yield f"{name}/mouths/{run}/codes", np.concatenate([part.ravel() for p in pictures for part in p.parts])
+        yield from packed_mouths(f"{name}/mouths", self.mouths)
 
     @classmethod
     def recall(cls, face_id: int, memory: Mapping[str, NDArray[Any]]) -> FaceStudy:
@@ -146,13 +137,31 @@ class FaceStudy:
         n = len(study.frame_index)
         if not n or {n} != {len(study.time_s), len(study.landmarks), len(study.sharpness), len(study.is_hidden)}:
             raise ValueError(f"face {face_id} has rows of different lengths")
-        for name in [name for name in memory if name.startswith("mouths/") and name.endswith("/looks")]:
-            study._recall_mouths(memory[name], memory[name.removesuffix("looks") + "codes"])
+        study.mouths = unpacked_mouths("mouths", memory)
+        study.n_bytes = sum(picture.n_bytes for picture in study.mouths.values())
         return study
 
-    def _recall_mouths(self, looks: NDArray[Any], codes: NDArray[Any]) -> None:
+
+def packed_mouths(name: str, mouths: Mapping[int, Picture]) -> Memory:
+    """Pictures by row, as arrays under `name`: for `unpacked_mouths`."""
+    for run in sorted({row // _RUN for row in mouths}):
+        rows = [row for row in sorted(mouths) if row // _RUN == run]
+        pictures = [mouths[row] for row in rows]
+        regions = [(p.region.left, p.region.top, p.region.right, p.region.bottom) for p in pictures]
+        looks = [
+            (row, *edges, *p.step, p.bits, len(p.parts)) for row, edges, p in zip(rows, regions, pictures, strict=True)
+        ]
+        yield f"{name}/{run}/looks", np.array(looks, np.int64)
+        yield f"{name}/{run}/codes", np.concatenate([part.ravel() for p in pictures for part in p.parts])
+
+
+def unpacked_mouths(name: str, memory: Mapping[str, NDArray[Any]]) -> dict[int, Picture]:
+    """Raises KeyError, ValueError where the arrays do not fit together."""
+    mouths: dict[int, Picture] = {}
+    for key in [key for key in memory if key.startswith(f"{name}/") and key.endswith("/looks")]:
+        codes = memory[key.removesuffix("looks") + "codes"]
         at = 0
-        for row, left, top, right, bottom, step_x, step_y, bits, n_parts in looks.tolist():
+        for row, left, top, right, bottom, step_x, step_y, bits, n_parts in memory[key].tolist():
             region = Region(left, top, right, bottom)
             chroma = (-(-bottom // step_y) - top // step_y, -(-right // step_x) - left // step_x, 2)
             parts: list[Plane] = []
@@ -160,9 +169,8 @@ class FaceStudy:
                 n = int(np.prod(shape))
                 parts.append(cast("Plane", codes[at : at + n].reshape(shape)))
                 at += n
-            picture = Picture(parts, region, (step_x, step_y), bits)
-            self.mouths[row] = picture
-            self.n_bytes += picture.n_bytes
+            mouths[row] = Picture(parts, region, (step_x, step_y), bits)
+    return mouths
 
 
 @dataclass(slots=True, eq=False)
