@@ -111,7 +111,7 @@ def new_settings(
             postgres = request.getfixturevalue("postgres")
             like = request.getfixturevalue("new_postgresql_database")
             chosen["database_url"] = postgres.url(postgres.new_database(like))
-        return ServiceSettings(render_niceness=0, concurrency=2, **chosen)
+        return ServiceSettings(render_niceness=0, concurrency=2, warm_renders=False, **chosen)
 
     return make
 
@@ -225,6 +225,7 @@ def start_worker(settings: ServiceSettings, tmp_path: Path) -> Iterator[StartWor
         given = {
             "LIPWRIGHT_CONCURRENCY": "2",
             "LIPWRIGHT_RENDER_NICENESS": "0",
+            "LIPWRIGHT_WARM_RENDERS": "false",
             "LIPWRIGHT_ALLOW_HOSTS": settings.allow_hosts,
             "LIPWRIGHT_DATABASE_URL": settings.database_url,
             "STAND_IN": os.environ.get("LIPWRIGHT_TEST_STAND_IN", "1"),

@@ -130,3 +130,19 @@ def nonsense(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
 def endless_line(_arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     tell({"text": "x" * (70 << 20)})
     return {}
+
+
+READY: list[str] = []
+
+
+def get_ready() -> None:
+    READY.append("ready")
+
+
+def who(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    return {"pid": os.getpid(), "is_ready": READY == ["ready"]}
+
+
+def taint(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    READY.append("tainted")
+    return {}

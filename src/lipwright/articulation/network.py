@@ -106,6 +106,12 @@ def population() -> Population:
     return Population(table["version"], table["model_sha256"], mean, spread, shrinkage, table["opening_shrinkage"])
 
 
+def load() -> None:
+    """Read the network now: the first speech finds it ready."""
+    assert population()
+    assert _session(None)
+
+
 @cache
 def _session(model: Path | None) -> Any:
     """onnxruntime has no type stubs. One thread: the network runs at thousands of times real time on it."""

@@ -13,10 +13,13 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from time import monotonic, sleep
-from typing import Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from lipwright.core.errors import Cancelled, LimitReached, WorkerCrashed
 from lipwright.sandbox import wire
+
+if TYPE_CHECKING:
+    from lipwright.sandbox.spares import Spares
 
 LOOK_EVERY_S = 0.1
 """How often `should_stop` is asked."""
@@ -67,13 +70,15 @@ def call(
     limits: Limits,
     on_message: Callable[[dict[str, Any]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    spares: Spares | None = None,
 ) -> dict[str, Any]:
     """Run `target` ("package.module:function") in a fresh interpreter; what it returns, a dict of JSON values.
 
     The target is `function(arguments, tell)`: `arguments` is the dict given here, `tell(dict)` sends a message,
     which is handed to `on_message` in this thread, in order. `should_stop` is asked every 0.1 s; once it is true the
     child and every process that it started is gone within a second, and Cancelled is raised. An exception of
-    `on_message` or `should_stop` (Cancelled, say) ends the child in the same way and is raised on.
+    `on_message` or `should_stop` (Cancelled, say) ends the child in the same way and is raised on. The child is one of
+    `spares` where one of these limits waits there.
 
     Raises what the target raised, if it is of our tree, with the same class, code and attributes (paths as strings);
     LimitReached where a limit of `limits` was passed; WorkerCrashed for anything else that ends a child: its `how`
@@ -81,29 +86,33 @@ def call(
     The child dies with this process, however that ends.
     """
     deadline_s = monotonic() + limits.wall_s
-    told_pipe, tell_pipe = os.pipe()
-    with os.fdopen(told_pipe, "rb", buffering=0) as told:
-        try:
-            child = _start(target, tell_pipe, limits)
-        finally:
-            os.close(tell_pipe)
+    child = (None if spares is None else spares.take(limits)) or start(limits)
+    said = _Said()
+    try:
         with _ended(child):
-            said = _Said()
-            try:
-                assert child.stdin is not None
-                # stays open: its end tells the child that this process is gone
-                child.stdin.write(wire.encode({"arguments": dict(arguments)}))
-                child.stdin.flush()
-            except BrokenPipeError:
-                pass  # it ended at once: why is told below
-            for message in _messages(child, told.fileno(), said, deadline_s, limits, should_stop):
+            _ask(child, {"target": target, "arguments": dict(arguments)})
+            for message in _messages(child, said, deadline_s, limits, should_stop):
+                if spares is not None:
+                    spares.refill()  # not sooner: it would be in this one's way while that begins
                 if "told" in message:
                     if on_message is not None and isinstance(message["told"], dict):
                         on_message(cast("dict[str, Any]", message["told"]))
                 else:
                     said.end = message
                     break
-    return _outcome(said, child.returncode if said.end is None else None, limits)
+    finally:
+        if spares is not None:
+            spares.refill()
+    return _outcome(said, child.process.returncode if said.end is None else None, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that waits for its request, or works on it."""
+
+    process: subprocess.Popen[bytes]
+    told: IO[bytes]
+    """What it says."""
 
 
 class _Said:
@@ -114,37 +123,60 @@ class _Said:
         self.last_words = b""
 
 
-def _start(target: str, tell_pipe: int, limits: Limits) -> subprocess.Popen[bytes]:
+def start(limits: Limits, ready: str = "") -> Child:
+    """A child with these limits, that waits for its request; meanwhile it runs `ready`, a target without arguments."""
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | SET
-    about = json.dumps({"target": target, "parent": os.getpid(), "tell": tell_pipe, "limits": asdict(limits)})
-    return subprocess.Popen(
-        # -P: the folder that we happen to be in is no place to import from; -s: nor is the user's own
-        [sys.executable, "-P", "-s", "-m", "lipwright.sandbox.child", about],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=(tell_pipe,),
-        env=environment,
-        start_new_session=True,
-    )
+    told_pipe, tell_pipe = os.pipe()
+    about = json.dumps({"ready": ready, "parent": os.getpid(), "tell": tell_pipe, "limits": asdict(limits)})
+    try:
+        process = subprocess.Popen(
+            # -P: the folder that we happen to be in is no place to import from; -s: nor is the user's own
+            [sys.executable, "-P", "-s", "-m", "lipwright.sandbox.child", about],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(tell_pipe,),
+            env=environment,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(told_pipe)
+        raise
+    finally:
+        os.close(tell_pipe)
+    return Child(process, os.fdopen(told_pipe, "rb", buffering=0))
+
+
+def _ask(child: Child, request: dict[str, Any]) -> None:
+    assert child.process.stdin is not None
+    # what ended at once tells below why
+    with contextlib.suppress(BrokenPipeError):
+        # stays open: its end tells the child that this process is gone
+        child.process.stdin.write(wire.encode(request))
+        child.process.stdin.flush()
+
+
+def end(child: Child) -> None:
+    """No process of its group is left, and none of its pipes."""
+    _signal_group(child.process, signal.SIGKILL)
+    child.process.wait()
+    for pipe in (child.process.stdin, child.process.stderr, child.told):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 @contextmanager
-def _ended(child: subprocess.Popen[bytes]) -> Generator[None]:
+def _ended(child: Child) -> Generator[None]:
     """On the way out no process of the child's group is left."""
     try:
         yield
     except BaseException:
-        _signal_group(child, signal.SIGTERM)
-        _linger(child)
+        _signal_group(child.process, signal.SIGTERM)
+        _linger(child.process)
         raise
     finally:
-        _signal_group(child, signal.SIGKILL)
-        child.wait()
-        for pipe in (child.stdin, child.stderr):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        end(child)
 
 
 def _linger(child: subprocess.Popen[bytes]) -> None:
@@ -163,8 +195,7 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 
 
 def _messages(
-    child: subprocess.Popen[bytes],
-    told: int,
+    child: Child,
     said: _Said,
     deadline_s: float,
     limits: Limits,
@@ -173,10 +204,11 @@ def _messages(
     """Messages as they come, until the child closes its pipe."""
     waiting = bytearray()
     heard_s = monotonic()
+    told = child.told.fileno()
     with selectors.DefaultSelector() as pipes:
-        assert child.stderr is not None
+        assert child.process.stderr is not None
         pipes.register(told, selectors.EVENT_READ)
-        pipes.register(child.stderr, selectors.EVENT_READ)
+        pipes.register(child.process.stderr, selectors.EVENT_READ)
         while pipes.get_map():
             left_s = deadline_s - monotonic()
             if left_s <= 0:

@@ -25,10 +25,12 @@ CPU_GRACE_S = 5
 
 
 def main(about: dict[str, Any]) -> int:
-    """Run the target that `about` names; the exit status. The outcome goes over the pipe."""
+    """Make ready, wait for a request and run it; the exit status. The outcome goes over the pipe."""
     die_with_parent(int(about["parent"]))
     confine(about["limits"])
     signal.signal(signal.SIGTERM, leave)
+    if about["ready"]:
+        make_ready(about["ready"])
     request = sys.stdin.buffer.readline()
     if not request:
         return 1
@@ -42,8 +44,23 @@ def main(about: dict[str, Any]) -> int:
                 pipe.write(line)
                 pipe.flush()
 
-        say(outcome(about["target"], json.loads(request)["arguments"], say))
+        asked = json.loads(request)
+        say(outcome(asked["target"], asked["arguments"], say))
     return 0
+
+
+def make_ready(target: str) -> None:
+    """Load what a request is going to need. What goes wrong now does so again then, and is told by whoever asked."""
+    try:
+        found(target)()
+    except Exception:  # noqa: BLE001 - the edge of a process: it goes on as if it had loaded nothing
+        traceback.print_exc()
+
+
+def found(target: str) -> Any:
+    """The function that "package.module:function" names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def outcome(target: str, arguments: dict[str, Any], say: Any) -> dict[str, Any]:
@@ -53,8 +70,7 @@ def outcome(target: str, arguments: dict[str, Any], say: Any) -> dict[str, Any]:
         say({"told": message})
 
     try:
-        module, _, name = target.partition(":")
-        result = getattr(importlib.import_module(module), name)(arguments, tell)
+        result = found(target)(arguments, tell)
         wire.encode({"result": result})
     except LipwrightError as exc:
         return {"limit": limit} if (limit := limit_behind(exc)) else {"error": wire.describe(exc)}

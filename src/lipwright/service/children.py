@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -82,6 +83,27 @@ def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
         # the render says the same
         spoken.keep(Cache(Path(arguments["cache"])), spoken.key_of(arguments), said)
     return {"duration_s": float(said.clip.duration_s)}
+
+
+_FOR_RENDERS: Final = (
+    "lipwright.pipeline", "lipwright.report", "lipwright.metrics.assess", "lipwright.service.reports",
+    "lipwright.service.speech", "lipwright.service.spoken",
+)  # fmt: skip
+
+
+def get_ready() -> None:
+    """Load what a render by the default engine needs: 0.8 s of CPU time, which its first frame would wait for."""
+    from lipwright import service
+    from lipwright.articulation import network
+    from lipwright.core.options import SyncOptions
+    from lipwright.vision.track import MeshTracker
+
+    for name in _FOR_RENDERS:
+        import_module(name)
+    service.load_engine(SyncOptions().engine)
+    network.load()
+    # let go again: most of it is the reading of libraries, and footage that is known wants no network
+    MeshTracker().load()
 
 
 def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from lipwright import plugins
+from lipwright import plugins, sandbox
 from lipwright.blobs import Blobs, Bucket, BucketBlobs, FolderBlobs
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import (
@@ -65,7 +65,7 @@ from lipwright.service.page import PageService
 from lipwright.service.prices import Prices
 from lipwright.service.telemetry import Gauges, ServiceCollector, Telemetry
 from lipwright.service.traces import open_traces
-from lipwright.service.work import JobWork, LookForNudity, check_kind, render_queues
+from lipwright.service.work import JobWork, LookForNudity, check_kind, engine_queue, render_limits, render_queues
 from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
 from lipwright.store.database import now, sqlite_url
 
@@ -124,6 +124,7 @@ class Hosted:
         self._queue_lock: Final = threading.Lock()
         self._queue: Queue | None = None
         self._worker: Worker | None = None
+        self._spares: sandbox.Spares | None = None
         self._deliveries: Deliveries | None = None
         self._care: threading.Thread | None = None
         self._stopping: Final = threading.Event()
@@ -194,6 +195,7 @@ class Hosted:
             lambda: worker_of[0].must_hand_back,
             self.telemetry,
             self._voices,
+            self._open_spares(queues or known),
         )
         worker = Worker(
             queue,
@@ -224,6 +226,9 @@ class Hosted:
         if self._worker is not None:
             self._worker.stop(grace_s)
             self._worker = None
+        if self._spares is not None:
+            self._spares.close()
+            self._spares = None
 
     @property
     def reads_at_once(self) -> bool:
@@ -743,6 +748,15 @@ class Hosted:
             if self._queue is None:
                 self._queue = Queue(self._database.engine, self.settings.queue_poll_s)
             return self._queue
+
+    def _open_spares(self, queues: Collection[str]) -> sandbox.Spares | None:
+        """Children that wait for renders, where this process renders with the engine that they have loaded."""
+        if not self.settings.warm_renders or engine_queue(self.settings, SyncOptions().engine) not in queues:
+            return None
+        self._spares = sandbox.Spares(
+            self.settings.concurrency, "lipwright.service.children:get_ready", render_limits(self.settings)
+        )
+        return self._spares
 
     def _moderator(self) -> LookForNudity:
         from lipwright.service.moderate import Moderation, load_moderator, moderator_options

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -90,6 +90,7 @@ class JobWork:
         must_hand_back: Callable[[], bool],
         telemetry: Telemetry,
         voices: VoiceOptions | None = None,
+        spares: sandbox.Spares | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -101,6 +102,7 @@ class JobWork:
         self._must_hand_back = must_hand_back
         self._telemetry = telemetry
         self._voices = voices
+        self._spares = spares
 
     def prepare(self, job_id: str) -> str | None:
         """The queue of its render; None: the job is final, and there is nothing to render."""
@@ -109,7 +111,7 @@ class JobWork:
                 with self._telemetry.stage(found.job, "prepare", found.n_attempts):
                     self._prepare(found)
                 engine = found.job.request.options.get("engine", SyncOptions().engine)
-                return _engine_queues(self._settings).get(str(engine), CPU)
+                return engine_queue(self._settings, str(engine))
         return None
 
     def render(self, job_id: str) -> None:
@@ -356,18 +358,17 @@ class JobWork:
         progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
         limit_s = self._settings.deadline_s
-        limits = sandbox.Limits(
-            cpu_s=limit_s * 64,
-            wall_s=limit_s,
-            memory_bytes=self._settings.render_memory_mb * _MIB,
-            file_bytes=4 * self._settings.max_upload_bytes,
-            niceness=self._settings.render_niceness,
-            # what tells no progress cannot be told from what makes none
-            silent_s=None if progress is None else self._settings.stall_s,
-        )
+        # what tells no progress cannot be told from what makes none
+        silent_s = None if progress is None else self._settings.stall_s
         try:
             return sandbox.call(
-                f"lipwright.service.children:{name}", arguments, limits=limits, on_message=progress, should_stop=stop
+                f"lipwright.service.children:{name}",
+                arguments,
+                limits=replace(render_limits(self._settings), silent_s=silent_s),
+                on_message=progress,
+                should_stop=stop,
+                # loaded for renders: what else is done needs less, and would take it away from one
+                spares=self._spares if name == "render" else None,
             )
         except LimitReached as exc:
             if exc.what == "time":
@@ -412,6 +413,17 @@ class JobWork:
         return stop
 
 
+def render_limits(settings: ServiceSettings) -> sandbox.Limits:
+    """What a child that works on a job may use."""
+    return sandbox.Limits(
+        cpu_s=settings.deadline_s * 64,
+        wall_s=settings.deadline_s,
+        memory_bytes=settings.render_memory_mb * _MIB,
+        file_bytes=4 * settings.max_upload_bytes,
+        niceness=settings.render_niceness,
+    )
+
+
 class Progress:
     """Messages of a child to the job's row, once a second and at each change of phase."""
 
@@ -442,6 +454,11 @@ class Progress:
 def render_queues(settings: ServiceSettings) -> tuple[str, ...]:
     """Every queue in which renders wait. Raises InvalidOption."""
     return tuple(dict.fromkeys((CPU, *_engine_queues(settings).values())))
+
+
+def engine_queue(settings: ServiceSettings, engine: str) -> str:
+    """Where renders with this engine wait. Raises InvalidOption."""
+    return _engine_queues(settings).get(engine, CPU)
 
 
 def _engine_queues(settings: ServiceSettings) -> dict[str, str]:

@@ -98,6 +98,10 @@ class MeshTracker:
         """Loaded when the first frame is looked at: who remembers footage never does."""
         return FaceMesh(), FaceDetector()
 
+    def load(self) -> None:
+        """Load them now."""
+        _ = self._networks
+
     def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
         """Each frame with its faces in order of id; "no face here" is an empty list on that frame."""
         scene = _Scene(*self._networks, self._max_faces)
