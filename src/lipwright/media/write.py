@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import av
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
@@ -44,7 +45,7 @@ from lipwright.media.extras import Extras
 from lipwright.media.footage import n_cores
 from lipwright.media.overlap import behind, kept_open
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame, planes_of
-from lipwright.media.soundtrack import AudioPlan, soundtrack
+from lipwright.media.soundtrack import AudioPlan, Silent, Soundtrack, soundtrack
 
 VFR_CLOCK = Fraction(1, 90_000)
 """Time base of video whose rate varies; a constant rate has a clock of its own, exact."""
@@ -73,7 +74,7 @@ def write_video(
     source: SourceInfo,
     *,
     duration_s: Fraction,
-    audio: AudioPlan,
+    audio: AudioPlan | None,
     crf: float = 18,
     preset: Preset = "veryfast",
     codec: Codec = "auto",
@@ -86,8 +87,8 @@ def write_video(
     aspect, rotation and what it tells of its HDR stay those of `source`; so do its tags, chapters and written
     subtitles. What the codec or the container cannot keep is told in the notes. Streams; a frame that was handed
     over is not changed any more by its maker. `duration_s` is when the last frame stops being shown; sound ends
-    with it. `threads` 0 means as many as this process has cores; with more than one, frames are encoded while the
-    next ones are made.
+    with it. Without `audio` the picture goes alone: a part of a longer one, for `join`. `threads` 0 means as many as
+    this process has cores; with more than one, frames are encoded while the next ones are made.
 
     Raises UnsupportedOutput, EncoderUnavailable, OutputNotWritable, DiskFull, NoAudio, and what `frames` raises;
     in each case nothing is left behind.
@@ -98,10 +99,9 @@ def write_video(
     threads = threads or n_cores()
     notes: list[str] = []
     chosen = choose(path, video, codec, encoder, notes)
-    with _in_place_of(path) as part, ExitStack() as stack:
-        options = {"movflags": "+faststart"} if container in ("mp4", "mov") else {}
+    with in_place_of(path) as part, ExitStack() as stack:
         try:
-            out = stack.enter_context(av.open(str(part), "w", format=container, options=options))
+            out = open_output(part, container, stack)
             writer = _Writer(out, container, chosen, video, duration_s, crf, preset, threads, notes)
             writer.is_for_everyone = codec == "auto"
             ahead = stack.enter_context(kept_open(iter(frames)))
@@ -109,26 +109,69 @@ def write_video(
             if first is None:
                 raise ValueError("there is not one frame to write")
             writer.start(first)
-            sound = soundtrack(out, container, audio, source.path, duration_s, 1 / video.fps, stack)
-            if len(source.audio) > 1:
-                notes.append(_tracks_note(len(source.audio), audio))
-            extras = Extras(out, container, source.path, duration_s, stack, notes)
+            beside = Beside(out, container, source, audio, duration_s, stack, notes)
 
             def write(frame: VideoFrame) -> None:
-                out.mux([*sound.until(frame.time_s), *extras.until(frame.time_s)])
+                out.mux(beside.until(frame.time_s))
                 writer.write(frame)
 
             with behind(write, name="encode") if threads > 1 else nullcontext(write) as hand_over:
                 for frame in chain([first], ahead):
                     hand_over(frame)
             writer.finish()
-            out.mux([*sound.until(duration_s + 1), *extras.until(duration_s)])
+            out.mux(beside.rest())
             out.close()
         except (FFmpegError, OSError) as exc:
-            raise _explained(path, exc) from exc
+            raise explained(path, exc) from exc
     return Written(
-        path, writer.n_frames, duration_s, chosen.codec, chosen.name, writer.format_name, sound.how, tuple(notes)
+        path, writer.n_frames, duration_s, chosen.codec, chosen.name, writer.format_name, beside.how, tuple(notes)
     )
+
+
+def open_output(part: Path, container: str, stack: ExitStack) -> OutputContainer:
+    """A file to mux into, until `stack` closes."""
+    options = {"movflags": "+faststart"} if container in ("mp4", "mov") else {}
+    return stack.enter_context(av.open(str(part), "w", format=container, options=options))
+
+
+class Beside:
+    """What a file holds beside its picture, on its way into `out`: sound, tags, chapters, subtitles."""
+
+    def __init__(
+        self,
+        out: OutputContainer,
+        container: str,
+        source: SourceInfo,
+        audio: AudioPlan | None,
+        duration_s: Fraction,
+        stack: ExitStack,
+        notes: list[str],
+    ) -> None:
+        """Without `audio` there is nothing: a part of a picture goes alone."""
+        assert source.video is not None
+        self._duration_s = duration_s
+        self._extras: Extras | None = None
+        self._sound: Soundtrack = Silent()
+        if audio is None:
+            return
+        self._sound = soundtrack(out, container, audio, source.path, duration_s, 1 / source.video.fps, stack)
+        if len(source.audio) > 1:
+            notes.append(_tracks_note(len(source.audio), audio))
+        self._extras = Extras(out, container, source.path, duration_s, stack, notes)
+
+    @property
+    def how(self) -> Literal["copied", "encoded", "none"]:
+        """What became of the sound."""
+        return self._sound.how
+
+    def until(self, time_s: Fraction) -> list[Packet[Any]]:
+        """The packets that begin before `time_s` and were not yet handed out."""
+        return [*self._sound.until(time_s), *(self._extras.until(time_s) if self._extras is not None else ())]
+
+    def rest(self) -> list[Packet[Any]]:
+        """All that is left."""
+        extras = self._extras.until(self._duration_s) if self._extras is not None else ()
+        return [*self._sound.until(self._duration_s + 1), *extras]
 
 
 def _tracks_note(n: int, audio: AudioPlan) -> str:
@@ -137,7 +180,7 @@ def _tracks_note(n: int, audio: AudioPlan) -> str:
     return f"The footage has {n} tracks of sound; the speech takes the place of all of them."
 
 
-def _explained(path: Path, exc: FFmpegError | OSError) -> OutputError | UnsupportedOutput:
+def explained(path: Path, exc: FFmpegError | OSError) -> OutputError | UnsupportedOutput:
     if exc.errno in FULL_ERRNOS:
         return DiskFull(path)
     if isinstance(exc, OSError) and not str(exc.filename).startswith("avcodec_"):
@@ -146,14 +189,14 @@ def _explained(path: Path, exc: FFmpegError | OSError) -> OutputError | Unsuppor
 
 
 @contextmanager
-def _in_place_of(path: Path) -> Generator[Path]:
+def in_place_of(path: Path) -> Generator[Path]:
     """A new file next to `path` that takes its place at the end, or is removed on any error."""
     if path.is_dir():
         raise OutputNotWritable(path, "it is a folder")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=f".part{path.suffix}", dir=path.parent)
     except OSError as exc:
-        raise _explained(path, exc) from exc
+        raise explained(path, exc) from exc
     os.close(handle)
     part = Path(name)
     try:
@@ -164,11 +207,21 @@ def _in_place_of(path: Path) -> Generator[Path]:
             part.chmod(0o666 & ~mask)  # mkstemp keeps files to their owner; a result is an ordinary file
             part.replace(path)
         except OSError as exc:
-            raise _explained(path, exc) from exc
+            raise explained(path, exc) from exc
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def clock_of(video: VideoInfo) -> Fraction:
+    """The time base of a written picture."""
+    return VFR_CLOCK if video.is_vfr else 1 / video.fps
+
+
+def next_tick(time_s: Fraction, clock: Fraction, last: int) -> int:
+    """When a frame is shown, in ticks; frames of a damaged file can be closer than the clock is fine."""
+    return max(round(time_s / clock), last + 1)
 
 
 class _Writer:
@@ -195,7 +248,7 @@ class _Writer:
         self._preset: Preset = preset
         self._threads = threads
         self._notes = notes
-        self._clock = VFR_CLOCK if video.is_vfr else 1 / video.fps
+        self._clock = clock_of(video)
         self._orientation = Orientation(video.rotation_deg, video.is_mirrored)
         self._pool = FramePool(keep=4)
         self._convert = Converter(self._pool)
@@ -257,8 +310,7 @@ class _Writer:
         if frame.time_s <= self._last_s:
             raise ValueError(f"frame times must increase: {frame!r} comes after {self._last_s} s")
         self._last_s = frame.time_s
-        # frames of a damaged file can be closer than the clock is fine
-        tick = max(round(frame.time_s / self._clock), self._tick + 1)
+        tick = next_tick(frame.time_s, self._clock, self._tick)
         if self._held is not None:
             self._encode(self._held, self._tick, tick - self._tick)
         self._tick = tick
