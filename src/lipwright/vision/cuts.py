@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -30,9 +31,7 @@ class CutDetector:
     def is_cut(self, frame: VideoFrame) -> bool:
         """Whether a new shot begins with this frame; never on the first one."""
         luma = frame.planes[0]
-        rows = np.linspace(0, luma.shape[0] - 1, 2 * _ROWS + 1).astype(np.intp)[1::2]
-        columns = np.linspace(0, luma.shape[1] - 1, 2 * _COLUMNS + 1).astype(np.intp)[1::2]
-        now = luma[rows[:, None], columns].astype(np.float32) / float((1 << frame.bits) - 1)
+        now = luma[_places(*luma.shape)].astype(np.float32) / float((1 << frame.bits) - 1)
         before, self._before = self._before, now
         if before is None:
             return False
@@ -45,6 +44,14 @@ class CutDetector:
         if not is_cut:
             self._usual = 0.8 * self._usual + 0.2 * change
         return is_cut
+
+
+@lru_cache(maxsize=4)
+def _places(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Lines and columns of a picture that the thumbnail samples."""
+    lines = np.linspace(0, height - 1, 2 * _ROWS + 1).astype(np.intp)[1::2]
+    columns = np.linspace(0, width - 1, 2 * _COLUMNS + 1).astype(np.intp)[1::2]
+    return lines[:, None], columns
 
 
 def _repainted(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:

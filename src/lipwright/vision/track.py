@@ -53,6 +53,8 @@ class _Face:
 
     face_id: int
     landmarks: NDArray[np.float64]
+    window: Window
+    """Where it is looked for next: around its landmarks."""
     score: float
     likeness: Likeness
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
@@ -77,6 +79,8 @@ class _Seen:
     """A mesh on the frame at hand, of somebody."""
 
     landmarks: NDArray[np.float64]
+    window: Window
+    """Around the landmarks."""
     score: float
     likeness: Likeness | None
     """None on most frames of a face that is followed: looking closely costs more than a warp."""
@@ -142,14 +146,15 @@ class _Scene:
 
     def _follow(self, frame: VideoFrame, face: _Face) -> None:
         """Look where the face was; it stays in sight only if it is seen there and is still the same."""
-        window = Window.around(face.landmarks)
+        window = face.window
         landmarks, score, picture = self._mesh.find(frame, window)
+        around = Window.around(landmarks)
         for _ in range(2):  # it moved far: the network reads best when the face sits where it expects it
-            better = Window.around(landmarks)
-            if score < _MIN_SCORE or not better.is_far_from(window):
+            if score < _MIN_SCORE or not around.is_far_from(window):
                 break
-            window = better
+            window = around
             landmarks, score, picture = self._mesh.find(frame, window)
+            around = Window.around(landmarks)
         if score < _MIN_SCORE or not _is_face(frame, landmarks):
             face.is_in_sight = False
             return
@@ -163,13 +168,14 @@ class _Scene:
                 return
             face.is_doubted = is_other
             likeness = None if is_other else likeness  # never learn what may be somebody else
-        self._place(frame, face, _Seen(landmarks, score, likeness))
+        self._place(frame, face, _Seen(landmarks, around, score, likeness))
 
     def _place(self, frame: VideoFrame, face: _Face, seen: _Seen) -> None:
         was_here = face.is_in_sight and face.is_place_known
         moved = seen.landmarks[:, :2].mean(0) - face.centre
         face.velocity = 0.5 * face.velocity + 0.5 * moved if was_here else np.zeros(2)
         face.landmarks = seen.landmarks
+        face.window = seen.window
         face.score = seen.score
         face.last_index = frame.index
         face.is_in_sight = face.is_place_known = True
@@ -233,7 +239,7 @@ class _Scene:
                 assert seen.likeness is not None
                 if self._is_half_hidden(seen) and any(not face.is_in_sight for face in self._faces):
                     continue  # perhaps somebody whom we know: wait until they stand clear
-                known = _Face(len(self._faces) + 1, seen.landmarks, seen.score, seen.likeness)
+                known = _Face(len(self._faces) + 1, seen.landmarks, seen.window, seen.score, seen.likeness)
                 self._faces.append(known)
             self._place(frame, known, seen)
 
@@ -249,7 +255,7 @@ class _Scene:
             eyes_px = _eyes_px(landmarks)
             moved = float(np.linalg.norm(landmarks[:, :2] - before[:, :2], axis=1).mean())
             if score >= _MIN_NEW_SCORE and moved < _STEADY * eyes_px and _is_face(frame, landmarks):
-                return _Seen(landmarks, score, Likeness.of(picture, landmarks))
+                return _Seen(landmarks, Window.around(landmarks), score, Likeness.of(picture, landmarks))
         return None
 
     def _is_half_hidden(self, seen: _Seen) -> bool:
@@ -288,7 +294,8 @@ def _around(face: _Face) -> Box:
 
 
 def _small_areas(frame: VideoFrame) -> list[Box]:
-    return tiles(frame, 1) + tiles(frame, 2)
+    """Parts of the picture; the one part of a square one is the whole, which is looked at anyway."""
+    return (tiles(frame, 1) if frame.width_px != frame.height_px else []) + tiles(frame, 2)
 
 
 def _eyes_px(landmarks: NDArray[np.float64]) -> float:
