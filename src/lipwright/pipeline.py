@@ -38,7 +38,7 @@ from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
 from lipwright.engines.base import Engine, Progress, RenderReport, Tracker
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
-from lipwright.media.encoders import CONTAINERS
+from lipwright.media.encoders import CONTAINERS, unknown_ending
 from lipwright.portrait import open_source
 
 Phase = Literal["study", "listen", "render", "measure"]
@@ -52,6 +52,8 @@ APART_S = 0.06
 """Sound and lips of the footage that are farther apart than this are told of."""
 SURE = 0.5
 """Confidence from which an offset is believed."""
+_SAYS_NOTHING = 0.5
+"""A recording that rests more than this throughout holds no speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,7 @@ def sync(
             articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones)
             for said, avatar, line in zip(heard, avatars, lines, strict=True)
         ]
+        notes += _silent(lines, heard)
         del speeches, heard
         clock.tell("listen", 1, 1)
     with clock.stage("write"):
@@ -310,6 +313,16 @@ def _apart(roles: list[Role]) -> list[str]:
     return notes
 
 
+def _silent(lines: Sequence[Line], heard: Sequence[articulation.Heard]) -> list[str]:
+    """Notes on recordings in which nobody speaks: most often another track was meant."""
+    is_one = len(lines) == 1  # then its name, which may be that of a copy, says nothing more
+    return [
+        f"No speech is heard in {'the recording' if is_one else line.audio.name}: the mouth rests all the time."
+        for line, said in zip(lines, heard, strict=True)
+        if line.phones is None and said.rest.min() > _SAYS_NOTHING
+    ]
+
+
 def parse_face(text: str) -> FaceChoice:
     """Raises InvalidOption where `text` is no choice of a face."""
     try:
@@ -333,21 +346,24 @@ def check_output(output: Path, inputs: tuple[Path, ...], *, may_replace: bool) -
     Raises UnsupportedOutput, OutputExists, OutputNotWritable.
     """
     if output.suffix.lower() not in CONTAINERS:
-        raise UnsupportedOutput(
-            output, f"the ending {output.suffix!r} names no container; known are {', '.join(sorted(CONTAINERS))}"
-        )
-    if output.is_dir():
-        raise OutputNotWritable(output, "it is a folder")
-    if output.exists():
+        raise UnsupportedOutput(output, unknown_ending(output))
+    if output.exists() and not output.is_dir():
         if any(path.exists() and output.samefile(path) for path in inputs):
             raise UnsupportedOutput(output, "it is also an input; the footage and the speech are never replaced")
         if not may_replace:
             raise OutputExists(output)
+    check_place(output)
+
+
+def check_place(path: Path) -> None:
+    """Raises OutputNotWritable where no file can be written under this name."""
+    if path.is_dir():
+        raise OutputNotWritable(path, "it is a folder")
     try:
-        with tempfile.TemporaryFile(dir=output.parent):
+        with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as exc:
-        raise OutputNotWritable(output, (exc.strerror or "it cannot be opened").lower()) from exc
+        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
 
 
 class _Clock:

@@ -167,6 +167,41 @@ def test_a_folder_that_is_closed_to_us_is_told(
     assert done.returncode == SOMETHING_ELSE
 
 
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_made(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+
+    done = lipwright("sync", portrait, short_speech, "-o", output, "--report", tmp_path / "no" / "report.json")
+
+    assert done.stderr.startswith("error [output_not_writable]: ")
+    assert done.returncode == SOMETHING_ELSE
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("is_picture", [True, False], ids=["speech and picture", "speech and footage"])
+def test_footage_and_speech_the_wrong_way_round_are_told_so(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path, make_video: Any, is_picture: bool
+) -> None:
+    seen = portrait if is_picture else make_video("footage.mp4", n=6)
+
+    done = lipwright("sync", short_speech, seen, "-o", tmp_path / "out.mp4")
+
+    assert done.returncode == MEND_IT_YOURSELF
+    assert done.stderr.rstrip().endswith("Is it the other way round? The footage comes first, then the speech.")
+
+
+def test_an_address_is_told_to_be_downloaded_first(lipwright: Any, short_speech: Path, tmp_path: Path) -> None:
+    done = lipwright("sync", "https://example.com/a.mp4", short_speech, "-o", tmp_path / "out.mp4")
+
+    assert done.stderr.startswith("error [media_not_found]: https://example.com/a.mp4 is an address")
+
+
+def test_what_is_missing_is_said_to_be_missing(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
+    assert "audio is missing" in lipwright("sync", portrait, "-o", tmp_path / "out.mp4").stderr
+    assert "text is missing" in lipwright("say", portrait, "-o", tmp_path / "out.mp4").stderr
+
+
 def test_the_footage_is_never_replaced_by_the_result(lipwright: Any, short_speech: Path, portrait: Path) -> None:
     before = portrait.read_bytes()
 

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+import wave
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from lipwright import media
@@ -37,7 +40,8 @@ def test_sync_makes_a_video_that_lasts_as_long_as_the_speech(
     assert told["n_frames"] == told["render"]["n_edited"] + sum(told["render"]["untouched"].values()) == 30
     assert set(told["stages_s"]) == {"open", "study", "listen", "render", "encode"}
     assert str(output) in done.stdout
-    assert "real time" in done.stdout
+    assert "for each second of video" in done.stdout
+    assert f"lipwright report {report}" in done.stdout
 
 
 def test_nothing_of_the_libraries_reaches_the_screen(
@@ -172,6 +176,36 @@ def test_doctor_finds_everything_in_place(lipwright: Any) -> None:
     # the package of these tests brings an engine that cannot be loaded, and doctor is there to say so
     assert [check["name"] for check in checks if not check["is_well"]] == ["broken"]
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("group", ["", "keys", "credits", "webhooks", "voices", "jobs"])
+def test_no_line_of_the_help_breaks_off(lipwright: Any, group: str) -> None:
+    done = lipwright(*([group] if group else []), "--help")
+
+    assert done.returncode == 0
+    assert "Commands:" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.endswith("...") and "Usage" not in line]
+
+
+def test_a_recording_in_which_nobody_speaks_is_told_of(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    with wave.open(str(silence), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(16_000)
+        out.writeframes(bytes(2 * 16_000))
+
+    done = lipwright("sync", portrait, silence, "-o", tmp_path / "out.mp4")
+
+    assert done.returncode == 0, done.stderr
+    assert "No speech is heard in the recording" in done.stdout
+
+
+def test_probe_tells_a_picture_from_footage(lipwright: Any, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    cv2.imwrite(str(picture), np.zeros((48, 64, 3), np.uint8))
+
+    assert "png, 64x48, one picture" in lipwright("probe", picture).stdout
 
 
 def test_version_is_that_of_the_package(lipwright: Any) -> None:

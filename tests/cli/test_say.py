@@ -123,6 +123,14 @@ def test_an_unknown_voice_is_told_of(arguments: list[str]) -> None:
     assert "unknown_voice" in error
 
 
+def test_a_sample_is_not_called_what_it_is_not(tmp_path: Path) -> None:
+    status, _, error = run("voices", "sample", "James", "-o", tmp_path / "sample.mp3")
+
+    assert status == 2
+    assert error.startswith("error [unsupported_output]: ")
+    assert not (tmp_path / "sample.mp3").exists()
+
+
 def test_visemes_go_to_the_screen_or_into_a_file(tmp_path: Path) -> None:
     path = tmp_path / "cues.tsv"
 

@@ -252,6 +252,16 @@ def test_another_speech_is_not_believed(sample: Sample) -> None:
         assert found.word == "unsure"
 
 
+def test_lips_that_were_seen_too_shortly_are_not_blamed(sample: Sample) -> None:
+    is_early = sample.track.times_s < 1.5
+    short = lip_sync(sample.track.heard, sample.track.gaps[is_early], sample.track.times_s[is_early])
+    foreign = lip_sync(sample.other[0], sample.track.gaps, sample.track.times_s)
+
+    assert short.word == "unsure"
+    assert short.says.startswith("Too short to judge: ")
+    assert "may not go with" in foreign.says
+
+
 @pytest.mark.parametrize("late_s", [-0.2, 0.2])
 def test_a_shift_is_found_within_a_frame(sample: Sample, late_s: float) -> None:
     as_it_is, shifted = sample.track.sync, sample.track.shifted(late_s).sync

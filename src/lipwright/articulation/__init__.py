@@ -5,9 +5,19 @@ style = speaking_style(coefficients, opening, times_s)     # from the person's o
 track = plan(heard, style)                                 # a MouthTrack for an engine
 """
 
-from lipwright.articulation.agreement import Agreement, agreement
+from lipwright.articulation.agreement import LEAST_TALK_S, Agreement, agreement
 from lipwright.articulation.network import Heard, listen, listen_to
 from lipwright.articulation.plan import plan
 from lipwright.articulation.style import population_style, speaking_style
 
-__all__ = ["Agreement", "Heard", "agreement", "listen", "listen_to", "plan", "population_style", "speaking_style"]
+__all__ = [
+    "LEAST_TALK_S",
+    "Agreement",
+    "Heard",
+    "agreement",
+    "listen",
+    "listen_to",
+    "plan",
+    "population_style",
+    "speaking_style",
+]

@@ -34,7 +34,7 @@ def bench(
         Path | None, typer.Option(help="For halves: another articulation network, that has not met these people.")
     ] = None,
 ) -> None:
-    """Measure the engine over a folder of clips, with controls: one table, and a page with contact sheets.
+    """Measure the engine over a folder of clips. Controls beside it; one table, and a page with contact sheets.
 
     oracle: lips driven by their own true shapes. halves: the first half of a clip, driven by the sound of the second.
     cross: somebody else's speech. speed: beside a plain decode and encode.

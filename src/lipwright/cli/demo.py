@@ -26,7 +26,7 @@ def demo(
         Path | None, typer.Option(help="A folder of real footage, as the developers have it; left out if missing.")
     ] = None,
 ) -> None:
-    """Make a sample video and a still portrait speak, with sheets of the mouths: source above, result below."""
+    """Make a sample video and a still portrait speak. Sheets of the mouths: source above, result below."""
     start_s = perf_counter()
     from lipwright import service
     from lipwright.demo import picture_path, speech_path, video_path

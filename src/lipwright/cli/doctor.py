@@ -11,7 +11,10 @@ from lipwright.cli.screen import EXIT_ERROR, as_json, speaks_errors
 
 @speaks_errors
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show versions, encoders, engines, model files, moderation, and what is missing. Exit status 1 if something is."""
+    """Show what is installed, and what is missing. Exit status 1 if something is.
+
+    Versions, encoders, engines, model files, moderation, and whether a service could work here.
+    """
     from dataclasses import asdict
 
     from lipwright import service

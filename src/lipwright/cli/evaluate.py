@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import as_json, progress_report, speaks_errors, write_file
+from lipwright.cli.screen import as_json, check_places, progress_report, speaks_errors, write_file
 
 
 @speaks_errors
@@ -35,10 +35,11 @@ def evaluate(
     html: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also draw it as a page.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
 ) -> None:
-    """Score VIDEO as results of ours are scored, beside controls that must score worse."""
+    """Score a finished VIDEO, whoever made it. Beside it stand controls that must score worse."""
     from lipwright.service import reports
     from lipwright.service.evaluate import evaluate as evaluated
 
+    check_places(report, html)
     with progress_report(is_quiet=quiet) as watch:
         found = evaluated(
             video,
@@ -54,6 +55,9 @@ def evaluate(
         write_file(html, reports.page_of(found, sheet=reports.sheet_of(found)).encode())
     if not quiet:
         typer.echo(told(found))
+        for what, where in (("report", report), ("page", html)):
+            if where is not None:
+                typer.echo(f"  {what:<8} {where}")
 
 
 def told(report: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lipwright.cli.screen import as_json, clock_time, progress_report, speaks_errors, write_file
+from lipwright.cli.screen import as_json, check_places, clock_time, progress_report, speaks_errors, write_file
 
 
 @speaks_errors
@@ -18,9 +18,10 @@ def faces(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the faces in VIDEO with the ids that `lipwright sync --face` takes."""
+    """List the faces in VIDEO, with the ids that --face takes."""
     from lipwright import service
 
+    check_places(contact_sheet)
     with progress_report(is_quiet=json) as report:
         found = service.faces(video, progress=lambda done, total: report("study", done, total))
     if contact_sheet is not None:

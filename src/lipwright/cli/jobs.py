@@ -99,7 +99,7 @@ def cancel(job: Which, data: Data = None) -> None:
 @jobs.command()
 @speaks_errors
 def retry(job: Which, data: Data = None) -> None:
-    """Ask for a failed or cancelled job once more: a new job of the same account, at its price."""
+    """Ask for a failed or cancelled job once more. It is a new job of the same account, at its price."""
     with opened(data) as service:
         for one in job:
             made = service.desk.retry(one)

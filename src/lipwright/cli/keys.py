@@ -132,7 +132,7 @@ def rotate(
     ] = False,
     data: Data = None,
 ) -> None:
-    """Make a new secret for an account, shown this once; the old one ends within seconds. Its jobs and credit stay."""
+    """Make a new secret for an account, shown this once. The old one ends within seconds. Its jobs and credit stay."""
     with opened(data) as service:
         account = service.account(name)
         secret = service.rotate_webhook_secret(account) if webhooks else service.rotate_key(account.id)
@@ -157,7 +157,7 @@ def limit(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Change what an account may do; jobs that wait already keep their place."""
+    """Change what an account may do. Jobs that wait already keep their place."""
     with opened(data) as service:
         account = service.limit_key(
             service.account(name).id,

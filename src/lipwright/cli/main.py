@@ -48,7 +48,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback is for the person who reports a bug: whole, and plain
     rich_markup_mode=None,  # drawing help with rich takes longer than everything else here together
 )
-for command in (sync, say, batch, report, evaluate, visemes, faces, probe, doctor, demo, bench, serve, worker, workers):
+app.command(epilog="Such as: lipwright sync footage.mp4 speech.wav -o out.mp4")(sync)
+app.command(epilog='Such as: lipwright say footage.mp4 "Good morning." -o out.mp4')(say)
+for command in (batch, report, evaluate, visemes, faces, probe, doctor, demo, bench, serve, worker, workers):
     app.command()(command)
 app.add_typer(voices, name="voices")
 app.add_typer(keys, name="keys")

@@ -35,8 +35,10 @@ def text(info: SourceInfo) -> str:
 
 
 def _video(video: VideoInfo) -> str:
-    rate = f"{rate_text(video.fps)} frames/s{' on average (varies)' if video.is_vfr else ''}"
     turned = f", turned by {video.rotation_deg}°" if video.rotation_deg else ""
+    if video.n_frames == 1:
+        return f"{video.codec}, {video.width_px}x{video.height_px}, one picture, {video.pixel_format}{turned}"
+    rate = f"{rate_text(video.fps)} frames/s{' on average (varies)' if video.is_vfr else ''}"
     extras = f"{', interlaced' if video.is_interlaced else ''}{', mirrored' if video.is_mirrored else ''}"
     return (
         f"{video.codec}, {video.width_px}x{video.height_px}, {rate}, {clock_time(float(video.duration_s))} "

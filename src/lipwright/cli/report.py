@@ -25,7 +25,7 @@ def report(
         bool, typer.Option(help="Show mouths before and after, where the videos are still where the report says.")
     ] = True,
 ) -> None:
-    """Draw REPORT.json as one HTML file that loads nothing from elsewhere."""
+    """Draw REPORT.json as one HTML file. It loads nothing from elsewhere."""
     from lipwright.service import reports
 
     found = read_report(told)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import as_json, progress_report, speaks_errors, write_file
-from lipwright.cli.sync import choose, choose_cache, measuring, summary
+from lipwright.cli.screen import as_json, check_places, progress_report, speaks_errors, write_file
+from lipwright.cli.sync import choose, choose_cache, measuring, report_line, summary
 from lipwright.core.errors import InvalidOption, MediaNotFound, TextTooLong
 from lipwright.core.options import Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
 
@@ -104,7 +104,9 @@ def say(
     kept = None if no_cache else choose_cache(cache)
     from lipwright.service import speech
 
+    told: dict[str, Any] | None = None
     with progress_report(is_quiet=quiet) as watch:
+        check_places(report)
         made = speech.say_with(
             options,
             video,
@@ -127,6 +129,8 @@ def say(
     if not quiet:
         typer.echo(summary(made.result))
         typer.echo(f"  voice    {made.utterance.voice}, language {made.utterance.language}")
+        if report is not None and told is not None:
+            typer.echo(report_line(report, told))
         for path in made.subtitles:
             typer.echo(f"  captions {path}")
         for note in made.utterance.notes:
@@ -143,7 +147,7 @@ def choose_voices() -> VoiceOptions:
 def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> str:
     """The text that was given, or that of the file. Raises InvalidOption, MediaNotFound, TextTooLong."""
     if (text is None) == (text_file is None):
-        raise InvalidOption("text", text or "", "give either a text or --text-file")
+        raise InvalidOption("text", text, "give either a text or --text-file")
     if text is not None:
         return text
     assert text_file is not None

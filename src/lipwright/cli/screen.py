@@ -43,7 +43,7 @@ def speaks_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except LipwrightError as exc:
-            typer.echo(f"error [{exc.code}]: {exc}", err=True)
+            typer.echo(" ".join([f"error [{exc.code}]: {exc}", *getattr(exc, "__notes__", [])]), err=True)
             raise typer.Exit(EXIT_INPUT if isinstance(exc, InputError) else EXIT_ERROR) from exc
         except KeyboardInterrupt as exc:
             typer.echo("stopped; nothing was written", err=True)
@@ -142,6 +142,15 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):  # numpy's scalars and arrays
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def check_places(*paths: Path | None) -> None:
+    """Find out before minutes of work that a file cannot be written. Raises OutputNotWritable."""
+    from lipwright.pipeline import check_place
+
+    for path in paths:
+        if path is not None:
+            check_place(path)
 
 
 def write_file(path: Path, data: bytes) -> None:

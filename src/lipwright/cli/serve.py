@@ -26,7 +26,7 @@ def serve(
     concurrency: Annotated[int | None, typer.Option(help="Renders at a time.", show_default="1")] = None,
     worker: Annotated[bool, typer.Option(help="Render in this process; without it, answer requests only.")] = True,
 ) -> None:
-    """Answer the WaveSpeed and PixVerse APIs, and render what they ask for. The first start prints an API key."""
+    """Serve the WaveSpeed and PixVerse APIs, and a page. The first start prints an API key."""
     from lipwright.config import read_http_settings, read_service_settings, read_voice_settings
 
     settings = read_service_settings(data=data, public_url=public_url, concurrency=concurrency)
@@ -42,6 +42,7 @@ def serve(
 
     from lipwright.http.app import create_app
     from lipwright.http.logs import set_up_logs
+    from lipwright.http.protocol import BoundedHttp
     from lipwright.http.webhooks import SignedWebhooks
     from lipwright.service.hosted import Hosted
 
@@ -60,6 +61,7 @@ def serve(
             app,
             host=http.host,
             port=http.port,
+            http=BoundedHttp,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from lipwright.cli.screen import Report, as_json, clock_time, progress_report, rate_text, speaks_errors, write_file
-from lipwright.core.errors import InvalidOption
+from lipwright.cli.screen import (
+    Report,
+    as_json,
+    check_places,
+    clock_time,
+    progress_report,
+    rate_text,
+    speaks_errors,
+    write_file,
+)
+from lipwright.core.errors import InputError, InvalidOption, NoAudio, NoVideo
 from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.report.words import STATES
 
 if TYPE_CHECKING:
     from lipwright.cache import Cache
@@ -17,6 +29,11 @@ if TYPE_CHECKING:
     from lipwright.service.reports import Measuring
 
 _DEFAULT = SyncOptions()
+_MOUTHS: Final = {
+    "retrieved": "mouths from other moments of the footage",
+    "own-lips": "its own lips, moved, and the inside drawn",
+    "untouched": "nothing changed",
+}
 
 
 @speaks_errors
@@ -137,7 +154,7 @@ def sync(
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it fails.")] = False,
 ) -> None:
-    """Make the face in VIDEO say AUDIO, or several faces a speech each."""
+    """Make the face in VIDEO say AUDIO. With --assign, several faces say a speech each."""
     given = {
         "face": face, "intensity": intensity, "engine": engine, "seed": seed, "still": still, "when_short": when_short,
         "when_long": when_long, "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
@@ -149,7 +166,9 @@ def sync(
     kept = None if no_cache else choose_cache(cache)
     from lipwright import service
 
-    with progress_report(is_quiet=quiet) as watch:
+    told: dict[str, Any] | None = None
+    with progress_report(is_quiet=quiet) as watch, hint_at_swapped(video, audio):
+        check_places(report)
         result = service.sync_with(
             options, video, audio, output, assign=speeches, cache=kept, watch=watch, may_replace=overwrite
         )
@@ -160,6 +179,28 @@ def sync(
             write_file(report, (as_json(told) + "\n").encode())
     if not quiet:
         typer.echo(summary(result))
+        if report is not None and told is not None:
+            typer.echo(report_line(report, told))
+
+
+@contextmanager
+def hint_at_swapped(video: Path, audio: Path | None) -> Generator[None]:
+    """Footage given as speech, and speech as footage: the error says how it is meant."""
+    try:
+        yield
+    except (NoVideo, NoAudio) as exc:
+        if audio is not None and not _has_pictures(video) and _has_pictures(audio):
+            exc.add_note("Is it the other way round? The footage comes first, then the speech.")
+        raise
+
+
+def _has_pictures(path: Path) -> bool:
+    from lipwright import service
+
+    try:
+        return service.probe(path).video is not None
+    except InputError:
+        return False
 
 
 def measuring(watch: Report) -> Measuring:
@@ -199,25 +240,36 @@ def parse_pairs(texts: list[str], option: str, form: str) -> dict[str, str]:
     return pairs
 
 
+def report_line(path: Path, report: Mapping[str, Any]) -> str:
+    """Where the report went, how good the result is, and what can be done with it."""
+    verdict = "" if report["measurement"]["state"] == "skipped" else f"{report['verdict']['says']} "
+    return f"  report   {path}: {verdict}As a page: lipwright report {path}"
+
+
 def summary(result: SyncResult) -> str:
     """What was made, in a few lines."""
-    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages_s.items())
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages_s.items() if seconds >= 0.05)
     size = f"{result.width_px}x{result.height_px}, {rate_text(result.fps)} frames/s"
     lines = [f"{result.output}: {size}, {clock_time(float(result.duration_s))} ({result.n_frames} frames)"]
     for speaker in result.speakers:
         render = speaker.render
         n_through = sum(render.untouched.values())
-        why = ", ".join(f"{reason} {n}" for reason, n in sorted(render.untouched.items(), key=lambda item: -item[1]))
+        left = f", {n_through} left as they were" if n_through else ""
+        mouths = _MOUTHS.get(render.mode, render.mode)
         says = f" says {speaker.audio.name}" if len(result.speakers) > 1 else ""
         lines += [
-            f"  mouth    face {render.face_id} ({speaker.why}){says}, {render.mode}, engine {render.engine}",
-            f"  frames   {render.n_edited} edited, {n_through} passed through as they were{f' ({why})' if why else ''}",
+            f"  mouth    face {render.face_id} ({speaker.why}){says}: {mouths}, by {render.engine}",
+            f"  frames   {render.n_edited} with new lips{left}",
+            *(
+                f"           {n}: {STATES.get(reason, reason)}"
+                for reason, n in sorted(render.untouched.items(), key=lambda item: -item[1])
+            ),
         ]
     lines += [
         f"  picture  {result.codec}, by {result.encoder}",
         f"  sound    {result.audio}",
         *(["  footage  known from an earlier run: it was not looked at again"] if result.is_recalled else []),
-        f"  time     {result.took_s:.1f} s, {result.realtime_factor:.2f} × real time ({stages})",
+        f"  time     {result.took_s:.1f} s, {result.realtime_factor:.1f} s for each second of video ({stages})",
         *(f"  note     {note}" for note in result.notes),
     ]
     return "\n".join(lines)

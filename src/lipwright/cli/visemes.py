@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from lipwright.cli.say import choose_voices
-from lipwright.cli.screen import speaks_errors, write_file
+from lipwright.cli.screen import check_places, speaks_errors, write_file
 
 
 @speaks_errors
@@ -30,9 +30,10 @@ def visemes(
         Path | None, typer.Option(metavar="FILE.wav", help="Where the sound of a spoken text goes.")
     ] = None,
 ) -> None:
-    """Write the mouth cues of a recording or a text, without any video."""
+    """Write the mouth cues of a recording or a text. No video is needed."""
     from lipwright.service import speech as speaking
 
+    check_places(output, speech)
     content = speaking.visemes(
         audio_or_text,
         file_format,
@@ -46,3 +47,4 @@ def visemes(
         typer.echo(content, nl=False)
     else:
         write_file(output, content.encode())
+        typer.echo(f"{output}: {file_format}")

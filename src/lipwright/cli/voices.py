@@ -86,7 +86,7 @@ def pull(
         ),
     ] = None,
 ) -> None:
-    """Fetch the files of a voice, and check that they are what they should be."""
+    """Fetch the files of a voice. They are taken only if they are what they should be."""
     from lipwright.cli.sync import parse_pairs
     from lipwright.service import speech
 

@@ -45,7 +45,7 @@ def replay(
     delivery: Annotated[str, typer.Argument(help="Its id, as `list` shows it.", show_default=False)],
     data: Data = None,
 ) -> None:
-    """Send a webhook again, under the same id; the running service does it within a second."""
+    """Send a webhook again, under the same id. The running service does it within a second."""
     with opened(data) as service:
         one = service.replay_delivery(delivery)
     typer.echo(f"{one.id}  {one.state}  {one.url}")

@@ -35,7 +35,7 @@ def worker(
         typer.Option(help="Serve /metrics, /healthz and /readyz at this port.", show_default="nowhere"),
     ] = None,
 ) -> None:
-    """Render what a service took in: `lipwright serve --no-worker` on one machine, this on as many as there are."""
+    """Render what a service took in. `lipwright serve --no-worker` on one machine, this on as many as there are."""
     from lipwright.config import read_http_settings, read_service_settings, read_voice_settings
     from lipwright.core.errors import InvalidOption
 

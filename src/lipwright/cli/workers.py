@@ -19,7 +19,7 @@ def workers(
         bool, typer.Option("--check", help="Exit with status 1 unless a worker lives; for health checks.")
     ] = False,
 ) -> None:
-    """Show the workers of a service, whichever machine they run on, and the jobs that they have in hand."""
+    """Show the workers of a service, and what they do. Whichever machine they run on."""
     with opened(data) as service:
         found = service.desk.workers()
     if json:

@@ -79,7 +79,13 @@ class MediaNotFound(InputError):
     code = "media_not_found"
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"There is no file at {path}. Check the path.")
+        if path.is_dir():
+            message = f"{path} is a folder. Give one file."
+        elif str(path).startswith(("http:/", "https:/")):
+            message = f"{str(path).replace(':/', '://', 1)} is an address; only files are opened. Download it first."
+        else:
+            message = f"There is no file at {path}. Check the path."
+        super().__init__(message)
         self.path = path
 
 
@@ -177,7 +183,7 @@ class InvalidOption(InputError):
     code = "invalid_option"
 
     def __init__(self, name: str, value: object, reason: str) -> None:
-        super().__init__(f"{name} cannot be {value!r}: {reason}.")
+        super().__init__(f"{name} is missing: {reason}." if value is None else f"{name} cannot be {value!r}: {reason}.")
         self.name = name
         self.value = value
         self.reason = reason

@@ -101,9 +101,14 @@ def container_of(path: Path) -> str:
     """The container that a file name asks for. Raises UnsupportedOutput."""
     container = CONTAINERS.get(path.suffix.lower())
     if container is None:
-        known = ", ".join(sorted(CONTAINERS))
-        raise UnsupportedOutput(path, f"the ending {path.suffix!r} names no container; known are {known}")
+        raise UnsupportedOutput(path, unknown_ending(path))
     return container
+
+
+def unknown_ending(path: Path) -> str:
+    """Why no file is written under such a name, and which names there are."""
+    found = f"'{path.suffix}' is not written" if path.suffix else "its name has no ending"
+    return f"{found}; end it with one of {', '.join(sorted(CONTAINERS))}"
 
 
 def check_encoding(path: Path, codec: Codec = "auto", encoder: EncoderChoice = "software") -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final, Literal
 
-from lipwright.articulation import Heard, agreement
+from lipwright.articulation import LEAST_TALK_S, Heard, agreement
 from lipwright.metrics.measure import Floats, Measure, nothing
 
 Sureness = Literal["sure", "likely", "unsure"]
@@ -45,11 +45,21 @@ class LipSync:
     @property
     def says(self) -> str:
         if self.word == "unsure":
-            if self.talk_s < 1:
-                return "Too little is said, or the mouth moves too little, to tell whether lips and sound go together."
-            return "No offset fits clearly better than others: these lips may not go with this sound."
+            return self._why_unsure()
         which = "late" if self.offset.value > 0 else "early"
         return f"The lips are {abs(self.offset.value):.0f} ms {which} ({self.word})."
+
+    def _why_unsure(self) -> str:
+        """Lips that do not go with their sound are one reason among others; they are not blamed for a short video."""
+        if self.talk_s <= 0:
+            return "Nothing is said, or the mouth hardly moves: whether lips and sound go together cannot be told."
+        if self.talk_s < LEAST_TALK_S:
+            return f"Too short to judge: {self.talk_s:.1f} s of speech, and {LEAST_TALK_S:.0f} s are needed."
+        if self.fit < _CLEAR_FIT:
+            return "No offset fits clearly better than others: these lips may not go with this sound."
+        if _sigmas(self.fit, self.talk_s) < _CLEAR_SIGMAS:
+            return f"Lips and sound agree, but {self.talk_s:.1f} s of speech are too short to be sure of it."
+        return "Lips and sound agree, but at several offsets alike: how far apart they are cannot be told."
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -68,7 +78,7 @@ def lip_sync(heard: Heard, lip_gap: Floats, times_s: Floats) -> LipSync:
     found = agreement(heard, lip_gap, times_s)
     if found.confidence <= 0:
         return LipSync(nothing("lip sync", "ms", 0), 0.0, found.fit, found.talk_s)
-    sigmas = found.fit * sqrt(_MOVES_PER_S * found.talk_s)
+    sigmas = _sigmas(found.fit, found.talk_s)
     beyond_chance = min(
         (found.fit - _CHANCE_FIT) / (_CLEAR_FIT - _CHANCE_FIT),
         (sigmas - _CHANCE_SIGMAS) / (_CLEAR_SIGMAS - _CHANCE_SIGMAS),
@@ -76,3 +86,8 @@ def lip_sync(heard: Heard, lip_gap: Floats, times_s: Floats) -> LipSync:
     confidence = found.confidence * min(1.0, max(0.0, beyond_chance))
     offset = Measure("lip sync", 1000 * found.offset_s, "ms", 0, round(found.talk_s))
     return LipSync(offset if confidence > 0 else nothing("lip sync", "ms", 0), confidence, found.fit, found.talk_s)
+
+
+def _sigmas(fit: float, talk_s: float) -> float:
+    """How many standard errors of chance a correlation over so much speech is above zero."""
+    return fit * sqrt(_MOVES_PER_S * talk_s)

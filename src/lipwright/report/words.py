@@ -10,7 +10,7 @@ STATES: Final = {
     "occluded": "something hides the mouth",
     "profile": "the face is turned too far away",
     "lost_track": "the face was lost, or just found again",
-    "at_rest": "nothing is said: the footage's own mouth rests",
+    "at_rest": "nothing is said, and the footage's own mouth rests",
     "still": "left as it was",
     "seen": "the face was seen",
     "not_seen": "the face was not seen, or nobody looked",

@@ -108,7 +108,7 @@ def sync_with(
     lines = [] if audio is None else [pipeline.Line(options.face, audio, phones)]
     lines += [pipeline.Line(face, speech) for face, speech in (assign or {}).items()]
     if not lines:
-        raise InvalidOption("audio", "", "give a recording, or assign recordings to faces")
+        raise InvalidOption("audio", None, "give a recording after the footage, or recordings by --assign FACE=AUDIO")
     # mistakes are told before a second goes into loading the networks
     for line in lines:
         pipeline.parse_face(line.face)

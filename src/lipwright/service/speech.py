@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import MediaNotFound, NoAudio, OutputNotWritable
+from lipwright.core.errors import MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.core.speech import Utterance
@@ -261,9 +261,11 @@ def _for_listening(clip: AudioClip) -> AudioClip:
 
 
 def write_wav(path: Path, clip: AudioClip) -> None:
-    """16-bit mono. Raises OutputNotWritable."""
+    """16-bit mono. Raises UnsupportedOutput, OutputNotWritable."""
     import numpy as np
 
+    if path.suffix.lower() != ".wav":
+        raise UnsupportedOutput(path, "the sound is WAV; end its name with .wav")
     samples = np.clip(np.round(clip.samples * 32767), -32768, 32767).astype("<i2")
     try:
         with wave.open(str(path), "wb") as out:
