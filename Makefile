@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test programs sdks check format bench load train mutants docs lock clean
+.PHONY: help demo test programs sdks check format bench load soak train mutants docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -65,6 +65,9 @@ bench: $(STAMPS)/run ## measure over a folder of clips (CLIPS=FOLDER), into out/
 
 load: $(STAMPS)/dev ## submits and polls at 200 a second against a server of its own, idle and while it renders
 	$(BIN)/python scripts/load.py $(ARGS)
+
+soak: $(STAMPS)/dev ## half an hour of jobs, cancels and bad input on two workers: nothing may grow (LIPWRIGHT_SOAK_MIN)
+	$(BIN)/python scripts/soak.py $(ARGS)
 
 train: $(TRAIN)/.stamp ## train what the package ships, from ../shared/data; about an hour
 	dpkg -s $(TRAIN_PROGRAMS) >/dev/null 2>&1 || { apt-get update -q && apt-get install -y -q $(TRAIN_PROGRAMS); }
