@@ -54,7 +54,7 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         files.router(hosted, slow),
         reports.router(hosted),
         health.router(hosted, figures),
-        playground.router(hosted, settings, slow),
+        playground.router(hosted, settings),
     ):
         # not as routers within the app: each level would look for the route twice, at every request
         app.router.routes.extend(router.routes)
@@ -91,7 +91,9 @@ async def _on_http(request: Request, exc: Exception) -> Response:
     err_code = {404: 500008, 413: 400017}.get(status, 400013)
     err_status = status if status in {404, 405} else None
     message = {404: "There is nothing at this address."}.get(status) or str(exc.detail)
-    code = {404: "not_found", 405: "method_not_allowed", 413: "media_too_large"}.get(status, "bad_request")
+    code = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "media_too_large"}.get(
+        status, "bad_request"
+    )
     refusal = Refusal(status, message, err_code, err_status, code, exc.headers or {})
     return error_response(face_of(request.url.path), refusal)
 

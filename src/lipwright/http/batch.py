@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from lipwright.config import ServiceSettings
 from lipwright.core.jobs import Account, JobRequest
 from lipwright.core.options import DEFAULT_ENGINE
+from lipwright.http.bodies import JsonRoute
 from lipwright.http.crossing import SlowLane, call
 from lipwright.http.faces.models import OWN, OwnInputs, Wish
 from lipwright.http.faces.sources import Sources, shortened
@@ -119,6 +120,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         dependencies=[Security(KEY_SCHEME)],
         responses=ERRORS,
         strict_content_type=False,  # a body is JSON, also where a client does not say so
+        route_class=JsonRoute,
     )
 
     def answer(request: Request, batch: Batch) -> JSONResponse:
@@ -142,7 +144,9 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         sources = Sources(hosted, account, base_urls)
         wanted = [Wanted(item.reference, partial(_request, sources, item)) for item in given.items]
         fingerprint = hashlib.sha256(given.model_dump_json(exclude_unset=True).encode()).hexdigest()
-        batch = await slow.call(lambda: hosted.batches.submit(account, wanted, fingerprint, idempotency_key))
+        batch = await slow.call(
+            lambda: hosted.batches.submit(account, wanted, fingerprint, idempotency_key), account.id
+        )
         return answer(request, batch)
 
     @routes.get("/batches/{batch_id}", operation_id="read_batch", responses={200: {"model": BatchAnswer}})
@@ -154,7 +158,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     async def cancel(batch_id: str, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """End all that has not ended; what succeeded stays."""
         account: Account = account_of(request)
-        return answer(request, await slow.call(lambda: hosted.batches.cancel(account, batch_id)))
+        return answer(request, await slow.call(lambda: hosted.batches.cancel(account, batch_id), account.id))
 
     return routes
 

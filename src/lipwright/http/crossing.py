@@ -31,17 +31,25 @@ async def look_up(hosted: Hosted, function: Callable[P, R], *args: P.args, **kwa
 
 
 class SlowLane:
-    """Threads for uploads, whose pace clients set: they never keep a short call waiting."""
+    """Threads for uploads, whose pace clients set: they keep no short call waiting, and no owner has them all."""
 
-    def __init__(self, n_threads: int = 64) -> None:
+    def __init__(self, n_threads: int = 64, n_each: int = 16) -> None:
         self._n_threads = n_threads
+        self._n_each = n_each
         self._limiter: CapacityLimiter | None = None
+        self._owners: dict[str, CapacityLimiter] = {}
 
-    async def call(self, function: Callable[[], R]) -> R:
-        """`function()` in one of these threads; waits while all are busy."""
+    async def call(self, function: Callable[[], R], owner: str) -> R:
+        """`function()` in one of these threads; waits while all are busy, or all that one owner may have."""
         if self._limiter is None:  # made within the event loop that it belongs to
             self._limiter = CapacityLimiter(self._n_threads)
-        return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+        own = self._owners.setdefault(owner, CapacityLimiter(self._n_each))
+        try:
+            async with own:
+                return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+        finally:
+            if own.borrowed_tokens == 0 and own.statistics().tasks_waiting == 0:
+                self._owners.pop(owner, None)
 
 
 def pulled(stream: AsyncIterator[bytes]) -> Iterator[bytes]:

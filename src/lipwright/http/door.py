@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import time
@@ -28,10 +29,18 @@ KEYED: Final = ("/api/v2/", "/api/v3/", "/openapi/v2/", "/video/", batch.API, pl
 """Everything else is open: links that cannot be guessed, health, the OpenAPI document, the page and signing in."""
 FORM_BYTES: Final = 1_000_000
 """What a form may hold around its file."""
+HEAD_BYTES: Final = 65_536
+"""The longest address and headers together."""
+OPEN_BODY_BYTES: Final = 16_384
+"""The longest body from whoever has shown no key: signing in."""
+PATIENCE_S: Final = 60.0
+SLOWEST_BYTES_PER_S: Final = 1000
+"""A body that does not come on for so long, or comes more slowly after that, is not waited for."""
 KNOWN_FOR_S: Final = 2.0
 """How long a key that was revoked, or whose limits were changed, may still be taken for what it was."""
 _MOST_LET_IN: Final = 10_000
-_UPLOADS: Final = ("/put/", "/upload", "/upload/binary")
+_PUT: Final = "/put/"
+_UPLOADS: Final = ("/upload", "/upload/binary")
 
 log = structlog.get_logger("lipwright.http")
 
@@ -97,6 +106,7 @@ class Door:
             await send(message)
 
         try:
+            _check_head(scope)
             limit = self._limit_of(path)
             _check_length(headers, limit)
             if path.startswith(KEYED):
@@ -118,7 +128,7 @@ class Door:
                 status=status,
                 ms=round(took_s * 1000, 1),
                 account=None if account is None else account.id,
-                client=headers.get("x-client-name"),
+                client=_printable(headers.get("x-client-name")),
             )
             structlog.contextvars.clear_contextvars()
 
@@ -162,8 +172,9 @@ class Door:
         return await call(self._hosted.page.visitor, session)
 
     def _limit_of(self, path: str) -> int:
-        is_upload = path.startswith("/put/") or path.endswith(_UPLOADS[1:])
-        return self._max_upload_bytes + FORM_BYTES if is_upload else self._max_json_bytes
+        if path.startswith(_PUT) or (path.startswith(KEYED) and path.endswith(_UPLOADS)):
+            return self._max_upload_bytes + FORM_BYTES
+        return self._max_json_bytes if path.startswith(KEYED) else OPEN_BODY_BYTES
 
 
 def error_response(face: WireFace, error: LipwrightError | Refusal) -> JSONResponse:
@@ -171,6 +182,16 @@ def error_response(face: WireFace, error: LipwrightError | Refusal) -> JSONRespo
     refusal = error if isinstance(error, Refusal) else refusal_of(error)
     status, body = body_of(face, refusal)
     return JSONResponse(body, status, headers=dict(refusal.headers))
+
+
+def _check_head(scope: Scope) -> None:
+    n_bytes = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    n_bytes += sum(len(name) + len(value) for name, value in scope["headers"])
+    if n_bytes > HEAD_BYTES:
+        raise Refusal(431, f"The address and the headers are longer than {HEAD_BYTES} bytes.", 400013, 431)
+    # no database takes it in a text
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise Refusal(400, "The address holds the character number 0.", 400013)
 
 
 def _check_length(headers: Headers, limit: int) -> None:
@@ -183,14 +204,24 @@ def _too_large(limit: int) -> Refusal:
     return Refusal(413, f"The body is larger than {limit} bytes.", 400017, code="media_too_large")
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Counts what comes, so that a body without a length is cut off too."""
+def _limited(receive: Receive, limit: int, patience_s: float = PATIENCE_S) -> Receive:
+    """Counts what comes, so that a body without a length is cut off too, and one that does not come on."""
     n_came = 0
+    is_whole = False
+    began_s = time.monotonic()
 
     async def counted() -> Message:
-        nonlocal n_came
-        message = await receive()
+        nonlocal n_came, is_whole
+        if is_whole:
+            return await receive()  # whether the client is still there, which may be asked for as long as it is
+        slow_s = began_s + patience_s + n_came / SLOWEST_BYTES_PER_S - time.monotonic()
+        try:
+            async with asyncio.timeout(min(patience_s, slow_s)):
+                message = await receive()
+        except TimeoutError as exc:
+            raise HTTPException(408, "The body came too slowly.") from exc
         n_came += len(message.get("body", b""))
+        is_whole = not message.get("more_body", False)
         if n_came > limit:
             # the framework lets its own exceptions through where it reads bodies; ours would become "400"
             raise HTTPException(413, str(_too_large(limit).message))

@@ -51,7 +51,10 @@ def ticket_url(ticket: UploadTicket, base_url: str) -> str:
 
 def own_media_id(url: str, base_urls: set[str]) -> str | None:
     """The id in a link of ours; None for any other address."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an address that is none
+        return None
     if f"{parts.scheme}://{parts.netloc}" not in base_urls or not parts.path.startswith("/files/"):
         return None
     return parts.path.removeprefix("/files/").partition(".")[0]
@@ -118,7 +121,8 @@ def router(hosted: Hosted, slow: SlowLane) -> APIRouter:
     async def put(ticket_id: str, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """The bytes of an upload, at the address that its ticket gave; the address is the right."""
         stream = request.stream()
-        media = await slow.call(lambda: hosted.write_upload(ticket_id, pulled(stream)))
+        owner = (await call(hosted.ticket, ticket_id)).account_id
+        media = await slow.call(lambda: hosted.write_upload(ticket_id, pulled(stream)), owner)
         return JSONResponse({"code": 200, "message": "success", "data": {"size": media.n_bytes}})
 
     return routes

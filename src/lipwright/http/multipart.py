@@ -11,6 +11,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from lipwright.http.errors import Refusal
 
 MAX_FIELD_BYTES = 65_536
+MAX_FIELDS = 100
+"""In front of the file."""
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -34,9 +36,13 @@ class MultipartStream:
         name = ""
         is_file = False
         value = bytearray()
+        n_parts = n_bytes = 0
         for event, data in self._events:
             if event == "begin":
                 name, filename = data
+                n_parts += 1
+                if n_parts > MAX_FIELDS:
+                    raise Refusal(413, f"The form has more than {MAX_FIELDS} fields.", 400017, code="media_too_large")
                 is_file = filename is not None
                 value.clear()
                 if is_file and name in names:
@@ -44,8 +50,10 @@ class MultipartStream:
                     return True
             elif event == "data" and not is_file:
                 value += data
-                if len(value) > MAX_FIELD_BYTES:
-                    raise Refusal(413, f"The field {name!r} is too long.", 400017)
+                n_bytes += len(data)
+                # all of them together: they are kept
+                if n_bytes > MAX_FIELD_BYTES:
+                    raise Refusal(413, f"The field {name[:60]!r} is too long.", 400017, code="media_too_large")
             elif event == "end" and not is_file:
                 self.fields[name] = value.decode("utf-8", "replace")
         return False

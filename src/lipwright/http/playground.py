@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
 from importlib import metadata, resources
 from ipaddress import ip_address
 from typing import Any, Final, Literal
@@ -30,6 +29,7 @@ from lipwright import demo
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import InvalidKey
 from lipwright.core.jobs import Account, Job, JobState, Media
+from lipwright.http.bodies import TextRoute
 from lipwright.http.crossing import SlowLane, call
 from lipwright.http.errors import Refusal
 from lipwright.http.files import media_url, send_media
@@ -85,11 +85,12 @@ def assets() -> dict[str, Asset]:
 
 def session_of(headers: Headers) -> str | None:
     """The secret of the cookie."""
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return found.value if found is not None and found.value else None
+    # by hand: the standard library's parser takes seconds for some cookies of a few thousand characters
+    for part in headers.get("cookie", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE and value:
+            return value
+    return None
 
 
 def check_origin(method: str, headers: Headers, public_url: str) -> None:
@@ -126,12 +127,14 @@ class Share(BaseModel):
     hours: float = Field(default=72, gt=0, le=24 * 30)
 
 
-def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRouter:
+def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
     """The page and everything under `/playground/`."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(include_in_schema=False, route_class=TextRoute)
     files = assets()
     tries, limiter = RateLimitItemPerMinute(_TRIES_PER_MIN), FixedWindowRateLimiter(MemoryStorage())
     page = hosted.page
+    # each is a process of some seconds
+    children = SlowLane(n_threads=4, n_each=2)
 
     # --- files --------------------------------------------------------------------------------------------
 
@@ -248,10 +251,10 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         return JSONResponse(_media_view(await call(hosted.media, media_id)))
 
     @routes.post(API + "faces")
-    async def faces(asked: Look) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+    async def faces(asked: Look, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """Who is in the footage, and the frame that shows them."""
         footage = await call(hosted.media, asked.media)
-        found = await slow.call(lambda: page.faces(footage))
+        found = await children.call(lambda: page.faces(footage), request.state.account.id)
         shown = {
             "at_s": found.at_s,
             "width_px": found.width_px,
@@ -273,10 +276,13 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         )
 
     @routes.post(API + "speech")
-    async def speech(asked: Say) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def speech(asked: Say, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """A text, or a sample, said by a voice: a WAV file."""
         footage = None if asked.media is None else await call(hosted.media, asked.media)
-        sound = await slow.call(lambda: page.say(asked.text, asked.voice, asked.language or None, footage))
+        account: Account = request.state.account
+        sound = await children.call(
+            lambda: page.say(asked.text, asked.voice, asked.language or None, footage), account.id
+        )
         return Response(sound, media_type="audio/wav", headers={"Cache-Control": "no-store"})
 
     @routes.post(API + "quote")
@@ -363,8 +369,18 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
 
     @routes.get(API + "jobs/{job_id}/report.html")
     async def report_page(job_id: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        found = await call(hosted.job, request.state.account, job_id)
-        return _attached(await call(page.report_page, found), f"{job_id}.html", "text/html")
+        account: Account = request.state.account
+        found = await call(hosted.job, account, job_id)
+        text = await children.call(lambda: page.report_page(found), account.id)
+        return _attached(text, f"{job_id}.html", "text/html")
+
+    @routes.get(API + "jobs/{job_id}/mouths.jpg")
+    async def mouths(job_id: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Mouths before and after."""
+        account: Account = request.state.account
+        found = await call(hosted.job, account, job_id)
+        sheet = await children.call(lambda: page.mouths(found), account.id)
+        return Response(sheet, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     # --- sharing ------------------------------------------------------------------------------------------
 

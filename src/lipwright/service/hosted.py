@@ -66,7 +66,7 @@ from lipwright.service.prices import Prices
 from lipwright.service.telemetry import Gauges, ServiceCollector, Telemetry
 from lipwright.service.traces import open_traces
 from lipwright.service.work import JobWork, LookForNudity, check_kind, engine_queue, render_limits, render_queues
-from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
+from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox, passes
 from lipwright.store.database import now, sqlite_url
 
 if TYPE_CHECKING:
@@ -352,9 +352,13 @@ class Hosted:
                 raise InvalidOption("account", account_id, "there is no open key of this account")
 
     def rotate_key(self, account_id: str) -> str:
-        """A new secret for the same account; the old one opens nothing any more. Raises InvalidOption."""
+        """A new secret for the same account; the old one opens nothing any more. Raises InvalidOption.
+
+        Nor does what was opened with it: whoever is signed in on the page signs in again.
+        """
         with self._database.writing() as connection:
             secret = accounts.rotate(connection, account_id)
+            passes.drop_sessions(connection, account_id)
         if secret is None:
             raise InvalidOption("account", account_id, "there is no open key of this account")
         return secret
@@ -509,6 +513,14 @@ class Hosted:
         """By id or number. Raises JobNotFound: also for a job of another account (unless `is_admin`), or deleted."""
         with self._database.reading() as connection:
             return self._find(connection, account, job_id)
+
+    def deleted_job(self, account: Account, job_id: str | int) -> Job:
+        """One of its own that it had forgotten. Raises JobNotFound for any other."""
+        with self._database.reading() as connection:
+            found = jobs.find(connection, job_id)
+        if found is None or found.job.account_id != account.id or not found.is_deleted:
+            raise JobNotFound(job_id)
+        return found.job
 
     def jobs(
         self,

@@ -65,6 +65,12 @@ def drop_shares(connection: sa.Connection, job_id: str) -> int:
     return connection.execute(pass_.delete().where((pass_.c.kind == "share") & (pass_.c.job_id == job_id))).rowcount
 
 
+def drop_sessions(connection: sa.Connection, account_id: str) -> int:
+    """Whoever is signed in with this account is not any more, nor can be by a link; how many there were."""
+    wanted = (pass_.c.account_id == account_id) & pass_.c.kind.in_(("session", "link"))
+    return connection.execute(pass_.delete().where(wanted)).rowcount
+
+
 def drop_old(connection: sa.Connection) -> int:
     """Those that are over."""
     return connection.execute(pass_.delete().where(pass_.c.expires_at < now())).rowcount

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lipwright.core.options import Codec, Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.plugins import engine_names
@@ -43,10 +43,26 @@ class Wish:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-class Inputs(BaseModel):
-    """What every model takes; fields that are not known are passed over."""
+class Lenient(BaseModel):
+    """What clients send without meaning it is passed over: unknown fields, and those left empty or null."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_not_given(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        fields = cls.model_fields
+        return {
+            name: value
+            for name, value in cast("dict[str, Any]", given).items()
+            if not (value in (None, "") and name in fields and not fields[name].is_required())
+        }
+
+
+class Inputs(Lenient):
+    """What every model takes."""
 
     enable_sync_mode: bool = Field(default=False, description="Answer when the task is done.")
     enable_base64_output: bool = Field(default=False, description="Outputs as base64 instead of links.")
@@ -159,12 +175,16 @@ def catalogue() -> dict[str, Model]:
 def entry(model: Model, base_price: float) -> dict[str, Any]:
     """A model as the list shows it, with the schema of its inputs."""
     schema = model.inputs.model_json_schema()
-    properties: dict[str, Any] = schema["properties"]
+    # media first, then what the model is told, then what all models are told
+    order = ("image", "video", "audio")
+    names = sorted(
+        schema["properties"], key=lambda name: (name in Inputs.model_fields, order.index(name) if name in order else 9)
+    )
+    properties = {name: _one_type(schema["properties"][name]) for name in names}
     for name, accepts in (("video", "video/*"), ("audio", "audio/*"), ("image", "image/*")):
         if name in properties:
             properties[name] |= {"type": "string", "x-ui-component": "uploader", "x-accept": accepts}
-            properties[name].pop("anyOf", None)
-    required = [name for name in ("image", "video", "audio") if name in properties]
+    required = [name for name in order if name in properties]
     return {
         "model_id": model.id,
         "name": model.name,
@@ -187,3 +207,11 @@ def entry(model: Model, base_price: float) -> dict[str, Any]:
             ]
         },
     }
+
+
+def _one_type(told: dict[str, Any]) -> dict[str, Any]:
+    """What may be null is shown as what it is otherwise: clients make a form of it, and read `type`."""
+    kinds = [one for one in told.get("anyOf", []) if one.get("type") != "null"]
+    if len(kinds) != 1:
+        return told
+    return {**{name: value for name, value in told.items() if name not in {"anyOf", "default"}}, **kinds[0]}

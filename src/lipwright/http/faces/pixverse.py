@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Body, Path, Query, Request, Security
-from fastapi.responses import JSONResponse, Response
-from fastapi.routing import APIRoute
+from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -29,6 +27,7 @@ from lipwright.core.errors import (
     WrongContent,
 )
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
+from lipwright.http.bodies import CommentedRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled
 from lipwright.http.errors import Refusal
 from lipwright.http.files import base_url_of, media_url, no_file
@@ -38,16 +37,17 @@ from lipwright.service.hosted import Hosted
 
 DONE: Final = 1
 GENERATING: Final = 5
+DELETED: Final = 6
 REFUSED: Final = 7
 FAILED: Final = 8
 MODEL: Final = "pixverse/lip_sync"
 MAX_NUMBER: Final = 2**53 - 1
+MAX_KEY: Final = 200
+"""Characters of an idempotency key."""
 UNLIMITED_CREDITS: Final = 1_000_000
 """Shown as the balance of a key without credit limit: clients look whether there is enough."""
 _KEY = APIKeyHeader(name="API-KEY", auto_error=False, scheme_name="PixVerse key", description="Your API key.")
 _MAX_FORM_CHARS: Final = 8192
-# no string of JSON goes over the end of a line: what begins with // is a comment
-_COMMENTS: Final = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
 
 Number = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
 
@@ -68,6 +68,11 @@ class Generate(BaseModel):
     @field_validator("video_media_id", "source_video_id", "audio_media_id", mode="before")
     @classmethod
     def _none_for_nothing(cls, value: Any) -> Any:
+        return None if not isinstance(value, bool) and value in (0, "", "0") else value
+
+    @field_validator("webhook_id", "webhook_url", mode="before")
+    @classmethod
+    def _no_webhook(cls, value: Any) -> Any:
         return None if not isinstance(value, bool) and value in (0, "", "0") else value
 
     @field_validator("lip_sync_tts_speaker_id", mode="before")
@@ -119,7 +124,7 @@ class ResultResp(BaseModel):
     resolution_ratio: int
     seed: int
     size: int
-    status: int = Field(description="1 done, 5 generating, 7 refused by moderation, 8 failed.")
+    status: int = Field(description="1 done, 5 generating, 6 deleted, 7 refused by moderation, 8 failed.")
     style: str
     url: str
     has_audio: bool
@@ -159,33 +164,6 @@ class ResultAnswer(Answer):
     Resp: ResultResp | None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
-class CommentedRequest(Request):
-    """A request whose JSON may have lines of comments, as the vendor's own example of a submit has."""
-
-    async def json(self) -> Any:
-        try:
-            return await super().json()
-        except json.JSONDecodeError:
-            text = (await self.body()).decode("utf-8", "replace")
-            without = _COMMENTS.sub("", text)
-            if without == text:
-                raise
-            # the places that errors name are those of the original
-            return json.loads(_COMMENTS.sub(lambda line: " " * len(line[0]), text))
-
-
-class CommentedRoute(APIRoute):
-    """Hands its operation such a request."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def handle_commented(request: Request) -> Response:
-            return await handle(CommentedRequest(request.scope, request.receive))
-
-        return handle_commented
-
-
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Answer, "description": text}
     for status, text in {
@@ -204,9 +182,9 @@ def success(resp: dict[str, Any]) -> JSONResponse:
 
 
 def status_of(job: Job) -> int:
-    """1, 5, 7 or 8: every client knows these."""
+    """1, 5, 6, 7 or 8: every client knows these. What was made and is not kept any more is deleted."""
     if job.state is JobState.SUCCEEDED:
-        return DONE
+        return DONE if job.outputs else DELETED
     if not job.state.is_final:
         return GENERATING
     return REFUSED if job.error_code == "content_refused" else FAILED
@@ -215,6 +193,12 @@ def status_of(job: Job) -> int:
 def credits_of(price_microusd: int, credit_microusd: int) -> int:
     """Rounded up."""
     return -(-price_microusd // credit_microusd)
+
+
+def deleted(job: Job) -> dict[str, Any]:
+    """A job that its owner had forgotten: what is left is that there was one."""
+    nothing = replace(job, outputs=(), price_microusd=0, report={}, request=replace(job.request, text=None, options={}))
+    return {**result_of(nothing, "", 1), "status": DELETED}
 
 
 def result_of(job: Job, base_url: str, credit_microusd: int) -> dict[str, Any]:
@@ -268,11 +252,10 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         account: Account = request.state.account
         kind = request.headers.get("content-type", "")
         if not kind.startswith("multipart/"):
-            body = await request.body()
-            url = _field(kind, body, url_name)
+            url = _field(kind, await _short_body(request, url_name), url_name)
             if not url:
                 raise no_file()
-            return await slow.call(lambda: hosted.upload_url(account, url))
+            return await slow.call(lambda: hosted.upload_url(account, url), account.id)
         stream = request.stream()
 
         def take() -> Media:
@@ -283,7 +266,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
                 return hosted.upload_url(account, form.fields[url_name])
             raise no_file()
 
-        return await slow.call(take)
+        return await slow.call(take, account.id)
 
     @routes.post(
         f"{base}/media/upload",
@@ -347,8 +330,10 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             raise refused("Either source_video_id or video_media_id must be provided.", "missing_parameter")
         if given.video_media_id and given.source_video_id:
             raise refused("Only one of source_video_id and video_media_id may be provided.")
-        if given.audio_media_id and (text or speaker):
+        if given.audio_media_id and text:
             raise refused("Only one of audio_media_id and the TTS pair may be provided.")
+        if given.audio_media_id:
+            speaker = None  # some clients always name one
         if not given.audio_media_id and not (text and speaker):
             raise refused(
                 "Either audio_media_id or lip_sync_tts_speaker_id and lip_sync_tts_content must be provided.",
@@ -394,10 +379,12 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         key = request.headers.get("idempotency-key")
         trace = request.headers.get("ai-trace-id")
         fingerprint = hashlib.sha256(given.model_dump_json().encode()).hexdigest()
+        if key is not None and not 1 <= len(key) <= MAX_KEY:
+            raise InvalidOption("Idempotency-Key", key[:60], f"give 1 to {MAX_KEY} characters")
         if key is None and trace and "{{" not in trace:  # the vendor's example, pasted as it is, names a variable there
-            key, fingerprint = f"trace:{trace}", "trace"  # whatever the body says, as the vendor has it
-        if key is not None and not 1 <= len(key) <= 200:
-            raise InvalidOption("Ai-Trace-Id", key[:60], "give at most 190 characters")
+            # any text is taken for one, whatever the body says, as the vendor has it
+            short = trace if len(trace) <= 64 else hashlib.sha256(trace.encode()).hexdigest()
+            key, fingerprint = f"trace:{short}", "trace"
         job = await call(submitted, request.state.account, given, key, fingerprint)
         credits = credits_of(job.price_microusd, settings.credit_microusd)
         return success({"video_id": job.number, "credits": credits})
@@ -409,7 +396,11 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     )
     async def result(video_id: Number, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """How a video stands."""
-        job = await look_up(hosted, hosted.job, request.state.account, video_id)
+        account: Account = request.state.account
+        try:
+            job = await look_up(hosted, hosted.job, account, video_id)
+        except JobNotFound:
+            return success(deleted(await look_up(hosted, hosted.deleted_job, account, video_id)))
         return success(result_of(job, base_url(request), settings.credit_microusd))
 
     @routes.get(
@@ -446,7 +437,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     async def refuse(rest: str) -> JSONResponse:
         raise Refusal(403, "No permission for this operation: this server makes lip sync only.", 500020, code="refused")
 
-    for kind in ("video", "image"):
+    for kind in ("video", "image", "effects", "account"):
         routes.add_api_route(
             f"{base}/{kind}/{{rest:path}}", refuse, methods=["GET", "POST", "DELETE"], include_in_schema=False
         )
@@ -454,14 +445,22 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     return routes
 
 
+async def _short_body(request: Request, name: str) -> bytes:
+    """The body, which is an address in a form. Raises Refusal before more than that is in memory."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_FORM_CHARS:
+            raise refused(f"{name} is too long.")
+    return bytes(body)
+
+
 def _field(content_type: str, body: bytes, name: str) -> str:
     """A field of a form that is not multipart, or of JSON; empty where it is not there."""
-    if len(body) > _MAX_FORM_CHARS:
-        raise refused(f"{name} is too long.")
     if "json" in content_type:
         try:
             said: Any = json.loads(body)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise Refusal(400, "The body is not JSON.") from exc
         value: Any = cast("dict[str, Any]", said).get(name) if isinstance(said, dict) else None
         return value if isinstance(value, str) else ""
@@ -490,7 +489,7 @@ _TRACE: Final = {
     "name": "Ai-Trace-Id",
     "in": "header",
     "description": "A UUID, new for every request.",
-    "schema": {"type": "string", "maxLength": 190},
+    "schema": {"type": "string"},
 }
 _EXAMPLES: Final[Any] = {
     "audio": {"value": {"video_media_id": 34325217, "audio_media_id": 34325218}},

@@ -13,7 +13,8 @@ from lipwright.core.jobs import Account
 from lipwright.http.files import own_media_id
 from lipwright.service.hosted import Hosted
 
-_DATA = re.compile(r"data:[\w.+/;=-]*;base64,", re.IGNORECASE)
+# a browser's recording is of a type such as video/webm;codecs=vp8,opus, sometimes with quotation marks
+_DATA = re.compile(r"data:[\w.+/;=,\" -]{0,200};base64,", re.IGNORECASE)
 _NAKED = re.compile(r"[A-Za-z0-9+/=_\-\s]{64,}")
 _SHOWN_CHARS: Final = 300
 _PIECE_CHARS: Final = 1 << 18

@@ -15,11 +15,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Body, Request, Security
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
+from lipwright.http.bodies import JsonRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
@@ -38,17 +39,30 @@ STATUS: Final = {
 }
 _STATES: Final = {
     "created": (JobState.QUEUED,),
+    "pending": (JobState.QUEUED,),
     "processing": (JobState.QUEUED, JobState.RUNNING),
     "completed": (JobState.SUCCEEDED,),
     "failed": (JobState.FAILED, JobState.CANCELLED),
+    "cancelled": (JobState.CANCELLED,),
 }
+"""The words of the filter: those of the answers, and what some clients say."""
 UNLIMITED_USD: Final = 10_000.0
 """Shown as the balance of a key without credit limit: clients look whether there is enough."""
 _HISTORY: Final = timedelta(days=7)
+_EARLIEST, _LATEST = datetime(1970, 2, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 KEY_SCHEME = HTTPBearer(auto_error=False, scheme_name="WaveSpeed key", description="Your API key.")
 _BASE64_AND_WEBHOOK: Final = (
     "webhook callback does not support base64 output, please use the normal API to use base64 output"
 )
+
+
+def _aware(at: datetime) -> datetime:
+    """In UTC, where no zone is said; and within years that can be reckoned with."""
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return min(max(at, _EARLIEST), _LATEST)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
 
 
 class Urls(BaseModel):
@@ -97,19 +111,19 @@ class ErrorAnswer(BaseModel):
     error_code: str
 
 
-class Ticket(BaseModel):
+class Ticket(models.Lenient):
     filename: str = Field(min_length=1, max_length=500, examples=["line1.wav"])
     size: int | None = Field(default=None, ge=0, le=2**53 - 1, examples=[64044])
     content_type: str | None = Field(default=None, max_length=200, examples=["audio/wav"])
 
 
-class History(BaseModel):
+class History(models.Lenient):
     page: int = Field(default=1, ge=1, le=1_000_000)
     page_size: int = Field(default=20, ge=1, le=100)
     model: str | None = None
     status: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
     include_inputs: bool = False
 
 
@@ -117,7 +131,7 @@ class Ids(BaseModel):
     ids: list[str] = Field(max_length=1000)
 
 
-class Priced(BaseModel):
+class Priced(models.Lenient):
     model_id: str
     inputs: dict[str, Any] = Field(default_factory=dict[str, Any])
 
@@ -210,6 +224,7 @@ def router(
         responses=ERRORS,
         include_in_schema=include_in_schema,
         strict_content_type=False,  # a body is JSON, also where a client does not say so
+        route_class=JsonRoute,
     )
     catalogue = models.catalogue()
 
@@ -260,7 +275,7 @@ def router(
             raise Refusal(400, _BASE64_AND_WEBHOOK, code="invalid_parameter")
         account = account_of(request)
         call_ = _Call(request.headers.get("idempotency-key"), webhook, base_urls(request))
-        job = await slow.call(lambda: submitted(account, model, given, call_))
+        job = await slow.call(lambda: submitted(account, model, given, call_), account.id)
         if not given.enable_sync_mode:
             return await answer(request, job)
         loop = asyncio.get_running_loop()
@@ -322,17 +337,19 @@ def router(
         )
 
     @routes.post("/predictions", operation_id="history", responses={200: {"model": Answer}})
-    async def history(asked: History, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+    async def history(  # pyright: ignore[reportUnusedFunction]
+        request: Request, asked: Annotated[History, Body(default_factory=History)]
+    ) -> JSONResponse:
         """Your predictions of the last seven days, newest first."""
         oldest = datetime.now(UTC) - _HISTORY
-        since = oldest if asked.created_after is None else max(oldest, _aware(asked.created_after))
+        since = oldest if asked.created_after is None else max(oldest, asked.created_after)
         page = await call(
             hosted.jobs,
             account_of(request),
             states=None if not asked.status else _STATES.get(asked.status, ()),
             model=asked.model or None,
             since=since,
-            until=None if asked.created_before is None else _aware(asked.created_before),
+            until=asked.created_before,
             page=asked.page,
             page_size=asked.page_size,
         )
@@ -388,7 +405,7 @@ def router(
                 raise no_file()
             return hosted.upload_file(account, form.file_chunks(), form.filename)
 
-        return uploaded(await slow.call(take), base_url_of(request, settings.public_url))
+        return uploaded(await slow.call(take, account.id), base_url_of(request, settings.public_url))
 
     for path, name in (("/media/upload/binary", "upload_binary"), ("/upload", "upload")):
         routes.add_api_route(
@@ -448,13 +465,13 @@ def router(
     @routes.get("/account/usage", operation_id="account_usage", responses={200: {"model": Answer}})
     async def usage(  # pyright: ignore[reportUnusedFunction]
         request: Request,
-        start_date: datetime | None = None,
-        end_date: datetime | None = None,
+        start_date: Moment | None = None,
+        end_date: Moment | None = None,
         model: str | None = None,
     ) -> JSONResponse:
         """What was charged, by default in the last 30 days."""
-        until = datetime.now(UTC) if end_date is None else _aware(end_date)
-        since = until - timedelta(days=30) if start_date is None else _aware(start_date)
+        until = end_date or datetime.now(UTC)
+        since = start_date or until - timedelta(days=30)
         found = await call(hosted.usage, account_of(request), since, until, model=model)
         rows = [{"model": row.model, "requests": row.n_jobs, "cost": row.cost_microusd / 1e6} for row in found.by_model]
         period = {"start": stamp(since), "end": stamp(until)}
@@ -539,7 +556,3 @@ async def _with_base64(hosted: Hosted, shown: dict[str, Any], outputs: tuple[Med
             kept = kept[whole:]
         yield base64.b64encode(kept) + b'"'
     yield f"]{after}".encode()
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -1,0 +1,63 @@
+"""HTTP as uvicorn speaks it, for those who begin a request and do not come to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES: Final = 131_072
+"""uvicorn keeps an address and headers of any length; what is shorter than this, `door` looks at."""
+HEAD_S: Final = 30.0
+"""From the first byte of a request, or from the connection, to the end of its headers."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Hangs up on heads without end."""
+
+    _n_head_bytes = 0
+    _is_in_head = True
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_in_head:
+            self._n_head_bytes += len(data)
+            if self._n_head_bytes > HEAD_BYTES:
+                self._hang_up()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._n_head_bytes, self._is_in_head = 0, True
+        if self._late is None:
+            self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        self._late = self.loop.call_later(HEAD_S, self._hang_up)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _hang_up(self) -> None:
+        self._stop_waiting()
+        cycle: Any = self.cycle  # none, before the first request
+        if cycle is not None and not cycle.response_complete:
+            self._wait_for_head()  # what was asked before this is answered first
+        elif not self.transport.is_closing():
+            self.transport.close()

@@ -1,0 +1,426 @@
+"""Requests that nobody friendly sends: endless, slow, odd, and of others' things."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from uvicorn import Config, Server
+from uvicorn.server import ServerState
+
+from lipwright.config import HttpSettings, ServiceSettings
+from lipwright.core.jobs import Account, JobRequest, JobState
+from lipwright.http import crossing, door, protocol
+from lipwright.http.app import create_app
+from lipwright.http.errors import Refusal
+from lipwright.http.multipart import MAX_FIELD_BYTES, MAX_FIELDS, MultipartStream
+from lipwright.http.playground import session_of
+from lipwright.service.hosted import Hosted
+
+PIXVERSE = "/openapi/v2"
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Here:
+    """A server in this process, without a worker."""
+
+    app: Any
+    client: httpx.Client
+    hosted: Hosted
+    alice: Account
+    alice_key: str
+    bob_key: str
+
+    @property
+    def own(self) -> dict[str, str]:
+        """What a browser says that shows our page."""
+        return {"Origin": str(self.client.base_url).rstrip("/")}
+
+    def send(self, method: str, path: str, key: str = "", **kwargs: Any) -> Any:
+        headers = {"Authorization": f"Bearer {key or self.alice_key}", **kwargs.pop("headers", {})}
+        return self.client.request(method, path, headers=headers, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    chosen = ServiceSettings(data=str(tmp_path_factory.mktemp("here")), max_upload_bytes=10_000_000)
+    hosted = Hosted.open(chosen)
+    alice, alice_key = hosted.create_key("alice", has_credit_limit=False, max_requests_per_min=10**9)
+    _, bob_key = hosted.create_key("bob", has_credit_limit=False, max_requests_per_min=10**9)
+    app = create_app(hosted, chosen, HttpSettings(max_json_bytes=1_000_000))
+    server = Server(Config(app, port=0, http=protocol.BoundedHttp, log_config=None, access_log=False))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with httpx.Client(base_url=url, timeout=60) as client:
+            yield Here(app, client, hosted, alice, alice_key, bob_key)
+        server.should_exit = True
+        thread.join()
+    hosted.close()
+
+
+# --- what is odd --------------------------------------------------------------------------------------------
+
+HALF = b'"\\ud800"'
+NUL = b'"a\\u0000b"'
+
+
+@pytest.mark.parametrize("text", [HALF, NUL])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v3/pixverse/lipsync", b'{"video":"https://a.example/v.mp4","text":%s}'),
+        ("/api/v3/lipwright/rewrite", b'{"video":"https://a.example/v.mp4","audio":"x","engine_options":{%s:"x"}}'),
+        ("/api/v3/predictions", b'{"model":%s}'),
+        ("/api/v3/predictions/delete", b'{"ids":[%s]}'),
+        ("/api/v3/media/uploads", b'{"filename":%s}'),
+        ("/api/v3/model/price", b'{"model_id":"pixverse/lipsync","inputs":{"text":%s}}'),
+        ("/openapi/v2/video/lip_sync/generate", b'{"video_media_id":4,"lip_sync_tts_content":%s}'),
+        ("/api/lipwright/batches", b'{"items":[{"video":"https://a.example/v.mp4","text":%s}]}'),
+        ("/playground/api/quote", b'{"speech_s":1,"text":%s}'),
+        ("/playground/session", b'{"key":%s}'),
+    ],
+)
+def test_text_that_is_none_is_refused_before_any_database_sees_it(
+    here: Here, path: str, body: bytes, text: bytes
+) -> None:
+    answer = here.send("POST", path, content=body % text, headers={**JSON, **here.own})
+
+    assert answer.status_code == (200 if path.startswith(PIXVERSE) else 400), answer.text
+    assert "half a character" in answer.text
+
+
+def test_characters_that_are_written_as_two_halves_are_characters(here: Here) -> None:
+    body = b'{"model_id":"pixverse/lipsync","inputs":{"text":"\\ud83d\\ude00 and \\\\ud800"}}'
+
+    assert here.send("POST", "/api/v3/model/price", content=body, headers=JSON).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/v3/pixverse/lipsync", {"video": "http://[::1", "audio": "https://a.example/a.wav"}),
+        ("POST", "/api/v3/pixverse/lipsync", {"video": "https://a.example/v.mp4", "audio": "https://a:99999999/a"}),
+        ("POST", "/api/v3/pixverse/lipsync?webhook=http://[::1", {"video": "https://a.example/v", "audio": "x"}),
+        ("GET", "/api/v3/predictions/%00/result", None),
+        ("GET", "/api/v3/account/usage?model=%00", None),
+        ("GET", "/api/v3/account/usage?start_date=yesterday", None),
+        ("POST", "/api/v3/pixverse/lipsync", "[" * 100_000),
+        ("POST", "/api/v3/pixverse/lipsync", '{"video":' * 100_000),
+    ],
+)
+def test_what_is_odd_is_the_clients_fault_and_told_so(here: Here, method: str, path: str, body: Any) -> None:
+    sent: dict[str, Any] = {"content": body, "headers": JSON} if isinstance(body, str) else {"json": body}
+
+    answer = here.send(method, path, **(sent if body is not None else {}))
+
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["code"] == 400
+
+
+@pytest.mark.parametrize("path", ["/media/upload", "/video/lip_sync/generate"])
+def test_json_that_is_too_deep_is_none(here: Here, path: str) -> None:
+    answer = here.send("POST", PIXVERSE + path, content="[" * 8000, headers=JSON)
+
+    assert (answer.status_code, answer.json()["ErrCode"]) == (200, 400013)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["end_date=0001-01-01T00:00:00Z", "start_date=0001-01-01T00:00:00%2B14:00", "end_date=9999-12-31T23:59:59-14:00"],
+)
+def test_times_beyond_all_reckoning_are_brought_within_it(here: Here, query: str) -> None:
+    answer = here.send("GET", f"/api/v3/account/usage?{query}")
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"]["total_requests"] == 0
+
+
+def test_an_item_of_a_batch_that_is_no_address_is_refused_and_the_batch_is_not(here: Here) -> None:
+    body = {"items": [{"video": "http://[::1", "audio": "https://a.example/a.wav"}]}
+
+    answer = here.send("POST", "/api/lipwright/batches", json=body)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"]["items"][0]["error_code"] == "url_refused"
+
+
+# --- what is endless ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ['"' + '\\"' * 20_000 + '"', '"' + "\\" * 40_000 + '"', '"' + "\\1" * 20_000 + '"'])
+def test_no_cookie_takes_long_to_read(value: str) -> None:
+    began_s = time.process_time()
+
+    session_of(Headers({"cookie": f"a=b; lipwright_session={value}"}))
+
+    assert time.process_time() - began_s < 0.1
+
+
+def test_the_session_is_found_among_other_cookies() -> None:
+    assert session_of(Headers({"cookie": "a=b;lipwright_session=x-Y_1; c"})) == "x-Y_1"
+    assert session_of(Headers({"cookie": "not_lipwright_session=x; lipwright_session="})) is None
+
+
+def test_long_heads_are_refused(here: Here) -> None:
+    for path, headers in (("/healthz", {"X-Long": "a" * 70_000}), (f"/healthz?{'a' * 60_000}", {"X": "a" * 9000})):
+        assert here.client.get(path, headers=headers).status_code == 431
+
+
+def test_who_shows_no_key_sends_little(here: Here) -> None:
+    said = {"key": "x" * 20_000}
+    own = here.own
+
+    assert here.client.post("/playground/session", json=said, headers=own).status_code == 413
+    assert here.client.post("/upload", content=b"x" * 20_000).status_code in {404, 413}
+    assert here.client.post("/playground/session", json={"key": "lw_x"}, headers=own).status_code == 401
+
+
+def test_an_address_in_a_form_is_not_as_long_as_a_file(here: Here) -> None:
+    n_read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal n_read
+        for _ in range(100):
+            n_read += 1
+            yield b"x" * 50_000
+
+    answer = here.send("POST", f"{PIXVERSE}/media/upload", content=endless(), headers={"Content-Type": "text/plain"})
+
+    assert answer.json()["ErrCode"] == 400017
+
+
+def part(name: str, value: bytes) -> bytes:
+    return f'--XX\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [part(f"f{i}", b"x") for i in range(MAX_FIELDS + 1)],
+        [part(f"f{i}", b"x" * (MAX_FIELD_BYTES // 4)) for i in range(5)],
+        [part("f" * 2000, b"x" * (MAX_FIELD_BYTES + 1))],
+    ],
+    ids=["many", "long together", "long"],
+)
+def test_the_fields_of_a_form_are_few_and_short(parts: list[bytes]) -> None:
+    with pytest.raises(Refusal) as refused:
+        MultipartStream("multipart/form-data; boundary=XX", iter([*parts, b"--XX--\r\n"])).find_file({"file"})
+
+    assert refused.value.status == 413
+    assert len(refused.value.message) < 200
+
+
+# --- what is slow -------------------------------------------------------------------------------------------
+
+
+def test_a_body_that_does_not_come_on_is_not_waited_for() -> None:
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def listen() -> None:
+        counted = door._limited(messages.get, 10_000, patience_s=0.05)
+        messages.put_nowait({"type": "http.request", "body": b"a", "more_body": True})
+        assert (await counted())["body"] == b"a"
+        await counted()
+
+    with pytest.raises(HTTPException) as late:
+        asyncio.run(listen())
+    assert late.value.status_code == 408
+
+
+def test_who_waits_for_the_answer_is_waited_for_as_long_as_it_takes() -> None:
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def listen() -> bool:
+        counted = door._limited(messages.get, 10_000, patience_s=0.05)
+        messages.put_nowait({"type": "http.request", "body": b"a", "more_body": False})
+        await counted()
+        gone = asyncio.ensure_future(counted())
+        await asyncio.sleep(0.15)
+        is_waiting = not gone.done()
+        messages.put_nowait({"type": "http.disconnect"})
+        assert (await gone)["type"] == "http.disconnect"
+        return is_waiting
+
+    assert asyncio.run(listen())
+
+
+def test_one_owner_does_not_have_all_threads() -> None:
+    async def crowd() -> list[str]:
+        lane = crossing.SlowLane(n_threads=3, n_each=2)
+        is_open = False
+        ended: list[str] = []
+
+        def hold() -> None:
+            while not is_open:
+                time.sleep(0.005)
+
+        greedy = [asyncio.ensure_future(lane.call(hold, "greedy")) for _ in range(10)]
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(lane.call(lambda: ended.append("modest"), "modest"), 5)
+        is_open = True
+        await asyncio.gather(*greedy)
+        return [*ended, *lane._owners]
+
+    assert asyncio.run(crowd()) == ["modest"]
+
+
+class Wire:
+    """A connection to the server's own protocol, on a socket pair, with an application that says ok."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+        config = Config(app, lifespan="off", log_config=None, access_log=False)
+        config.load()
+        self.made = protocol.BoundedHttp(config, ServerState(), {}, loop)
+
+
+async def talk(*pieces: bytes, pause_s: float = 0.0) -> bytes:
+    """What comes back until the server hangs up, or for a second."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    await loop.connect_accepted_socket(lambda: Wire(loop).made, theirs)
+    came = b""
+    try:
+        for piece in pieces:
+            await loop.sock_sendall(ours, piece)
+            await asyncio.sleep(pause_s)
+        async with asyncio.timeout(1):
+            while block := await loop.sock_recv(ours, 65536):
+                came += block
+        return came + b"(hung up)"
+    except TimeoutError:
+        return came
+    except OSError:
+        return came + b"(hung up)"
+    finally:
+        ours.close()
+
+
+def test_heads_without_end_and_silence_are_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_S", 0.2)
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n"
+
+    fine = asyncio.run(talk(head + b"\r\n", pause_s=0.4))
+    twice = asyncio.run(talk(head + b"\r\n", head + b"\r\n", pause_s=0.1))
+    endless = asyncio.run(talk(head + b"X: ", *[b"a" * 20_000] * 12))
+    half = asyncio.run(talk(head))
+    silent = asyncio.run(talk())
+
+    assert (fine.count(b"200 OK"), fine.endswith(b"(hung up)")) == (1, False)
+    assert twice.count(b"200 OK") == 2
+    assert endless == half == silent == b"(hung up)"
+
+
+# --- what is others' ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hers(here: Here, portrait: Path, short_speech: Path) -> SimpleNamespace:
+    """A job, its batch and its media, of alice."""
+    video, audio = (here.hosted.upload_file(here.alice, path, path.name) for path in (portrait, short_speech))
+    request = JobRequest("native", "lipwright/rewrite", f"media:{video.id}", f"media:{audio.id}")
+    job = here.hosted.submit(here.alice, request)
+    body = {"items": [{"video": "media:x", "audio": "media:y"}]}
+    batch = here.send("POST", "/api/lipwright/batches", json=body).json()["data"]["id"]
+    return SimpleNamespace(job=job, video=video, audio=audio, batch=batch)
+
+
+def test_no_key_reaches_a_job_or_a_number_of_another(here: Here, hers: SimpleNamespace) -> None:
+    job, number = hers.job.id, hers.job.number
+    asked = [
+        *(("GET", f"/api/{version}/predictions/{job}{end}") for version in ("v2", "v3") for end in ("", "/result")),
+        ("DELETE", f"/api/v3/predictions/{job}"),
+        ("GET", f"{PIXVERSE}/video/result/{number}"),
+        ("GET", f"/video/credits/{number}"),
+        ("GET", f"/api/lipwright/batches/{hers.batch}"),
+        ("POST", f"/api/lipwright/batches/{hers.batch}/cancel"),
+        ("GET", f"/playground/api/jobs/{job}"),
+        ("POST", f"/playground/api/jobs/{job}/cancel"),
+        ("DELETE", f"/playground/api/jobs/{job}"),
+        ("GET", f"/playground/api/jobs/{job}/events"),
+        ("GET", f"/playground/api/jobs/{job}/subtitles.srt"),
+        ("GET", f"/playground/api/jobs/{job}/report.json"),
+        ("GET", f"/playground/api/jobs/{job}/report.html"),
+        ("DELETE", f"/playground/api/jobs/{job}/share"),
+    ]
+    for method, path in asked:
+        answer = here.send(method, path, here.bob_key)
+        told = answer.json()
+        assert answer.status_code == 404 or told.get("ErrCode") == 500008, (method, path, answer.text)
+    shared = here.send("POST", f"/playground/api/jobs/{job}/share", here.bob_key, json={})
+    assert shared.status_code == 404
+    ids = {"ids": [job]}
+    assert here.send("POST", "/api/v3/predictions/delete", here.bob_key, json=ids).json()["data"]["deleted_count"] == 0
+    pair = {"video_media_id": hers.video.number, "audio_media_id": hers.audio.number}
+    for body in (pair, {"source_video_id": number, "audio_media_id": hers.audio.number}):
+        answer = here.send("POST", f"{PIXVERSE}/video/lip_sync/generate", here.bob_key, json=body).json()
+        assert (answer["ErrCode"], "No matching" in answer["ErrMsg"]) == (400017, True)
+    for path in ("/api/v3/predictions", "/playground/api/jobs"):
+        method = "GET" if "playground" in path else "POST"
+        listed = here.send(method, path, here.bob_key).json()
+        assert listed.get("data", listed)["total"] == 0
+    assert here.send("GET", "/playground/api/operator", here.bob_key).status_code == 403
+    assert here.hosted.job(here.alice, job).state is JobState.QUEUED
+
+
+def test_every_address_that_shows_something_of_someone_wants_a_key(here: Here) -> None:
+    """Whatever is added: open are links that cannot be guessed, probes, documents and the page itself."""
+    is_open = ("/files/", "/put/", "/reports/", "/playground/", "/shared/", "/jobs/", "/healthz", "/readyz", "/metrics",
+               "/openapi.json", "/docs", "/history", "/operator")  # fmt: skip
+    n = 0
+    for route in here.app.routes:
+        path, methods = str(getattr(route, "path", "")), getattr(route, "methods", None) or {"GET"}
+        if path == "/" or (path.startswith(is_open) and not path.startswith("/playground/api/")):
+            continue
+        for method in methods:
+            address = path.replace("{rest:path}", "x").replace("{kind}", "srt").replace("{", "").replace("}", "")
+            answer = here.client.request(method, address, content=b"{}", headers=JSON)
+            assert answer.status_code == 401, (method, path, answer.status_code)
+            n += 1
+    assert n > 50
+
+
+def test_a_new_secret_for_a_key_ends_what_was_opened_with_the_old_one(here: Here) -> None:
+    account, old = here.hosted.create_key("carol", has_credit_limit=False)
+    signed_in = here.client.post("/playground/session", json={"key": old}, headers=here.own)
+    cookie = {"Cookie": f"lipwright_session={signed_in.cookies['lipwright_session']}"}
+    here.client.cookies.clear()
+    before = here.client.get("/playground/api/jobs", headers=cookie)
+
+    here.hosted.rotate_key(account.id)
+
+    assert before.status_code == 200
+    assert here.client.get("/playground/api/jobs", headers=cookie).status_code == 401
+
+
+def test_a_deleted_job_is_deleted_and_tells_nothing_of_what_was_said(here: Here, portrait: Path) -> None:
+    video = here.hosted.upload_file(here.alice, portrait, "p.mp4")
+    body = {"video_media_id": video.number, "lip_sync_tts_speaker_id": "7", "lip_sync_tts_content": "A secret."}
+    number = here.send("POST", f"{PIXVERSE}/video/lip_sync/generate", json=body).json()["Resp"]["video_id"]
+    before = here.send("GET", f"{PIXVERSE}/video/result/{number}")
+
+    here.hosted.delete(here.alice, number)
+
+    after = here.send("GET", f"{PIXVERSE}/video/result/{number}")
+    assert (before.json()["Resp"]["status"], "A secret." in before.text) == (5, True)
+    assert (after.json()["Resp"]["status"], after.json()["Resp"]["url"], "A secret." in after.text) == (6, "", False)
+    assert here.send("GET", f"{PIXVERSE}/video/result/{number}", here.bob_key).json()["ErrCode"] == 500008
