@@ -88,7 +88,7 @@ MUTANTS = (
     Mutant(
         "membrane off: a donor in other light shows its edge",
         f"{ENGINE}/patch.py",
-        "over += _membrane(under - over, weights_for(ring, over), cell_px=max(1, int(io_px / 24 / step[0])))",
+        "_add_membrane(overs, unders, ring, cell_px=max(1, int(io_px / 24)))",
         "pass",
         ("tests/engines/test_patch.py",),
     ),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipwright.core.media import VideoFrame
-from lipwright.engines.rewrite.picture import Picture, Region, window
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, window
 from lipwright.engines.rewrite.warp import Grid, tps_fields, warp
 
 FORMATS = [((2, 2), 8), ((2, 1), 8), ((1, 1), 8), ((2, 2), 10), ((1, 1), 12)]
@@ -46,15 +46,18 @@ def test_a_constant_field_moves_every_plane_by_the_same_distance(
         np.testing.assert_array_equal(inner, before[4 + 2 // sy : -4, 4 + 4 // sx : -4])
 
 
-def test_rows_of_a_warp_are_the_rows_of_the_whole_warp(noise_frame: Callable[..., VideoFrame]) -> None:
+@pytest.mark.parametrize("area", [Region(20, 40, 121, 58), Region(38, 18, 90, 93), Region(56, 66, 62, 68)])
+def test_an_area_of_a_warp_is_what_the_whole_warp_has_there(
+    noise_frame: Callable[..., VideoFrame], area: Region
+) -> None:
     source = Picture.cut(noise_frame(), REGION)
     grid = Grid.over(REGION, 6.0)
     field = np.random.default_rng(1).normal(0, 3, (*grid.shape, 2)).astype(np.float32)
 
-    whole, part = warp(source, field, grid), warp(source, field, grid, rows=(22, 40))
+    whole, part = warp(source, field, grid), warp(source, field, grid, area=area)
 
-    np.testing.assert_array_equal(part.parts[0], whole.parts[0][22:40])
-    np.testing.assert_array_equal(part.parts[1], whole.parts[1][11:20])
+    for got, all_of_it, step in zip(part.parts, whole.parts, source.steps, strict=True):
+        np.testing.assert_array_equal(got, window(all_of_it, REGION, area, step))
 
 
 def test_the_spline_passes_through_its_controls() -> None:
@@ -66,10 +69,26 @@ def test_the_spline_passes_through_its_controls() -> None:
     controls = np.array([nodes[row, column] for row, column in places], np.float64)
     wanted = rng.normal(0, 5, controls.shape)
 
-    (field,) = tps_fields(controls, wanted, grid, unit_px=100, smoothing=1e-9, subsets=[np.arange(len(controls))])
+    (field,) = tps_fields(controls, wanted, grid, unit_px=100, smoothing=1e-9)
 
     got = np.array([field[row, column] for row, column in places])
     np.testing.assert_allclose(got, wanted, atol=0.02)
+
+
+def test_fields_of_two_sides_are_those_that_each_side_has_without_the_other() -> None:
+    rng = np.random.default_rng(4)
+    grid = Grid.over(Region(0, 0, 200, 160), 8)
+    controls = rng.uniform(10, 150, (30, 2))
+    moves = rng.normal(0, 5, controls.shape)
+
+    def alone(which: list[int]) -> Float32:
+        return tps_fields(controls[which], moves[which], grid, unit_px=100, smoothing=3e-4)[0]
+
+    one, other, whole = tps_fields(controls, moves, grid, unit_px=100, smoothing=3e-4, n_side=7)
+
+    np.testing.assert_allclose(one, alone([*range(23)]), atol=0.01)
+    np.testing.assert_allclose(other, alone([*range(16), *range(23, 30)]), atol=0.01)
+    np.testing.assert_allclose(whole, alone([*range(30)]), atol=0.01)
 
 
 def test_a_cut_that_is_pasted_back_changes_nothing(noise_frame: Callable[..., VideoFrame]) -> None:

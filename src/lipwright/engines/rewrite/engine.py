@@ -419,8 +419,7 @@ class RewriteAvatar:
         if region.is_empty or mouth_area.is_empty:
             return
         smoothing = 3e-4 if donors is not None else 2e-2
-        source = Picture.cut(frame, region)
-        result = patch.follow_jaw(source, points[:, :2], to, io_px, smoothing=smoothing)
+        picture = Picture.cut(frame, region)
         cover = min(1.0, 3 * strength)
         alpha = patch.patch_alpha(mouth_area, to, io_px) * np.float32(cover)
         if donors is not None:
@@ -432,16 +431,16 @@ class RewriteAvatar:
                 for donor, _ in donors
             ]  # fmt: skip
             mouth = laid[0] if len(laid) == 1 else laid[0].mixed(laid[1], donors[1][1])
-            patch.blend(result, mouth, alpha, io_px, match=True)
         else:
-            assert interior is not None
             mouth = patch.lay_mouth(
-                source, points, to, mouth_area, io_px, inset_io=0.026, smoothing=smoothing, with_interior=False
+                picture, points, to, mouth_area, io_px, inset_io=0.026, smoothing=smoothing, with_interior=False
             )
-            patch.blend(result, mouth, alpha, io_px, match=False)
+        patch.follow_jaw(picture, points[:, :2], to, io_px, smoothing=smoothing)
+        patch.blend(picture, mouth, alpha, io_px, match=donors is not None)
+        if interior is not None:
             was_open = float(largest_gap(own))
-            interior.paint(result, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
-        result.paste(frame)
+            interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
+        picture.paste(frame)
 
 
 class RewritePart:

@@ -85,7 +85,8 @@ class Picture:
         step = frame.chroma_step
         parts = [np.ascontiguousarray(_view(frame.planes[0], region, (1, 1)))]
         if len(frame.planes) >= 3:
-            parts.append(np.stack([_view(plane, region, step) for plane in frame.planes[1:3]], axis=-1))
+            chroma = [np.ascontiguousarray(_view(plane, region, step)) for plane in frame.planes[1:3]]
+            parts.append(cast("Plane", cv2.merge(chroma).reshape(*chroma[0].shape, 2)))
         return cls(cast("list[Plane]", parts), region, step, frame.bits)
 
     def paste(self, frame: VideoFrame) -> None:
@@ -132,8 +133,17 @@ def window(part: Plane, outer: Region, inner: Region, step: tuple[int, int]) -> 
 def to_codes(values: Float32, like: Plane, peak: int) -> Plane:
     """Round and clip to the code values of `like`."""
     values += 0.5
-    np.clip(values, 0, peak, out=values)
+    np.maximum(values, 0, out=values)
+    np.minimum(values, peak, out=values)
     return cast("Plane", values.astype(like.dtype))
+
+
+def lay_over(view: Plane, under: Float32, over: Plane | Float32, alpha: Float32, peak: int) -> None:
+    """Write `under` (the values of `view`; it is used up) with `over` laid on it by a mask of luma size (h, w)."""
+    difference = over - under
+    difference *= weights_for(alpha, under)
+    under += difference
+    view[...] = to_codes(under, view, peak)
 
 
 def weights_for(alpha: Float32, part: Plane | Float32) -> Float32:
@@ -147,5 +157,5 @@ def weights_for(alpha: Float32, part: Plane | Float32) -> Float32:
 
 def smoothstep(x: NDArray[Any]) -> NDArray[Any]:
     """0 below 0, 1 above 1, smooth between."""
-    x = np.clip(x, 0, 1)
+    x = np.minimum(np.maximum(x, 0), 1)  # `np.clip` takes longer to begin
     return x * x * (3 - 2 * x)

@@ -7,9 +7,8 @@ and piecewise affine warps: the same quality at a fifth of the cost (docs/decisi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from lipwright.core.media import Plane
 from lipwright.engines.rewrite.picture import Float32, Picture, Region
 
 Floats = NDArray[np.float64]
+Real = TypeVar("Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +73,27 @@ class Grid:
         return Grid(inner, spacing, self.across[columns], self.down[rows]), rows, columns
 
 
-def _bend(squared: Float32) -> Float32:
-    """r^2 log r^2 of squared distances."""
-    bent = np.asarray(cv2.log(squared + np.float32(1e-6)), np.float32)
-    bent *= squared
-    return bent
+_KNOT_IO2 = 1e-5
+"""Added to squared distances: a hundredth of a lip's thickness; keeps their logarithm finite."""
+
+
+def _bends(points: NDArray[Real], centres: NDArray[Real], n_first: int) -> NDArray[Real]:
+    """(m, n + 3) r^2 log r^2 of `points` (m, 2) around `centres` (n, 2), with (1, x, y) after the `n_first` first."""
+    columns = np.zeros((4, len(centres) + 3), points.dtype)
+    columns[1] = 1
+    for part, put in ((centres[:n_first], slice(0, n_first)), (centres[n_first:], slice(n_first + 3, None))):
+        columns[0, put] = (part * part).sum(1) + _KNOT_IO2
+        columns[2:, put] = -2 * part.T
+    rows = np.empty((len(points), 4), points.dtype)
+    rows[:, 0] = 1
+    rows[:, 1] = (points * points).sum(1)
+    rows[:, 2:] = points
+    squared = rows @ columns  # distances as one product of matrices
+    out = cast("NDArray[Real]", cv2.log(squared))
+    np.multiply(out, squared, out=out)
+    out[:, n_first] = 1
+    out[:, n_first + 1 : n_first + 3] = points
+    return out
 
 
 def tps_fields(
@@ -87,83 +103,101 @@ def tps_fields(
     *,
     unit_px: float,
     smoothing: float,
-    subsets: Sequence[NDArray[np.intp]],
+    n_side: int = 0,
+    with_whole: bool = True,
 ) -> list[Float32]:
-    """One field for each subset of the controls; all of them come from one system of equations.
+    """The field of all controls; or, of controls that end in two sides of `n_side` each, one field for each side.
 
-    `controls` (n, 2) are output positions in pixels, `displacements` (n, 2) lead from there to the input;
-    `smoothing` is the ridge on the kernel with lengths in `unit_px`. Returns arrays (rows, columns, 2).
+    The first field is bent by all but the last side, the second by all but the side before it, and the third, unless
+    it is not wanted `with_whole`, by all. All come from one system of equations. `controls` (n, 2) are output positions
+    in pixels, `displacements` (n, 2) lead from there to the input; `smoothing` is the ridge on the kernel with lengths
+    in `unit_px`. Returns arrays (rows, columns, 2).
     """
-    n = len(controls)
+    n_first = len(controls) - 2 * n_side
+    n_base = n_first + 3
     centre = controls.mean(0)
     at = (controls - centre) / unit_px
-    squared_between = (at[:, None, 0] - at[None, :, 0]) ** 2 + (at[:, None, 1] - at[None, :, 1]) ** 2
-    system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = _bend(squared_between.astype(np.float32))
-    system.flat[: n * (n + 3) : n + 4] += smoothing
-    system[:n, n] = system[n, :n] = 1
-    system[:n, n + 1 :] = at
-    system[n + 1 :, :n] = at.T
-    left_out = [np.setdiff1d(np.arange(n), subset) for subset in subsets]
-    absent = np.unique(np.concatenate(left_out))
-    right = np.zeros((n + 3, 2 + len(absent)))
-    right[:n, :2] = displacements
-    right[absent, np.arange(2, 2 + len(absent))] = 1
-    solved = np.linalg.solve(system, right)
-    usual, unit = solved[:, :2], solved[:, 2:]
-    flat = np.empty((n + 3, 2 * len(subsets)), np.float32)
-    for number, missing in enumerate(left_out):
-        if len(missing):
-            # whatever is asked of the missing points, so that they get no weight: they might as well not be there
-            columns = unit[:, np.searchsorted(absent, missing)]
-            flat[:, 2 * number : 2 * number + 2] = usual - columns @ np.linalg.solve(columns[missing], usual[missing])
-        else:
-            flat[:, 2 * number : 2 * number + 2] = usual
-    # squared distances to the nodes of a grid fall apart into columns and rows
-    x = ((grid.across - centre[0]) / unit_px).astype(np.float32)
-    y = ((grid.down - centre[1]) / unit_px).astype(np.float32)
-    at32 = at.astype(np.float32)
-    squared = ((y[:, None] - at32[:, 1]) ** 2)[:, None] + ((x[:, None] - at32[:, 0]) ** 2)[None]
-    fields = (_bend(squared.reshape(-1, n)) @ flat[:n]).reshape(*grid.shape, -1)
-    fields += flat[n] + x[None, :, None] * flat[n + 1] + y[:, None, None] * flat[n + 2]
-    # contiguous copies: OpenCV warps them
-    return [np.ascontiguousarray(fields[..., 2 * k : 2 * k + 2]) for k in range(len(subsets))]
+    bends = _bends(at, at, n_first)
+    system = np.zeros((len(at) + 3, len(at) + 3))
+    system[:n_first] = bends[:n_first]
+    system[n_base:] = bends[n_first:]
+    system[n_first:n_base] = system[:, n_first:n_base].T
+    diagonal = system.ravel()[:: len(system) + 1]
+    diagonal[:n_first] += smoothing
+    diagonal[n_base:] += smoothing
+    right = np.zeros((len(system), 2))
+    right[:n_first] = displacements[:n_first]
+    right[n_base:] = displacements[n_first:]
+    if n_side:
+        weights = _solve_sides(system, right, n_base, n_side, with_whole=with_whole)
+    else:
+        weights = np.linalg.solve(system, right)
+    nodes = np.empty((*grid.shape, 2), np.float32)
+    nodes[..., 0] = (grid.across - centre[0]) / unit_px
+    nodes[..., 1] = ((grid.down - centre[1]) / unit_px)[:, None]
+    fields = _bends(nodes.reshape(-1, 2), at.astype(np.float32), n_first) @ weights.astype(np.float32)
+    fields = fields.reshape(*grid.shape, -1, 2)
+    return [fields[:, :, k] for k in range(fields.shape[2])]
 
 
-def warp(source: Picture, field: Float32, grid: Grid, *, rows: tuple[int, int] | None = None) -> Picture:
-    """Read `source` through the field: a picture of the grid's region (or of its luma `rows`, half-open).
+def _solve_sides(system: Floats, right: Floats, n_base: int, n_side: int, *, with_whole: bool) -> Floats:
+    """(n, 4 or 6) weights for each field: the base is solved once, then what each side adds to it."""
+    base, sides = slice(0, n_base), slice(n_base, None)
+    to_right = np.concatenate([system[base, sides], right[base]], axis=1)
+    solved = np.linalg.solve(system[base, base], to_right)
+    by_sides, by_right = solved[:, : 2 * n_side], solved[:, 2 * n_side :]
+    # what is left for the sides to explain
+    left = system[sides, base] @ solved
+    between = system[sides, sides] - left[:, : 2 * n_side]
+    asked = right[sides] - left[:, 2 * n_side :]
+    one, other = slice(0, n_side), slice(n_side, None)
+    out = np.zeros((len(system), 6 if with_whole else 4))
+    alone = np.linalg.solve(np.stack([between[one, one], between[other, other]]), asked.reshape(2, n_side, 2))
+    out[n_base : n_base + n_side, 0:2] = alone[0]
+    out[n_base + n_side :, 2:4] = alone[1]
+    if with_whole:
+        out[sides, 4:] = np.linalg.solve(between, asked)
+    out[base] = np.tile(by_right, out.shape[1] // 2) - by_sides @ out[sides]
+    return out
 
-    Cubic (chroma: linear); beyond the source's edge its border is repeated. `rows` must fall on chroma samples.
+
+def warp(source: Picture, field: Float32, grid: Grid, *, area: Region | None = None) -> Picture:
+    """Read `source` through the field: a picture of the grid's region (or of a part of it, `area`).
+
+    Cubic (chroma: linear); beyond the source's edge its border is repeated. `area` must fall on chroma samples.
     """
-    region = grid.region
-    top, bottom = rows if rows is not None else (0, region.height)
-    where = Region(region.left, region.top + top, region.right, region.top + bottom)
+    region, spacing = grid.region, grid.spacing_px
+    area = region if area is None else area
+    left, top = area.left - region.left, area.top - region.top
+    # the cells of this area, and one node more on either side
+    first_row, first_column = top // spacing, left // spacing
+    rows = slice(first_row, -(-(top + area.height) // spacing) + 2)
+    columns = slice(first_column, -(-(left + area.width) // spacing) + 2)
+    sources = np.empty((rows.stop - rows.start, columns.stop - columns.start, 2), np.float32)
+    np.add(field[rows, columns, 0], grid.across[columns] - source.region.left, out=sources[..., 0])
+    np.add(field[rows, columns, 1], (grid.down[rows] - source.region.top)[:, None], out=sources[..., 1])
+    corner = (left - (first_column - 1) * spacing, top - (first_row - 1) * spacing)
+    parts: list[Plane] = []
     # the eye reads sharpness in the luma: chroma is read bilinearly, in a third of the time
-    parts = [
-        _remap(part, _sources(source, field, grid, step, (top, bottom)), kind)
-        for part, step, kind in zip(source.parts, source.steps, (cv2.INTER_CUBIC, cv2.INTER_LINEAR), strict=False)
-    ]
-    return Picture(parts, where, source.step, source.bits)
+    for part, step, kind in zip(source.parts, source.steps, (cv2.INTER_CUBIC, cv2.INTER_LINEAR), strict=False):
+        parts.append(_remap(part, _dense(sources, spacing, step, corner, area), kind))
+    return Picture(parts, area, source.step, source.bits)
 
 
 def _remap(image: Plane, sources: Float32, kind: int) -> Plane:
     return cast("Plane", cv2.remap(image, sources, cast("Any", None), kind, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _sources(source: Picture, field: Float32, grid: Grid, step: tuple[int, int], rows: tuple[int, int]) -> Float32:
-    """Where each sample of a plane of the grid's region is read from the source's plane: (height, width, 2)."""
+def _dense(sources: Float32, spacing_px: int, step: tuple[int, int], corner: tuple[int, int], area: Region) -> Float32:
+    """Where each sample of a plane is read, (height, width, 2), of nodes (rows, columns, 2) in luma pixels.
+
+    `corner` is the area's place, luma pixels, in what the nodes span.
+    """
     sx, sy = step
-    region, spacing = grid.region, grid.spacing_px
-    first, last = rows[0] // spacing, -(-rows[1] // spacing) + 2
-    coarse = field[first:last].copy()
-    coarse[..., 0] += grid.across - source.region.left
-    coarse[..., 1] += (grid.down[first:last] - source.region.top)[:, None]
     if step != (1, 1):
         # a chroma sample sits in the middle of the luma samples that it stands for
-        coarse -= ((sx - 1) / 2, (sy - 1) / 2)
-        coarse /= (sx, sy)
-    cell = (spacing // sx, spacing // sy)
-    dense = cv2.resize(coarse, (coarse.shape[1] * cell[0], coarse.shape[0] * cell[1]), interpolation=cv2.INTER_LINEAR)
-    top = rows[0] // sy - (first - 1) * cell[1]
-    height = -(-rows[1] // sy) - rows[0] // sy
-    return np.asarray(dense[top : top + height, cell[0] : cell[0] + -(-region.width // sx)], np.float32)
+        sources = (sources - np.array(((sx - 1) / 2, (sy - 1) / 2), np.float32)) / np.array((sx, sy), np.float32)
+    size = (sources.shape[1] * spacing_px // sx, sources.shape[0] * spacing_px // sy)
+    dense = np.asarray(cv2.resize(sources, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    left, top = corner[0] // sx, corner[1] // sy
+    return dense[top : top - (-area.height // sy), left : left - (-area.width // sx)]
