@@ -9,7 +9,9 @@ espeak = "lipwright.voices.espeak:Espeak"
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from functools import lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
 from lipwright.core.errors import BrokenEngine, BrokenVoice, InvalidOption, UnknownEngine, UnknownVoice
 
@@ -18,9 +20,19 @@ VOICES = "lipwright.voices"
 MODERATORS = "lipwright.moderators"
 
 
+def _offered(group: str) -> EntryPoints:
+    return _read(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=8)
+def _read(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of a group on `path`, which is Python's: finding them takes a look into every package."""
+    return entry_points(group=group)
+
+
 def engine_names() -> tuple[str, ...]:
     """The engines that are installed, in alphabetical order. Loads none of them."""
-    return tuple(sorted({entry.name for entry in entry_points(group=ENGINES)}))
+    return tuple(sorted({entry.name for entry in _offered(ENGINES)}))
 
 
 def load_engine(name: str) -> object:
@@ -28,7 +40,7 @@ def load_engine(name: str) -> object:
 
     Raises UnknownEngine; BrokenEngine where its package cannot be imported, or two packages offer the name.
     """
-    found = {entry.value: entry for entry in entry_points(group=ENGINES, name=name)}
+    found = {entry.value: entry for entry in _offered(ENGINES).select(name=name)}
     if not found:
         raise UnknownEngine(name, known=engine_names())
     if len(found) > 1:
@@ -49,7 +61,7 @@ def _load(entry: EntryPoint) -> type[object]:
 
 def voice_provider_names() -> tuple[str, ...]:
     """The providers of voices that are installed, in alphabetical order. Loads none of them."""
-    return tuple(sorted({entry.name for entry in entry_points(group=VOICES)}))
+    return tuple(sorted({entry.name for entry in _offered(VOICES)}))
 
 
 def load_voice_provider(name: str) -> type[object]:
@@ -57,7 +69,7 @@ def load_voice_provider(name: str) -> type[object]:
 
     Raises UnknownVoice; BrokenVoice where its package cannot be imported, or two packages offer the name.
     """
-    found = {entry.value: entry for entry in entry_points(group=VOICES, name=name)}
+    found = {entry.value: entry for entry in _offered(VOICES).select(name=name)}
     if not found:
         raise UnknownVoice(name)
     if len(found) > 1:
@@ -74,7 +86,7 @@ def load_voice_provider(name: str) -> type[object]:
 
 def moderator_names() -> tuple[str, ...]:
     """The moderators that are installed, in alphabetical order. Loads none of them."""
-    return tuple(sorted({entry.name for entry in entry_points(group=MODERATORS)}))
+    return tuple(sorted({entry.name for entry in _offered(MODERATORS)}))
 
 
 def load_moderator(name: str) -> type[object]:
@@ -82,7 +94,7 @@ def load_moderator(name: str) -> type[object]:
 
     Raises InvalidOption, which names the setting: no such moderator, one of two, or one that cannot be imported.
     """
-    found = {entry.value: entry for entry in entry_points(group=MODERATORS, name=name)}
+    found = {entry.value: entry for entry in _offered(MODERATORS).select(name=name)}
     if not found:
         raise InvalidOption("moderator", name, f"the moderators that there are: {', '.join(moderator_names())}")
     if len(found) > 1:

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
-from importlib import resources
+from importlib import import_module, resources
 from math import ceil
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from lipwright.articulation import features
@@ -115,12 +114,13 @@ def load() -> None:
 @cache
 def _session(model: Path | None) -> Any:
     """onnxruntime has no type stubs. One thread: the network runs at thousands of times real time on it."""
-    options = cast(Any, onnxruntime).SessionOptions()
+    runtime: Any = import_module("onnxruntime")  # when something is listened to: not on the way to the first frame
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     shipped = resources.files("lipwright.articulation").joinpath("articulator.onnx")
     content = shipped.read_bytes() if model is None else model.read_bytes()
-    return cast(Any, onnxruntime).InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _say(mel: Floats, model: Path | None) -> list[Floats]:

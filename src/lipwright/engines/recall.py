@@ -15,6 +15,7 @@ from lipwright.core.media import Footage
 from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
 from lipwright.engines.people import Witness, memory_of, people_from
 
+_NOT_OF_STUDY: Final = ("seed", "threads")
 _LIBRARIES: Final = ("lipwright", "mediapipe", "numpy", "opencv-contrib-python-headless", "scipy")
 
 
@@ -41,11 +42,11 @@ def study(
 ) -> Study:
     """Everyone in the footage, tracked and studied once, or recalled. Raises UnreadableMedia.
 
-    `options["seed"]` is for speaking: a study is kept for all seeds.
+    `options["seed"]` is for speaking, and `options["threads"]` changes nothing: a study is kept for all of them.
     """
     key: str | None = None
     if cache is not None and isinstance(engine, RecallingEngine):
-        chosen = [f"{name}={value}" for name, value in sorted(options.items()) if name != "seed"]
+        chosen = [f"{name}={value}" for name, value in sorted(options.items()) if name not in _NOT_OF_STUDY]
         key = key_of(source.info.path, *_makers(type(engine), type(tracker)), *chosen)
         recalled = _recall(engine, source, options, cache, key)
         if recalled is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from lipwright.articulation import speaking_style
 from lipwright.articulation.plan import opening_direction, with_opening
-from lipwright.core.face import FaceChoice, choose_face
+from lipwright.core.face import FaceChoice, TrackedFace, choose_face
 from lipwright.core.media import Footage, VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
 from lipwright.engines.base import Memory, Progress, RenderReport, Tracker
@@ -34,6 +35,7 @@ from lipwright.engines.rewrite.steady import gaussian_over_frames
 from lipwright.engines.rewrite.study import Study, mouth_look
 from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
 from lipwright.media import kept_open
+from lipwright.media.overlap import ahead
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
 from lipwright.vision.shape import Floats, Points, largest_gap, shape_basis
 
@@ -63,12 +65,16 @@ class RewriteEngine:
         options: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> RewriteStudied:
-        """Track all faces and keep what each of them needs to speak. Raises UnreadableMedia."""
+        """Track all faces and keep what each of them needs to speak. Raises UnreadableMedia.
+
+        `options["threads"]`, where it is not "1": faces are tracked while what is known of them is put down. What is
+        found is the same.
+        """
         study = Study()
         video = source.info.video
         total = video.n_frames if video is not None else 0
-        with kept_open(source.frames(writable=False)) as frames:
-            for done, (frame, faces) in enumerate(tracker.track(frames), start=1):
+        with kept_open(source.frames(writable=False)) as frames, _tracked(tracker, frames, options or {}) as tracked:
+            for done, (frame, faces) in enumerate(tracked, start=1):
                 study.observe(frame, faces)
                 if progress is not None:
                     progress(done, max(total, done))
@@ -96,6 +102,14 @@ class RewriteEngine:
         """The avatar that told `shared`. Raises ValueError where that is none of ours."""
         sitter, choice = unpacked(shared)
         return RewritePart(RewriteAvatar(source, sitter, options), choice)
+
+
+def _tracked(
+    tracker: Tracker, frames: Iterator[VideoFrame], options: Mapping[str, str]
+) -> AbstractContextManager[Iterator[tuple[VideoFrame, list[TrackedFace]]]]:
+    """What the tracker finds; it ends with the block, before the frames do."""
+    tracked = tracker.track(frames)
+    return kept_open(tracked if options.get("threads", "1") == "1" else ahead(tracked, name="track"))
 
 
 class RewriteStudied:
