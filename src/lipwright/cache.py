@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from time import time
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +64,8 @@ class Cache:
             return
         part = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for array_name, values in arrays:
-                    with archive.open(f"{array_name}.npy", "w", force_zip64=True) as member:
-                        format_.write_array(member, np.asanyarray(values), allow_pickle=False)
+            with os.fdopen(handle, "wb") as file:
+                write_arrays(file, arrays)
             if part.stat().st_size <= self.max_bytes:
                 part.replace(self._path(key))
         except OSError as exc:
@@ -106,6 +104,14 @@ class Cache:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             n_bytes -= size
+
+
+def write_arrays(file: IO[bytes], arrays: Arrays) -> None:
+    """As `numpy.savez` does, with one array at a time in memory. Raises OSError."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                format_.write_array(member, np.asanyarray(values), allow_pickle=False)
 
 
 def key_of(path: Path, *about: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lipwright import articulation, media
 from lipwright.cache import Cache
@@ -30,16 +30,20 @@ from lipwright.core.errors import (
     UnsupportedOutput,
 )
 from lipwright.core.face import FaceChoice, SeenFace, Why
-from lipwright.core.media import SourceInfo, VideoFrame
+from lipwright.core.media import Footage, SourceInfo, VideoFrame
 from lipwright.core.options import SyncOptions
 from lipwright.core.plan import plan_frames
 from lipwright.core.speech import Phone
 from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
-from lipwright.engines.base import Engine, Progress, RenderReport, Tracker
+from lipwright.engines.base import Avatar, Engine, Progress, RenderReport, Tracker
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
 from lipwright.media.encoders import CONTAINERS, unknown_ending
 from lipwright.portrait import open_source
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Phase = Literal["study", "listen", "render", "measure"]
 """`study` looks at every frame of the footage; `listen` hears the speech; `render` makes and writes the frames;
@@ -110,6 +114,22 @@ def _plain(render: RenderReport) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class PartDone:
+    """A part of a long video, and what rendering it took."""
+
+    start_s: float
+    stop_s: float
+    n_frames: int
+    took_s: float
+    cpu_s: float
+    memory_mb: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
 class SyncResult:
     """What came out, and what was done to it."""
 
@@ -143,6 +163,8 @@ class SyncResult:
     options: SyncOptions
     plan: FramePlan
     """Which source frame is behind each output frame."""
+    parts: tuple[PartDone, ...] = ()
+    """Of a long video that was rendered in parts; the seconds of work above are those of all together."""
 
     @property
     def render(self) -> RenderReport:
@@ -180,6 +202,7 @@ class SyncResult:
             "memory_mb": dict(self.memory_mb),
             "notes": list(self.notes),
             "options": {**asdict(self.options), "engine_options": dict(self.options.engine_options)},
+            **({"parts": [part.as_dict() for part in self.parts]} if self.parts else {}),
         }
 
 
@@ -201,7 +224,83 @@ def sync(
     the footage. Raises the InputErrors and OutputErrors of core/errors.py; whatever is raised, no output is left
     behind, and one that was there before is still there.
     """
-    clock = _Clock(watch)
+    return write(
+        prepare(engine, tracker, video, lines, output, options, cache=cache, watch=watch, may_replace=may_replace)
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Ready:
+    """A request of which all is known but its pixels."""
+
+    engine: Engine
+    video: Path
+    lines: Sequence[Line]
+    output: Path
+    options: SyncOptions
+    footage: Footage
+    cuts: NDArray[np.intp]
+    """The frames of the footage with which a shot begins."""
+    plan: FramePlan
+    roles: list[Role]
+    people: dict[int, SeenFace]
+    avatars: list[Avatar]
+    mouths: list[MouthTrack]
+    speeches_s: list[Fraction]
+    notes: list[str]
+    """All but those of the footage."""
+    is_recalled: bool
+    clock: Clock
+
+    @property
+    def info(self) -> SourceInfo:
+        """The footage, as what was decoded so far tells."""
+        return self.footage.info
+
+    def speakers(self, renders: Sequence[RenderReport]) -> tuple[Speaker, ...]:
+        """Who spoke, with what was done to each."""
+        return tuple(
+            Speaker(
+                face_id=role.face.face_id,
+                why=role.face.why,
+                audio=line.audio,
+                speech_s=speech_s,
+                own_sync=role.own_sync,
+                render=render,
+                seen=self.people[role.face.face_id],
+                mouth=mouth,
+                phones=line.phones,
+            )
+            for role, line, speech_s, render, mouth in zip(
+                self.roles, self.lines, self.speeches_s, renders, self.mouths, strict=True
+            )
+        )
+
+
+def engine_settings(options: SyncOptions) -> dict[str, str]:
+    """What an engine is told of the options."""
+    return {"seed": str(options.seed), **options.engine_options}
+
+
+def audio_plan(sounds: Sequence[Path], options: SyncOptions) -> media.AudioPlan:
+    """What is heard in the result."""
+    return media.AudioPlan(sounds[0], keep_original_db=options.keep_original_db, others=tuple(sounds[1:]))
+
+
+def prepare(
+    engine: Engine,
+    tracker: Tracker,
+    video: Path,
+    lines: Sequence[Line],
+    output: Path,
+    options: SyncOptions,
+    *,
+    cache: Cache | None = None,
+    watch: Watch | None = None,
+    may_replace: bool = True,
+) -> Ready:
+    """All that comes before the first frame of `output`. Raises what `sync` raises."""
+    clock = Clock(watch)
     sounds = [line.audio for line in lines]
     with clock.stage("open"):
         choices = [parse_face(line.face) for line in lines]
@@ -222,13 +321,13 @@ def sync(
         if is_picture:
             cache = None  # its frames are made, and another time they are others
     with clock.stage("study"):
-        settings = {"seed": str(options.seed), **options.engine_options}
+        settings = engine_settings(options)
         seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))
         own_sound = None if is_picture else _own_sound(video)
         roles = give_roles(choices, seen.people, own_sound, n_frames=seen.n_frames)
         avatars = [seen.studied.avatar(role.face.face_id) for role in roles]
         people = {person.face_id: person for person in seen.people}
-        is_recalled, notes = seen.is_recalled, [*seen.notes, *_apart(roles)]
+        is_recalled, cuts, notes = seen.is_recalled, seen.cuts, [*seen.notes, *_apart(roles)]
         del seen  # and with it the pictures of everyone else
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
@@ -243,39 +342,56 @@ def sync(
         notes += _silent(lines, heard)
         del speeches, heard
         clock.tell("listen", 1, 1)
+    return Ready(
+        engine=engine,
+        video=video,
+        lines=lines,
+        output=output,
+        options=options,
+        footage=footage,
+        cuts=cuts,
+        plan=frames,
+        roles=roles,
+        people=people,
+        avatars=avatars,
+        mouths=mouths,
+        speeches_s=lasts_s,
+        notes=notes,
+        is_recalled=is_recalled,
+        clock=clock,
+    )
+
+
+def write(ready: Ready) -> SyncResult:
+    """Make and write every frame. Raises what `sync` raises."""
+    clock, options, frames = ready.clock, ready.options, ready.plan
     with clock.stage("write"):
         spoken: Iterator[VideoFrame] | None = None
-        for avatar, mouth in zip(avatars, mouths, strict=True):
-            is_last = avatar is avatars[-1]
+        for avatar, mouth in zip(ready.avatars, ready.mouths, strict=True):
+            is_last = avatar is ready.avatars[-1]
             spoken = avatar.speak(mouth, frames, clock.progress("render") if is_last else None, onto=spoken)
         assert spoken is not None  # somebody speaks
         written = media.write_video(
-            output,
+            ready.output,
             clock.timed("render", spoken),
-            source,
+            ready.info,
             duration_s=frames.duration_s,
-            audio=media.AudioPlan(sounds[0], keep_original_db=options.keep_original_db, others=tuple(sounds[1:])),
+            audio=audio_plan([line.audio for line in ready.lines], options),
             crf=options.crf,
             preset=options.preset,
             codec=options.codec,
             encoder=options.encoder,
             threads=options.threads,
         )
-    speakers = tuple(
-        Speaker(
-            face_id=role.face.face_id,
-            why=role.face.why,
-            audio=line.audio,
-            speech_s=speech_s,
-            own_sync=role.own_sync,
-            render=avatar.report,
-            seen=people[role.face.face_id],
-            mouth=mouth,
-            phones=line.phones,
-        )
-        for role, line, speech_s, avatar, mouth in zip(roles, lines, lasts_s, avatars, mouths, strict=True)
-    )
-    return _result(clock, video, source, frames, speakers, written, [*footage.notes, *notes], options, is_recalled)
+    speakers = ready.speakers([avatar.report for avatar in ready.avatars])
+    notes = [*notes_of(ready.footage), *ready.notes]
+    return _result(clock, ready.video, ready.info, frames, speakers, written, notes, options, ready.is_recalled)
+
+
+def notes_of(footage: Footage) -> list[str]:
+    """What was odd or damaged in it so far."""
+    notes: list[str] = getattr(footage, "notes", [])
+    return notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +482,7 @@ def check_place(path: Path) -> None:
         raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
 
 
-class _Clock:
+class Clock:
     """Measures the stages and passes progress on."""
 
     def __init__(self, watch: Watch | None) -> None:
@@ -383,6 +499,12 @@ class _Clock:
     @property
     def cpu_s(self) -> float:
         return process_time() - self._start_cpu_s
+
+    def written_stages_s(self) -> dict[str, float]:
+        """The stages, once frames were written: what making them took apart from what waiting for their encoder did."""
+        stages = dict(self.stages_s)
+        stages["encode"] = stages.pop("write") - stages.get("render", 0.0)
+        return stages
 
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
@@ -420,7 +542,7 @@ def peak_mb() -> int:
 
 
 def _result(
-    clock: _Clock,
+    clock: Clock,
     path: Path,
     source: SourceInfo,
     frames: FramePlan,
@@ -432,8 +554,6 @@ def _result(
 ) -> SyncResult:
     video = source.video
     assert video is not None
-    stages = dict(clock.stages_s)
-    stages["encode"] = stages.pop("write") - stages.get("render", 0.0)
     memory_mb = dict(clock.memory_mb)
     memory_mb["render"] = memory_mb["encode"] = memory_mb.pop("write")
     told = [note for speaker in speakers for note in speaker.render.notes]
@@ -454,7 +574,7 @@ def _result(
         is_recalled=is_recalled,
         took_s=clock.took_s,
         cpu_s=clock.cpu_s,
-        stages_s=stages,
+        stages_s=clock.written_stages_s(),
         memory_mb=memory_mb,
         notes=tuple(dict.fromkeys([*notes, *written.notes, *told])),
         options=options,

@@ -15,6 +15,7 @@ from lipwright.core.errors import InvalidOption
 from lipwright.core.face import ChosenFace, FaceChoice, SeenFace, TrackedFace, choose_face
 from lipwright.core.media import VideoFrame
 from lipwright.engines.base import Memory, Tracker
+from lipwright.vision.cuts import CutDetector
 
 
 class Witness:
@@ -25,10 +26,15 @@ class Witness:
         self._faces: dict[int, _Rows] = {}
         self.n_frames = 0
         """Frames that went by."""
+        self.cuts: list[int] = []
+        """Those with which a shot began."""
+        self._cut = CutDetector()
 
     def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
         """Each frame with its faces, as the tracker gives them."""
         for frame, faces in self._tracker.track(frames):
+            if self._cut.is_cut(frame):
+                self.cuts.append(self.n_frames)
             self.n_frames += 1
             for face in faces:
                 self._faces.setdefault(face.face_id, _Rows()).add(float(frame.time_s), face)

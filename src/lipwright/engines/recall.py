@@ -9,6 +9,9 @@ from functools import cache
 from importlib import metadata, resources
 from typing import Any, Final, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lipwright.cache import Cache, key_of
 from lipwright.core.face import SeenFace
 from lipwright.core.media import Footage
@@ -28,6 +31,8 @@ class Study:
     n_frames: int
     is_recalled: bool
     """Nothing was tracked: all of this was kept from an earlier run."""
+    cuts: NDArray[np.intp]
+    """Numbers of the frames with which a shot begins."""
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -56,7 +61,8 @@ def study(
     promised = source.info.video
     witness = Witness(tracker)
     studied = engine.study(source, tracker=witness, options=options, progress=progress)
-    done = Study(studied, witness.people, witness.n_frames, is_recalled=False)
+    cuts = np.array(witness.cuts, np.intp)
+    done = Study(studied, witness.people, witness.n_frames, is_recalled=False, cuts=cuts)
     # footage that decodes to other frames than its packets promise is told of by its decoder each time
     if cache is not None and key is not None and source.info.video == promised:
         cache.write(key, _memory(cast("Memorable", studied), done))
@@ -66,9 +72,8 @@ def study(
 
 
 def _memory(studied: Memorable, done: Study) -> Memory:
-    import numpy as np
-
     yield "n_frames", np.array(done.n_frames)
+    yield "cuts", done.cuts
     yield from memory_of(done.people)
     yield from studied.memory()
 
@@ -81,8 +86,9 @@ def _recall(
         return None
     try:
         n_frames = int(memory.pop("n_frames"))
+        cuts = memory.pop("cuts")
         people = people_from(memory)
-        return Study(engine.recall(source, memory, options), people, n_frames, is_recalled=True)
+        return Study(engine.recall(source, memory, options), people, n_frames, is_recalled=True, cuts=cuts)
     except (KeyError, ValueError):
         cache.drop(key, "does not fit together")
         return None

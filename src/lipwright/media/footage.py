@@ -43,6 +43,8 @@ MIN_WINDOW = 8
 MAX_WINDOW = 256
 SEEK_AHEAD = 24
 """Frames that are rather decoded than jumped over."""
+FARTHEST_JUMP = 1500
+"""Frames from one key frame to the next from which on footage is better decoded once, from its beginning."""
 _IN_FLIGHT = 8
 """Pictures between decoder and encoder at a time, while all stages work at once."""
 MAX_THREADS = 4
@@ -89,6 +91,14 @@ class MediaFootage:
     def notes(self) -> list[str]:
         """What was odd or damaged so far, for the report."""
         return [*self._info.notes, *self._notes]
+
+    @property
+    def can_jump(self) -> bool:
+        """Whether frames far in are reached without decoding all that come before them."""
+        if not (self._picture.can_seek and self._is_sure):
+            return False
+        keys = np.searchsorted(self._picture.ticks, self._picture.key_ticks)
+        return len(keys) > 0 and int(np.diff(keys, append=len(self._picture.ticks)).max()) <= FARTHEST_JUMP
 
     def frames(self, *, writable: bool = True) -> Generator[VideoFrame]:
         """Every frame in order of presentation, from the start. Raises UnreadableMedia.

@@ -1,0 +1,242 @@
+"""A video in parts is the video that is rendered at once: frame by frame, its sound, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lipwright import media, pipeline, service
+from lipwright.cache import Cache
+from lipwright.core.errors import UnreadableMedia
+from lipwright.core.options import SyncOptions
+from lipwright.core.parts import cut_into_parts, ease_of
+from lipwright.core.timeline import FramePlan
+from lipwright.demo import speech_path, video_path
+from lipwright.pipeline import Line, Ready, SyncResult
+from lipwright.service import parts as video_parts
+from lipwright.service import reports
+from lipwright.service.parts import Shared, Sizes
+from lipwright.testing import StillEngine
+from lipwright.vision.track import MeshTracker
+
+QUICK = SyncOptions(preset="ultrafast", threads=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def studied_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was found out about the sample is kept from test to test."""
+    CACHES.append(Cache(tmp_path_factory.mktemp("studies")))
+    yield
+    CACHES.clear()
+
+
+CACHES: list[Cache] = []
+
+
+def ready_for(
+    options: SyncOptions, output: Path, *, video: Path | None = None, sounds: Sequence[Path] = (), engine: Any = None
+) -> Ready:
+    return pipeline.prepare(
+        engine or service.load_engine(options.engine),
+        MeshTracker(),
+        video or video_path(),
+        [Line("auto", sound) for sound in sounds or [speech_path()]],
+        output,
+        options,
+        cache=CACHES[0],
+    )
+
+
+def in_parts(ready: Ready, sizes: Sizes, folder: Path, *, last_first: bool = True) -> tuple[SyncResult, list[Path]]:
+    """As workers do it, each with nothing but the files: the last part first."""
+    spans = video_parts.parts_of(ready, sizes)
+    plan = folder / "plan.npz"
+    video_parts.share(ready, spans, plan)
+    made = [folder / f"part{number}{ready.output.suffix}" for number in range(len(spans))]
+    numbers = reversed(range(len(spans))) if last_first else range(len(spans))
+    # told across processes, as JSON
+    told = {
+        number: json.loads(json.dumps(video_parts.render_part(plan, number, ready.video, made[number])))
+        for number in numbers
+    }
+    sounds = [line.audio for line in ready.lines]
+    result = video_parts.join(plan, ready.video, sounds, made, [told[n] for n in range(len(spans))], ready.output)
+    return result, made
+
+
+def planes(path: Path) -> list[list[Any]]:
+    frames = media.open_footage(path, threads=1).frames(writable=False)
+    return [[plane.copy() for plane in frame.planes] for frame in frames]
+
+
+def sound_packets(path: Path) -> list[tuple[int, bytes]]:
+    import av
+
+    with av.open(str(path)) as container:
+        return [(packet.pts or 0, bytes(packet)) for packet in container.demux(container.streams.audio[0])]
+
+
+@pytest.mark.parametrize("when_short", ["bounce", "loop"])
+def test_without_encoder_noise_every_frame_is_that_of_a_video_rendered_at_once(tmp_path: Path, when_short: Any) -> None:
+    options = replace(QUICK, crf=0, when_short=when_short)
+    at_once = pipeline.write(ready_for(options, tmp_path / "at_once.mp4"))
+    ready = ready_for(options, tmp_path / "whole.mp4")
+
+    result, made = in_parts(ready, Sizes(over_s=2, part_s=1.5), tmp_path)
+
+    assert len(made) >= 3
+    mine, its = planes(result.output), planes(at_once.output)
+    assert len(mine) == len(its) == at_once.n_frames
+    for number, (a, b) in enumerate(zip(mine, its, strict=True)):
+        assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True)), f"frame {number} differs"
+    assert sound_packets(result.output) == sound_packets(at_once.output)
+    assert media.probe(result.output).audio == media.probe(at_once.output).audio
+
+
+def test_with_it_borders_are_as_near_to_the_original_as_all_other_frames(tmp_path: Path) -> None:
+    lossless = planes(pipeline.write(ready_for(replace(QUICK, crf=0), tmp_path / "lossless.mp4")).output)
+    options = replace(QUICK, preset="veryfast")
+    at_once = planes(pipeline.write(ready_for(options, tmp_path / "at_once.mp4")).output)
+    result, _ = in_parts(ready_for(options, tmp_path / "whole.mp4"), Sizes(2, 1.5), tmp_path)
+
+    def noise(frames: list[list[Any]]) -> Any:
+        return np.array([np.abs(a[0].astype(float) - b[0]).mean() for a, b in zip(frames, lossless, strict=True)])
+
+    mine, its = noise(planes(result.output)), noise(at_once)
+    fps = result.fps
+    borders = [round(part.start_s * float(fps)) for part in result.parts[1:]]
+    near = [number + d for number in borders for d in (-2, -1, 0, 1)]
+    assert mine[near].max() < 1.25 * its.max()
+    assert mine.mean() < 1.1 * its.mean()
+
+
+def test_what_is_told_of_the_whole_is_what_is_told_of_a_video_rendered_at_once(tmp_path: Path) -> None:
+    at_once = pipeline.write(ready_for(QUICK, tmp_path / "at_once.mp4"))
+    result, _ = in_parts(ready_for(QUICK, tmp_path / "whole.mp4"), Sizes(2, 1.5), tmp_path)
+
+    mine, its = reports.report_of(result), reports.report_of(at_once)
+    parts = mine.pop("parts")
+    for differs in ("output", "took_s", "cpu_s", "realtime_factor", "stages_s", "memory_mb", "is_recalled", "figures"):
+        mine.pop(differs)
+        its.pop(differs)
+    assert mine == its
+    assert [part["n_frames"] for part in parts] == [len(span) for span in Shared(tmp_path / "plan.npz").parts]
+    assert parts[0]["start_s"] == 0
+    assert all(a["stop_s"] == b["start_s"] for a, b in pairwise(parts))
+    assert parts[-1]["stop_s"] == mine["duration_s"]
+    # the mouths that were planned and where the person is, for the measurement
+    assert np.array_equal(result.speakers[0].mouth.coefficients, at_once.speakers[0].mouth.coefficients)
+    assert np.array_equal(result.speakers[0].seen.box_px, at_once.speakers[0].seen.box_px)
+
+
+def test_a_portrait_too_is_drawn_in_parts(tmp_path: Path) -> None:
+    picture = tmp_path / "portrait.png"
+    footage = media.open_footage(video_path())
+    write_png(picture, next(footage.frames()))
+    options = replace(QUICK, crf=0)
+    at_once = pipeline.write(ready_for(options, tmp_path / "at_once.mp4", video=picture))
+
+    result, made = in_parts(ready_for(options, tmp_path / "whole.mp4", video=picture), Sizes(2, 1.5), tmp_path)
+
+    assert len(made) >= 3
+    for a, b in zip(planes(result.output), planes(at_once.output), strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def write_png(path: Path, frame: Any) -> None:
+    import cv2
+
+    from lipwright.vision.colour import to_rgb
+
+    height, width = frame.planes[0].shape
+    large = [cv2.resize(plane, (width, height)) for plane in frame.planes]
+    cv2.imwrite(str(path), to_rgb(large, frame)[..., ::-1])
+
+
+def test_parts_of_encoders_that_differ_are_encoded_once_more_and_the_note_says_so(tmp_path: Path) -> None:
+    ready = ready_for(QUICK, tmp_path / "whole.mp4")
+    spans = video_parts.parts_of(ready, Sizes(2, 1.5))
+    plan = tmp_path / "plan.npz"
+    video_parts.share(ready, spans, plan)
+    made = [tmp_path / f"part{number}.mp4" for number in range(len(spans))]
+    told = [video_parts.render_part(plan, number, video_path(), path) for number, path in enumerate(made)]
+    other = tmp_path / "other.mp4"
+    footage = media.open_footage(made[1])
+    video = footage.info.video
+    assert video is not None
+    media.write_video(other, footage.frames(), footage.info, duration_s=video.duration_s, audio=None, preset="slow")
+
+    result = video_parts.join(
+        plan, video_path(), [speech_path()], [made[0], other, *made[2:]], told, tmp_path / "whole.mp4"
+    )
+
+    assert any("encoded once more" in note for note in result.notes)
+    assert result.n_frames == len(ready.plan)
+    shown = media.probe(result.output).video
+    assert shown is not None
+    assert shown.n_frames == len(ready.plan)
+
+
+def test_what_cannot_be_cut_is_one_part(tmp_path: Path) -> None:
+    sizes = Sizes(2, 1.5)
+    still = ready_for(replace(QUICK, engine="still"), tmp_path / "a.mp4", engine=StillEngine())
+    assert video_parts.parts_of(still, sizes) == [range(len(still.plan))]
+
+    ready = ready_for(QUICK, tmp_path / "b.mp4")
+    assert len(video_parts.parts_of(ready, Sizes(over_s=600, part_s=1.5))) == 1
+    ready.footage._is_sure = False  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(video_parts.parts_of(ready, sizes)) == 1
+
+
+def test_a_damaged_plan_is_told(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.npz"
+    plan.write_bytes(b"PK\3\4 and nothing else")
+
+    with pytest.raises(UnreadableMedia):
+        Shared(plan)
+
+
+def plan_of(order: Sequence[int], fps: Fraction = Fraction(25)) -> FramePlan:
+    return FramePlan(tuple(order), tuple(k / fps for k in range(len(order))), len(order) / fps)
+
+
+def test_parts_tile_the_plan_and_none_is_shorter_than_two_thirds() -> None:
+    plan = plan_of(range(25 * 250), Fraction(30000, 1001))
+    dice = np.random.default_rng(3)
+    for part_s in (20, 30, 45, 60, 200):
+        parts = cut_into_parts(plan, dice.random(len(plan)), part_s)
+
+        assert [k for part in parts for k in part] == list(range(len(plan)))
+        assert all(len(part) / (30000 / 1001) >= part_s * 2 / 3 for part in parts)
+        assert len(parts) == max(1, int(plan.duration_s / part_s))
+
+
+def test_borders_move_to_cuts_first_and_then_to_where_mouths_rest() -> None:
+    plan = plan_of(range(25 * 180))
+    rest = np.zeros(len(plan))
+    rest[1400:1410] = 1
+
+    one = cut_into_parts(plan, ease_of(plan, [], rest), 60)
+    two = cut_into_parts(plan, ease_of(plan, [1600, 3100], rest), 60)
+    three = cut_into_parts(plan, ease_of(plan, [], np.zeros(len(plan))), 60)
+
+    assert [part.start for part in one] == [0, 1409, 3000]
+    assert [part.start for part in two] == [0, 1600, 3100]
+    assert [part.start for part in three] == [0, 1500, 3000]
+
+
+def test_a_loop_that_starts_again_is_a_cut_and_a_bounce_is_none() -> None:
+    rest = np.zeros(200)
+    looped = ease_of(plan_of([*range(100), *range(100)]), [30], rest)
+    bounced = ease_of(plan_of([*range(100), *range(100)[::-1]]), [30], rest)
+
+    assert np.flatnonzero(looped).tolist() == [30, 100, 130]
+    assert np.flatnonzero(bounced).tolist() == [30, 170]
