@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
+from uvicorn import Config, Server
 
-from lipwright.config import ServiceSettings
+from lipwright.config import HttpSettings, ServiceSettings
+from lipwright.core.jobs import Account
+from lipwright.http import protocol
+from lipwright.http.app import create_app
 from lipwright.service.hosted import Hosted
 
 JOB_S = 120
@@ -123,3 +129,44 @@ def duration_of(tmp_path: Path) -> Callable[[bytes], float]:
         return float(video.duration_s)
 
     return measure
+
+
+@dataclass(frozen=True)
+class Here:
+    """A server in this process, without a worker."""
+
+    app: Any
+    client: httpx.Client
+    hosted: Hosted
+    alice: Account
+    alice_key: str
+    bob_key: str
+
+    @property
+    def own(self) -> dict[str, str]:
+        """What a browser says that shows our page."""
+        return {"Origin": str(self.client.base_url).rstrip("/")}
+
+    def send(self, method: str, path: str, key: str = "", **kwargs: Any) -> Any:
+        headers = {"Authorization": f"Bearer {key or self.alice_key}", **kwargs.pop("headers", {})}
+        return self.client.request(method, path, headers=headers, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    chosen = ServiceSettings(data=str(tmp_path_factory.mktemp("here")), max_upload_bytes=10_000_000)
+    hosted = Hosted.open(chosen)
+    alice, alice_key = hosted.create_key("alice", has_credit_limit=False, max_requests_per_min=10**9)
+    _, bob_key = hosted.create_key("bob", has_credit_limit=False, max_requests_per_min=10**9)
+    app = create_app(hosted, chosen, HttpSettings(max_json_bytes=1_000_000))
+    server = Server(Config(app, port=0, http=protocol.BoundedHttp, log_config=None, access_log=False))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with httpx.Client(base_url=url, timeout=60) as client:
+            yield Here(app, client, hosted, alice, alice_key, bob_key)
+        server.should_exit = True
+        thread.join()
+    hosted.close()

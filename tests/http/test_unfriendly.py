@@ -4,73 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from uvicorn import Config, Server
+from uvicorn import Config
 from uvicorn.server import ServerState
 
-from lipwright.config import HttpSettings, ServiceSettings
-from lipwright.core.jobs import Account, JobRequest, JobState
+from lipwright.core.jobs import JobRequest, JobState
 from lipwright.http import crossing, door, protocol
-from lipwright.http.app import create_app
 from lipwright.http.errors import Refusal
 from lipwright.http.multipart import MAX_FIELD_BYTES, MAX_FIELDS, MultipartStream
 from lipwright.http.playground import session_of
-from lipwright.service.hosted import Hosted
 
 PIXVERSE = "/openapi/v2"
 JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True)
-class Here:
-    """A server in this process, without a worker."""
-
-    app: Any
-    client: httpx.Client
-    hosted: Hosted
-    alice: Account
-    alice_key: str
-    bob_key: str
-
-    @property
-    def own(self) -> dict[str, str]:
-        """What a browser says that shows our page."""
-        return {"Origin": str(self.client.base_url).rstrip("/")}
-
-    def send(self, method: str, path: str, key: str = "", **kwargs: Any) -> Any:
-        headers = {"Authorization": f"Bearer {key or self.alice_key}", **kwargs.pop("headers", {})}
-        return self.client.request(method, path, headers=headers, **kwargs)
-
-
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
-    chosen = ServiceSettings(data=str(tmp_path_factory.mktemp("here")), max_upload_bytes=10_000_000)
-    hosted = Hosted.open(chosen)
-    alice, alice_key = hosted.create_key("alice", has_credit_limit=False, max_requests_per_min=10**9)
-    _, bob_key = hosted.create_key("bob", has_credit_limit=False, max_requests_per_min=10**9)
-    app = create_app(hosted, chosen, HttpSettings(max_json_bytes=1_000_000))
-    server = Server(Config(app, port=0, http=protocol.BoundedHttp, log_config=None, access_log=False))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with httpx.Client(base_url=url, timeout=60) as client:
-            yield Here(app, client, hosted, alice, alice_key, bob_key)
-        server.should_exit = True
-        thread.join()
-    hosted.close()
 
 
 # --- what is odd --------------------------------------------------------------------------------------------
@@ -96,7 +49,7 @@ NUL = b'"a\\u0000b"'
     ],
 )
 def test_text_that_is_none_is_refused_before_any_database_sees_it(
-    here: Here, path: str, body: bytes, text: bytes
+    here: Any, path: str, body: bytes, text: bytes
 ) -> None:
     answer = here.send("POST", path, content=body % text, headers={**JSON, **here.own})
 
@@ -104,7 +57,7 @@ def test_text_that_is_none_is_refused_before_any_database_sees_it(
     assert "half a character" in answer.text
 
 
-def test_characters_that_are_written_as_two_halves_are_characters(here: Here) -> None:
+def test_characters_that_are_written_as_two_halves_are_characters(here: Any) -> None:
     body = b'{"model_id":"pixverse/lipsync","inputs":{"text":"\\ud83d\\ude00 and \\\\ud800"}}'
 
     assert here.send("POST", "/api/v3/model/price", content=body, headers=JSON).status_code == 200
@@ -123,7 +76,7 @@ def test_characters_that_are_written_as_two_halves_are_characters(here: Here) ->
         ("POST", "/api/v3/pixverse/lipsync", '{"video":' * 100_000),
     ],
 )
-def test_what_is_odd_is_the_clients_fault_and_told_so(here: Here, method: str, path: str, body: Any) -> None:
+def test_what_is_odd_is_the_clients_fault_and_told_so(here: Any, method: str, path: str, body: Any) -> None:
     sent: dict[str, Any] = {"content": body, "headers": JSON} if isinstance(body, str) else {"json": body}
 
     answer = here.send(method, path, **(sent if body is not None else {}))
@@ -133,7 +86,7 @@ def test_what_is_odd_is_the_clients_fault_and_told_so(here: Here, method: str, p
 
 
 @pytest.mark.parametrize("path", ["/media/upload", "/video/lip_sync/generate"])
-def test_json_that_is_too_deep_is_none(here: Here, path: str) -> None:
+def test_json_that_is_too_deep_is_none(here: Any, path: str) -> None:
     answer = here.send("POST", PIXVERSE + path, content="[" * 8000, headers=JSON)
 
     assert (answer.status_code, answer.json()["ErrCode"]) == (200, 400013)
@@ -143,14 +96,14 @@ def test_json_that_is_too_deep_is_none(here: Here, path: str) -> None:
     "query",
     ["end_date=0001-01-01T00:00:00Z", "start_date=0001-01-01T00:00:00%2B14:00", "end_date=9999-12-31T23:59:59-14:00"],
 )
-def test_times_beyond_all_reckoning_are_brought_within_it(here: Here, query: str) -> None:
+def test_times_beyond_all_reckoning_are_brought_within_it(here: Any, query: str) -> None:
     answer = here.send("GET", f"/api/v3/account/usage?{query}")
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["total_requests"] == 0
 
 
-def test_an_item_of_a_batch_that_is_no_address_is_refused_and_the_batch_is_not(here: Here) -> None:
+def test_an_item_of_a_batch_that_is_no_address_is_refused_and_the_batch_is_not(here: Any) -> None:
     body = {"items": [{"video": "http://[::1", "audio": "https://a.example/a.wav"}]}
 
     answer = here.send("POST", "/api/lipwright/batches", json=body)
@@ -176,12 +129,12 @@ def test_the_session_is_found_among_other_cookies() -> None:
     assert session_of(Headers({"cookie": "not_lipwright_session=x; lipwright_session="})) is None
 
 
-def test_long_heads_are_refused(here: Here) -> None:
+def test_long_heads_are_refused(here: Any) -> None:
     for path, headers in (("/healthz", {"X-Long": "a" * 70_000}), (f"/healthz?{'a' * 60_000}", {"X": "a" * 9000})):
         assert here.client.get(path, headers=headers).status_code == 431
 
 
-def test_who_shows_no_key_sends_little(here: Here) -> None:
+def test_who_shows_no_key_sends_little(here: Any) -> None:
     said = {"key": "x" * 20_000}
     own = here.own
 
@@ -190,7 +143,7 @@ def test_who_shows_no_key_sends_little(here: Here) -> None:
     assert here.client.post("/playground/session", json={"key": "lw_x"}, headers=own).status_code == 401
 
 
-def test_an_address_in_a_form_is_not_as_long_as_a_file(here: Here) -> None:
+def test_an_address_in_a_form_is_not_as_long_as_a_file(here: Any) -> None:
     n_read = 0
 
     def endless() -> Iterator[bytes]:
@@ -334,7 +287,7 @@ def test_heads_without_end_and_silence_are_hung_up_on(monkeypatch: pytest.Monkey
 
 
 @pytest.fixture(scope="module")
-def hers(here: Here, portrait: Path, short_speech: Path) -> SimpleNamespace:
+def hers(here: Any, portrait: Path, short_speech: Path) -> SimpleNamespace:
     """A job, its batch and its media, of alice."""
     video, audio = (here.hosted.upload_file(here.alice, path, path.name) for path in (portrait, short_speech))
     request = JobRequest("native", "lipwright/rewrite", f"media:{video.id}", f"media:{audio.id}")
@@ -344,7 +297,7 @@ def hers(here: Here, portrait: Path, short_speech: Path) -> SimpleNamespace:
     return SimpleNamespace(job=job, video=video, audio=audio, batch=batch)
 
 
-def test_no_key_reaches_a_job_or_a_number_of_another(here: Here, hers: SimpleNamespace) -> None:
+def test_no_key_reaches_a_job_or_a_number_of_another(here: Any, hers: SimpleNamespace) -> None:
     job, number = hers.job.id, hers.job.number
     asked = [
         *(("GET", f"/api/{version}/predictions/{job}{end}") for version in ("v2", "v3") for end in ("", "/result")),
@@ -382,7 +335,7 @@ def test_no_key_reaches_a_job_or_a_number_of_another(here: Here, hers: SimpleNam
     assert here.hosted.job(here.alice, job).state is JobState.QUEUED
 
 
-def test_every_address_that_shows_something_of_someone_wants_a_key(here: Here) -> None:
+def test_every_address_that_shows_something_of_someone_wants_a_key(here: Any) -> None:
     """Whatever is added: open are links that cannot be guessed, probes, documents and the page itself."""
     is_open = ("/files/", "/put/", "/reports/", "/playground/", "/shared/", "/jobs/", "/healthz", "/readyz", "/metrics",
                "/openapi.json", "/docs", "/history", "/operator")  # fmt: skip
@@ -399,7 +352,7 @@ def test_every_address_that_shows_something_of_someone_wants_a_key(here: Here) -
     assert n > 50
 
 
-def test_a_new_secret_for_a_key_ends_what_was_opened_with_the_old_one(here: Here) -> None:
+def test_a_new_secret_for_a_key_ends_what_was_opened_with_the_old_one(here: Any) -> None:
     account, old = here.hosted.create_key("carol", has_credit_limit=False)
     signed_in = here.client.post("/playground/session", json={"key": old}, headers=here.own)
     cookie = {"Cookie": f"lipwright_session={signed_in.cookies['lipwright_session']}"}
@@ -412,7 +365,7 @@ def test_a_new_secret_for_a_key_ends_what_was_opened_with_the_old_one(here: Here
     assert here.client.get("/playground/api/jobs", headers=cookie).status_code == 401
 
 
-def test_a_deleted_job_is_deleted_and_tells_nothing_of_what_was_said(here: Here, portrait: Path) -> None:
+def test_a_deleted_job_is_deleted_and_tells_nothing_of_what_was_said(here: Any, portrait: Path) -> None:
     video = here.hosted.upload_file(here.alice, portrait, "p.mp4")
     body = {"video_media_id": video.number, "lip_sync_tts_speaker_id": "7", "lip_sync_tts_content": "A secret."}
     number = here.send("POST", f"{PIXVERSE}/video/lip_sync/generate", json=body).json()["Resp"]["video_id"]

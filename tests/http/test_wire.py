@@ -14,6 +14,7 @@ from lipwright.core import errors
 from lipwright.core.errors import LipwrightError
 from lipwright.core.jobs import Job, JobRequest, JobState, Media
 from lipwright.http.errors import TABLE, Refusal, body_of, refusal_of, task_code, wire_of
+from lipwright.http.faces.pixverse import result_of
 from lipwright.http.faces.sources import decoded, shortened
 from lipwright.http.faces.wavespeed import prediction, webhook_in
 from lipwright.http.files import byte_range, own_media_id
@@ -127,6 +128,14 @@ def test_a_webhook_of_pixverse_verifies_and_is_accepted_by_ok_alone() -> None:
     assert headers["Webhook-Signature"] == expected
     assert webhooks.is_accepted(job, status=200, body=b"ok")
     assert not webhooks.is_accepted(job, status=200, body=b"fine")
+
+
+def test_a_video_that_has_expired_is_told_as_deleted_and_never_as_done_without_a_link() -> None:
+    job = replace(JOB, outputs=(), request=replace(JOB.request, face="pixverse"))
+
+    body, _ = SignedWebhooks("http://h").compose(job, secret="s", delivery_id="x", sent_at=SENT_AT)
+
+    assert result_of(job, "http://h", 10_000)["status"] == json.loads(body)["status"] == 6
 
 
 def test_a_cancelled_job_is_failed_for_clients_that_know_four_words() -> None:
