@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -74,3 +75,21 @@ def test_without_matching_the_other_light_would_show(points: NDArray[Any]) -> No
     result, skin = laid(points, light=35, chroma=135, match=False)
 
     assert np.abs(result - skin).max() > 30
+
+
+@pytest.mark.parametrize(("skin_px", "mouth_px"), [(0.8, 1.1), (1.1, 0.8)])
+def test_a_mouth_becomes_as_sharp_or_as_soft_as_the_skin_around_it(
+    points: NDArray[Any], skin_px: float, mouth_px: float
+) -> None:
+    region = mouth_region(points, eyes_px(points), 0.25, frame_size=FRAME_PX, step=(2, 2))
+    grain = np.random.default_rng(0).normal(0, 40, (region.height, region.width))
+    skin, mouth = (128 + cv2.GaussianBlur(grain, (0, 0), sigma) for sigma in (skin_px, mouth_px))
+    face, alpha = flat(region, skin, 128), patch_alpha(region, points, eyes_px(points))
+
+    blend(face, flat(region, mouth, 128), alpha, eyes_px(points), match=True)
+
+    def detail(luma: NDArray[Any]) -> float:
+        return float(np.diff(luma.astype(float), axis=1)[alpha[:, 1:] > 0.99].std())
+
+    before, after = (abs(np.log(detail(luma) / detail(skin))) for luma in (mouth, face.parts[0]))
+    assert after < 0.7 * before

@@ -17,6 +17,8 @@ from lipwright.engines.rewrite.select import (
     choose_donors,
     count_changes,
     dissolved,
+    lending_cost,
+    sharpness_to_lend,
 )
 
 
@@ -129,3 +131,22 @@ def test_donors_do_not_play_to_and_fro() -> None:
 
     turns_at_once = (step[1:] * step[:-1] == -1).mean()
     assert turns_at_once < 0.02
+
+
+def test_a_blurred_mouth_costs_more_on_a_sharp_frame_than_a_sharp_one_on_a_blurred_frame() -> None:
+    sharp, blurred = walk(1, 3), walk(1, 3)
+    blurred.sharpness[:] = -1
+
+    assert lending_cost(sharp, blurred) > 2 * lending_cost(blurred, sharp) > 0
+    assert lending_cost(sharp, sharp) == pytest.approx(0, abs=1e-3)
+
+
+def test_lips_that_blur_by_themselves_lend_less_sharpness_and_open_ones_no_less_than_closed_ones() -> None:
+    head, gap = np.full(40, 3.0), np.repeat([0.0, 0.2], 20)
+    lips = np.repeat([3.5, 2.5], 20)  # open lips have weaker edges
+    lips[7] -= 1
+
+    lent = sharpness_to_lend(head, lips, gap)
+
+    assert lent[7] == pytest.approx(2)
+    assert np.delete(lent, 7) == pytest.approx(3)

@@ -29,10 +29,11 @@ from lipwright.engines.rewrite.select import (
     count_changes,
     dissolved,
     mouth_views,
+    sharpness_to_lend,
 )
 from lipwright.engines.rewrite.shared import Choice, Sitter, packed_choice, packed_sitter, sitter_of, unpacked
 from lipwright.engines.rewrite.steady import gaussian_over_frames
-from lipwright.engines.rewrite.study import Study, mouth_look
+from lipwright.engines.rewrite.study import Study, lip_sharpness, mouth_look
 from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
 from lipwright.media import kept_open
 from lipwright.media.overlap import ahead
@@ -338,15 +339,17 @@ class RewriteAvatar:
             report.notes.append("Too few frames show the mouth to take mouths from them: its inside is drawn.")
             return None
         posed = face.posed
+        mouths = [
+            (self._mouths[row], face.landmarks.row(row).astype(np.float32), posed.of(row).scale)
+            for row in candidates.tolist()
+        ]
+        lips = np.array([lip_sharpness(*mouth) for mouth in mouths])
+        lent = sharpness_to_lend(face.sharpness[candidates], lips, face.opening[candidates])
+        views = self._views(candidates, lambda some: posed.shapes(candidates[some]))
         donors = Donors(
-            self._views(candidates, lambda some: posed.shapes(candidates[some])),
+            replace(views, sharpness=lent.astype(np.float32)),
             face.frame_index[candidates],
-            np.stack(
-                [
-                    mouth_look(self._mouths[row], face.landmarks.row(row).astype(np.float32), posed.of(row).scale)
-                    for row in candidates.tolist()
-                ]
-            ),
+            np.stack([mouth_look(*mouth) for mouth in mouths]),
         )
         wanted = self._views(script.rows[edited], lambda some: script.targets(edited[some]))
         numbers = face.frame_index[candidates]

@@ -246,8 +246,9 @@ class Interior:
             own, seen = self.teeth.at(u, v)
             rgb = rgb * (1 - seen[..., None]) + own * seen[..., None]
             shadow = shadow * (1 - seen) + seen * (0.88 + 0.12 * smoothstep(below / 0.03))
-        # little light falls between lips that nearly touch
-        shadow = shadow * (0.40 + 0.60 * smoothstep((below + above - 0.010) / 0.045))
+        # little light falls between lips that nearly touch; in a smile they do not cover the teeth from above
+        slit = 0.60 if self.teeth is None else 0.30
+        shadow = shadow * (1 - slit + slit * smoothstep((below + above - 0.010) / 0.045))
         rgb = rgb * np.power(np.maximum(shadow, 0.02)[..., None], np.array((0.92, 1.12, 1.15)))
         soft = np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io)), np.float32)
         grain = np.random.default_rng((self.seed, index)).normal(0, 1.2, soft.shape[:2]).astype(np.float32)

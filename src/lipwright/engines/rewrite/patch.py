@@ -83,6 +83,10 @@ DILATION_IO = 0.13
 """How far the patch reaches beyond the lips."""
 FEATHER_IO = 0.05
 """Half the width of its soft edge."""
+_FINE_DETAIL = 150
+"""So many lengths of fine detail (one standard deviation of a Gaussian) from eye to eye; not less than a pixel."""
+_SHARPEN, _SOFTEN = 0.6, 0.5
+"""How much stronger or weaker fine detail of a mouth is made at most."""
 
 
 def face_region(points: Floats, io_px: float, *, frame_size: tuple[int, int], step: tuple[int, int]) -> Region:
@@ -257,19 +261,24 @@ def blend(face: Picture, mouth: Picture, alpha: Float32, io_px: float, *, match:
     overs = [part.astype(np.float32) for part in mouth.parts]
     if match:
         ring = ((alpha > _RING_FROM) & (alpha < _RING_TO)).astype(np.uint8)
-        overs[0] = _match_sharpness(overs[0], unders[0], ring)  # sharpness is in the luma
+        overs[0] = _match_sharpness(overs[0], unders[0], ring, io_px)  # sharpness is in the luma
         _add_membrane(overs, unders, ring, cell_px=max(1, int(io_px / 24)))
     for view, under, over in zip(views, unders, overs, strict=True):
         lay_over(view, under, over, alpha, face.peak)
 
 
-def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.uint8]) -> Float32:
-    """`over`, sharpened where its Laplacian says less on the ring (0 or 1) than that of `under`."""
-    (_, skin), (_, patch) = (cv2.meanStdDev(cv2.Laplacian(part, cv2.CV_32F), mask=ring) for part in (under, over))
-    gain = float(np.clip(skin[0, 0] / max(float(patch[0, 0]), 1e-3) - 1, 0, 0.8))
-    if gain <= 0.03:
+def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.uint8], io_px: float) -> Float32:
+    """Sharper or softer, until the patch's fine detail is as strong on the ring (0 or 1) as that of the skin there."""
+    if not ring.any():
         return over
-    return np.asarray(cv2.addWeighted(over, 1 + gain, cv2.GaussianBlur(over, (7, 7), 1.0), -gain, 0), np.float32)
+    sigma = max(1.0, io_px / _FINE_DETAIL)
+    n_taps = 2 * int(np.ceil(3 * sigma)) + 1
+    soft, soft_skin = (cv2.GaussianBlur(part, (n_taps, n_taps), sigma) for part in (over, under))
+    (_, skin), (_, patch) = (cv2.meanStdDev(fine, mask=ring) for fine in (under - soft_skin, over - soft))
+    gain = float(np.clip(skin[0, 0] / max(float(patch[0, 0]), 1e-3) - 1, -_SOFTEN, _SHARPEN))
+    if abs(gain) <= 0.03:
+        return over
+    return np.asarray(cv2.addWeighted(over, 1 + gain, soft, -gain, 0), np.float32)
 
 
 def _add_membrane(overs: list[Float32], unders: list[Float32], ring: NDArray[np.uint8], *, cell_px: int) -> None:

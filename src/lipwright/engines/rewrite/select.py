@@ -46,7 +46,7 @@ class MouthViews:
     turn: Float32
     """(n, 3) rotation vector, rad."""
     sharpness: Float32
-    """(n,) log variance of the Laplacian around the mouth."""
+    """(n,) log variance of the Laplacian around the mouth; of a donor, also that of its lips, if they are blurrier."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -86,7 +86,9 @@ def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
     """(n_wanted, n_donors): how ill each donor fits."""
     cost = _distances(wanted.features, donors.features)
     cost += _distances(wanted.turn * _POSE_WEIGHT.astype(np.float32), donors.turn * _POSE_WEIGHT.astype(np.float32))
-    cost += 0.03 * np.minimum(np.abs(wanted.sharpness[:, None] - donors.sharpness[None]), 3)
+    # what is blurred cannot be sharpened; what is sharp can be softened
+    blurrier = wanted.sharpness[:, None] - donors.sharpness[None]
+    cost += np.clip(blurrier, 0, 3) * 0.07 + np.clip(-blurrier, 0, 3) * 0.02
     cost += 0.05 * np.abs(np.log((wanted.gap[:, None] + 0.012) / (donors.gap[None] + 0.012)))
     # teeth may be uncovered by stretching only so far: beyond 1.4 times the donor's opening it smears
     cost += 0.25 * np.maximum((wanted.gap[:, None] - 1.4 * donors.gap[None] - 0.02), 0)
@@ -97,6 +99,21 @@ def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
 def _distances(a: Float32, b: Float32) -> Float32:
     squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * (a @ b.T)
     return np.sqrt(np.maximum(squared, 0, out=squared))
+
+
+def sharpness_to_lend(head: Floats, lips: Floats, gap: Floats) -> Floats:
+    """The sharpness (n,) with which mouths are lent: the head's, or less where the lips moved by themselves.
+
+    `head`, `lips` (n,) are log variances of edges. Lips are held against those of about the same opening `gap` (n,):
+    lips that are pressed together have other edges than rounded ones.
+    """
+    out = head.copy()
+    usual = float(np.percentile(head, 60))
+    n_like = max(8, len(gap) // 8)
+    for k in range(len(gap)):
+        like = np.argpartition(np.abs(gap - gap[k]), min(n_like, len(gap) - 1))[:n_like]
+        out[k] = min(head[k], usual + float(lips[k] - np.percentile(lips[like], 60)))
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

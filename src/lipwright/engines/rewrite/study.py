@@ -30,6 +30,9 @@ _MARGIN_IO = 0.30
 _COLOUR_EVERY = 10
 _SKIN = (205, 425, 207, 427, 50, 280, 199)
 _LIP = (16, 15, 85, 315, 0, 11, 72, 302)
+_BLUR_SEEN_AT_PX, _LIPS_SEEN_AT_PX = 100, 150
+"""Eye to eye, at most, where sharpness is measured."""
+_WHITE = (255.0,)
 _CELL_IO = np.array((0.02, 0.04, 0.12, 0.12))
 """Mouths whose opening and width, and whose nose's place between the eyes, lie within one cell show the same."""
 
@@ -96,7 +99,7 @@ class FaceStudy:
         """Give up one run of mouths: the one that shows most of what others show too."""
         common = Counter(self._cells.values())
         worth: dict[int, float] = {}
-        blurred = float(np.median([self.sharpness[row] for row in self.mouths])) - 1
+        blurred = float(np.median([self.sharpness[row] for row in self.mouths])) - 0.6
         for row, cell in self._cells.items():
             share = (0.5 if self.sharpness[row] < blurred else 1.0) / common[cell]
             worth[row // _RUN] = worth.get(row // _RUN, 0.0) + share
@@ -214,17 +217,30 @@ def _cell(face: TrackedFace, io_px: float) -> Cell:
 
 
 def _sharpness(frame: VideoFrame, points: NDArray[np.float32], io_px: float) -> float:
-    """Log variance of the Laplacian over nose and upper lip, 8-bit scale: motion blur lowers it."""
+    """Log variance of the Laplacian from the nose to the upper lip, 8-bit scale: motion blur lowers it.
+
+    The mouth takes no part, whose teeth have edges that come and go; noise and grain little, since it is seen small.
+    """
     nose_x, nose_y = points[mesh.NOSE_BASE, :2]
     height, width = frame.planes[0].shape
     left, right = (int(np.clip(nose_x + d * io_px, 0, width)) for d in (-0.35, 0.35))
-    top, bottom = (int(np.clip(nose_y + d * io_px, 0, height)) for d in (-0.25, 0.45))
-    part = np.ascontiguousarray(frame.planes[0][top:bottom, left:right])
-    if min(part.shape, default=0) < 3:
+    lip = max(float(points[mesh.UPPER_LIP_TOP, 1]), float(nose_y) + 0.05 * io_px)
+    top, bottom = (int(np.clip(y, 0, height)) for y in (nose_y - 0.25 * io_px, lip))
+    if bottom - top < 3 or right - left < 3:
         return 0.0
-    edges = cv2.Laplacian(part, cv2.CV_16S if frame.bits == 8 else cv2.CV_32F)
-    _, deviation = cv2.meanStdDev(edges)
-    return float(np.log((float(deviation[0, 0]) / (1 << (frame.bits - 8))) ** 2 + 1e-3))
+    part = _shrunk(frame.planes[0][top:bottom, left:right], min(1.0, _BLUR_SEEN_AT_PX / io_px))
+    return _log_edges(part, frame.bits)
+
+
+def _shrunk(luma: Plane, scale: float) -> Float32:
+    height, width = (max(3, round(side * scale)) for side in luma.shape)
+    small = cv2.resize(np.ascontiguousarray(luma), (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)
+
+
+def _log_edges(part: Float32, bits: int, mask: NDArray[np.uint8] | None = None) -> float:
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(part, cv2.CV_32F), mask=mask)
+    return float(np.log((float(deviation[0, 0]) / (1 << (bits - 8))) ** 2 + 1e-3))
 
 
 def _mean_colour(frame: VideoFrame, points: NDArray[np.float32], which: tuple[int, ...]) -> NDArray[np.float64]:
@@ -272,3 +288,21 @@ def mouth_look(picture: Picture, points: NDArray[np.float32], io_px: float) -> F
         soft = cv2.GaussianBlur(small.astype(np.float32), (3, 3), 0)
         out.append(np.asarray(soft, np.float32).ravel() / picture.peak)
     return np.concatenate(out)
+
+
+def lip_sharpness(picture: Picture, points: NDArray[np.float32], io_px: float) -> float:
+    """Log variance of the lips' edges, 8-bit scale, without what is between the lips: they blur by themselves too.
+
+    Seen small too: noise and grain are finer than the edge of a lip.
+    """
+    scale = min(1.0, _LIPS_SEEN_AT_PX / io_px)
+    part = _shrunk(picture.parts[0], scale)
+    at = (points[:, :2] - (picture.region.left, picture.region.top)) * scale
+    lips = np.zeros(part.shape, np.uint8)
+    cv2.fillConvexPoly(lips, np.round(cv2.convexHull(at[list(mesh.LIPS)].astype(np.float32))).astype(np.int32), _WHITE)
+    reach = max(1, round(0.04 * io_px * scale))
+    lips = np.asarray(cv2.dilate(lips, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8)
+    inner = np.vstack([at[list(mesh.INNER_UPPER)], at[list(mesh.INNER_LOWER[::-1])]])
+    if np.ptp(inner[:, 1]) > 0.03 * io_px * scale:
+        cv2.fillPoly(lips, [np.round(inner).astype(np.int32)], (0.0,))
+    return _log_edges(part, picture.bits, lips)
