@@ -87,7 +87,7 @@ def test_eyes_and_forehead_stay_on_their_pixels(closed: Points, posed: PosedShap
     target = target_shapes(many(n=1), np.zeros(1), closed, shape_basis(), Limits())[0]
     landmarks = posed.scale_px[0] * posed.shapes[0] @ posed.rotation[0].T + posed.translation_px[0]
 
-    to = where.pixels(target, posed.shapes[0], posed.scale_px[0], posed.rotation[0], landmarks)
+    to = where.pixels(target[None], posed.shapes[:1], posed.scale_px[:1], posed.rotation[:1], landmarks[None])[0]
 
     upper = posed.template[:, 1] < posed.template[mesh.NOSE_BASE, 1] - 0.05
     np.testing.assert_array_equal(to[upper], landmarks[upper, :2])

@@ -300,6 +300,7 @@ class RewriteAvatar:
         lent = None if donor_rows is None else dissolved(donor_rows, face.frame_index[donor_rows], edited)
         place = {int(k): n for n, k in enumerate(edited)}
         first, block = 0, script.targets(edited[:0])
+        places = block[..., :2]
         report.n_frames = len(part)
         with kept_open(self._source.play(plan.order[part.start : part.stop]) if onto is None else onto) as frames:
             for done, (k, frame) in enumerate(zip(part, frames, strict=False), start=1):
@@ -313,8 +314,10 @@ class RewriteAvatar:
                         # the same blocks wherever a part begins: their ends are seen in what is smoothed
                         first = n - n % BLOCK
                         block = script.led(first)
+                        places = self._places(rows[edited[first : first + len(block)]], block)
                     donors = None if lent is None else lent[n]
-                    self._edit(frame, int(rows[k]), block[n - first], float(script.strength[k]), donors, interior)
+                    target, to = block[n - first], places[n - first]
+                    self._edit(frame, int(rows[k]), target, to, float(script.strength[k]), donors, interior)
                     report.edit()
                 frame.time_s = plan.times_s[k]
                 yield frame
@@ -412,21 +415,29 @@ class RewriteAvatar:
         back = from_rgb_matrix(video.colour, video.height_px)
         return Interior(self.face.closed, palette, teeth, self._drawing, back, self._seed)
 
+    def _places(self, rows: NDArray[np.intp], targets: Points) -> Floats:
+        """Where the mesh points of these rows (k,) go, (k, 478, 2) source pixels."""
+        posed = self.face.posed
+        scale, rotation = posed.scale_px[rows], posed.rotation[rows]
+        return self._destination.pixels(targets, posed.shapes(rows), scale, rotation, posed.landmarks.rows(rows))
+
     def _edit(
         self,
         frame: VideoFrame,
         row: int,
         target: Points,
+        to: Floats,
         strength: float,
         donors: Shares | None,
         interior: Interior | None,
     ) -> None:
-        """Rewrite the mouth of one frame, in place; at a low `strength` the frame's own mouth shines through."""
+        """Bring the mouth of one frame to `target`, its mesh to pixels `to` (478, 2), in place.
+
+        At a low `strength` the frame's own mouth shines through.
+        """
         face = self.face
         pose = face.posed.of(row)
         points = face.landmarks.row(row)
-        own = face.posed.shapes(range(row, row + 1))[0]
-        to = self._destination.pixels(target, own, pose.scale, pose.rotation, points)
         size, step = (frame.width_px, frame.height_px), frame.chroma_step
         io_px = pose.scale
         region = patch.face_region(to, io_px, frame_size=size, step=step)
@@ -455,7 +466,7 @@ class RewriteAvatar:
         patch.follow_jaw(picture, points[:, :2], to, io_px, smoothing=smoothing)
         patch.blend(picture, mouth, alpha, io_px, match=donors is not None)
         if interior is not None:
-            was_open = float(largest_gap(own))
+            was_open = float(largest_gap(face.posed.shapes(range(row, row + 1))[0]))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         picture.paste(frame)
 

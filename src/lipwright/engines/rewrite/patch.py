@@ -71,6 +71,7 @@ _INNER_UPPER = np.array(mesh.INNER_UPPER)
 _INNER_LOWER = np.array(mesh.INNER_LOWER)
 # wider under the chin than at the ears
 _RING_IO = (0.24 - 0.17 * np.abs(np.linspace(-1, 1, len(_JAW))))[::2]
+_MOVING = np.array([*mesh.JAW, *mesh.LIPS, *_RIM])
 _WHITE = (255.0,)
 _UNSEEN_PX = 0.02
 _RING_FROM, _RING_TO = 0.02, 0.98
@@ -92,8 +93,7 @@ _SHARPEN, _SOFTEN = 0.6, 0.5
 def face_region(points: Floats, io_px: float, *, frame_size: tuple[int, int], step: tuple[int, int]) -> Region:
     """The part of the frame that may change, for mesh points (478, 2) in pixels."""
     margins = (0.12 * io_px, 0.05 * io_px, 0.12 * io_px, 0.34 * io_px)
-    moving = points[np.array([*mesh.JAW, *mesh.LIPS, *_RIM])]
-    return region_around(moving, margins, frame_size=frame_size, step=step)
+    return region_around(points[_MOVING], margins, frame_size=frame_size, step=step)
 
 
 def mouth_region(
@@ -284,16 +284,18 @@ def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.uint8], io_
 def _add_membrane(overs: list[Float32], unders: list[Float32], ring: NDArray[np.uint8], *, cell_px: int) -> None:
     """Add to `overs` their difference to `unders` on the ring (0 or 1), spread over the whole patch."""
     height, width = ring.shape
-    size = (max(4, width // cell_px), max(4, height // cell_px))
+    n_down, n_across = max(4, height // cell_px), max(4, width // cell_px)
     weights = ring.astype(np.float32)
-    coarse = np.empty((size[1], 4 if len(overs) > 1 else 2, size[0]), np.float32)
+    coarse = np.empty((n_down, 4 if len(overs) > 1 else 2, n_across), np.float32)
     """Rows, what (the weight, and differences of light and colours times it), columns."""
-    coarse[:, 0] = cv2.resize(weights, size, interpolation=cv2.INTER_AREA)
+    coarse[:, 0] = _averages(height, n_down) @ weights @ _averages(width, n_across).T
     for under, over, first in zip(unders, overs, (1, 2), strict=False):
         difference = under - over
         difference *= weights_for(weights, over)
-        small = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
-        coarse[:, first : first + difference[0, 0].size] = np.atleast_3d(small).transpose(0, 2, 1)
+        tall, wide, *_ = difference.shape
+        rows = _averages(tall, n_down) @ difference.reshape(tall, -1)
+        small = _averages(wide, n_across) @ rows.reshape(n_down, wide, -1)
+        coarse[:, first : first + small.shape[2]] = small.transpose(0, 2, 1)
     spread = _spread(coarse)
     spread = np.ascontiguousarray((spread[:, 1:] / (spread[:, :1] + 1e-6)).transpose(0, 2, 1))
     for over, values in zip(overs, (spread[..., :1], spread[..., 1:]), strict=False):
@@ -308,6 +310,15 @@ def _spread(coarse: Float32) -> Float32:
     shares = np.array((1.0, 0.08, 0.004), np.float32)[:, None, None]
     tall = (down * shares).reshape(-1, rows) @ coarse.reshape(rows, -1)
     return (tall.reshape(3, -1, columns) @ across).sum(0).reshape(rows, n, columns)
+
+
+@lru_cache(maxsize=256)
+def _averages(n: int, n_cells: int) -> Float32:
+    """(n_cells, n) means of equal cells of n values, as a matrix to multiply them with."""
+    edges = np.arange(n_cells + 1) * (n / n_cells)
+    at = np.arange(n)
+    shares = np.minimum(edges[1:, None], at + 1) - np.maximum(edges[:-1, None], at)
+    return (np.maximum(shares, 0) * (n_cells / n)).astype(np.float32)
 
 
 @lru_cache(maxsize=64)

@@ -55,7 +55,11 @@ class LandmarkRows:
 
     def row(self, number: int) -> Points:
         """(478, 3)."""
-        return self.rows(range(number, number + 1))[0]
+        if not 0 <= number < self._n:
+            raise IndexError(f"rows 0..{self._n - 1} exist, asked for {number}")
+        (packed,) = self._read(number, 1)
+        frame: Floats = packed["frame"]
+        return packed["steps"] * frame[3] + frame[:3]
 
     def rows(self, numbers: NDArray[np.intp] | range) -> Points:
         """(k, 478, 3)."""

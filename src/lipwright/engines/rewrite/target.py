@@ -176,16 +176,16 @@ class Destination:
         return cls(basis, np.asarray(sideways, np.float64), np.asarray(downwards, np.float64))
 
     def displacement(self, target: Points, shape: Points) -> Points:
-        """Canonical displacement (478, 3) from this frame's shape to the target."""
+        """Canonical displacements (..., 478, 3) from the frames' own shapes to the targets."""
         wanted = target - shape
         moved = self.basis.project(wanted) * self.sideways[:, None]
         lips = np.array(mesh.LIPS)
-        moved[lips] = wanted[lips]
+        moved[..., lips, :] = wanted[..., lips, :]
         return moved
 
     def pixels(
-        self, target: Points, shape: Points, scale_px: float, rotation: Floats, landmarks_px: NDArray[Any]
+        self, target: Points, shape: Points, scale_px: Floats, rotation: Floats, landmarks_px: NDArray[Any]
     ) -> Floats:
-        """(478, 2) source pixels: the frame's own landmarks (478, 2+), moved; points that rest stay on their pixels."""
-        moved = self.displacement(target, shape) @ rotation.T
-        return landmarks_px[:, :2] + moved[:, :2] * (scale_px * self.downwards)[:, None]
+        """(n, 478, 2) source pixels: the frames' own landmarks (n, 478, 2+), moved; what rests stays on its pixels."""
+        moved = self.displacement(target, shape) @ rotation.transpose(0, 2, 1)
+        return landmarks_px[..., :2] + moved[..., :2] * (scale_px[:, None] * self.downwards)[..., None]

@@ -8,7 +8,7 @@ and piecewise affine warps: the same quality at a fifth of the cost (docs/decisi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -18,7 +18,6 @@ from lipwright.core.media import Plane
 from lipwright.engines.rewrite.picture import Float32, Picture, Region
 
 Floats = NDArray[np.float64]
-Real = TypeVar("Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,20 +76,20 @@ _KNOT_IO2 = 1e-5
 """Added to squared distances: a hundredth of a lip's thickness; keeps their logarithm finite."""
 
 
-def _bends(points: NDArray[Real], centres: NDArray[Real], n_first: int) -> NDArray[Real]:
+def _bends(points: Float32, centres: Float32, n_first: int) -> Float32:
     """(m, n + 3) r^2 log r^2 of `points` (m, 2) around `centres` (n, 2), with (1, x, y) after the `n_first` first."""
-    columns = np.zeros((4, len(centres) + 3), points.dtype)
+    columns = np.zeros((4, len(centres) + 3), np.float32)
     columns[1] = 1
     for part, put in ((centres[:n_first], slice(0, n_first)), (centres[n_first:], slice(n_first + 3, None))):
         columns[0, put] = (part * part).sum(1) + _KNOT_IO2
         columns[2:, put] = -2 * part.T
-    rows = np.empty((len(points), 4), points.dtype)
+    rows = np.empty((len(points), 4), np.float32)
     rows[:, 0] = 1
     rows[:, 1] = (points * points).sum(1)
     rows[:, 2:] = points
     squared = rows @ columns  # distances as one product of matrices
-    out = cast("NDArray[Real]", cv2.log(squared))
-    np.multiply(out, squared, out=out)
+    out = np.asarray(cv2.log(squared), np.float32)
+    out *= squared
     out[:, n_first] = 1
     out[:, n_first + 1 : n_first + 3] = points
     return out
@@ -116,11 +115,14 @@ def tps_fields(
     n_first = len(controls) - 2 * n_side
     n_base = n_first + 3
     centre = controls.mean(0)
-    at = (controls - centre) / unit_px
-    bends = _bends(at, at, n_first)
+    at = ((controls - centre) / unit_px).astype(np.float32)
+    nodes = np.empty((*grid.shape, 2), np.float32)
+    nodes[..., 0] = (grid.across - centre[0]) / unit_px
+    nodes[..., 1] = ((grid.down - centre[1]) / unit_px)[:, None]
+    bends = _bends(np.concatenate([at, nodes.reshape(-1, 2)]), at, n_first)
     system = np.zeros((len(at) + 3, len(at) + 3))
     system[:n_first] = bends[:n_first]
-    system[n_base:] = bends[n_first:]
+    system[n_base:] = bends[n_first : len(at)]
     system[n_first:n_base] = system[:, n_first:n_base].T
     diagonal = system.ravel()[:: len(system) + 1]
     diagonal[:n_first] += smoothing
@@ -132,10 +134,7 @@ def tps_fields(
         weights = _solve_sides(system, right, n_base, n_side, with_whole=with_whole)
     else:
         weights = np.linalg.solve(system, right)
-    nodes = np.empty((*grid.shape, 2), np.float32)
-    nodes[..., 0] = (grid.across - centre[0]) / unit_px
-    nodes[..., 1] = ((grid.down - centre[1]) / unit_px)[:, None]
-    fields = _bends(nodes.reshape(-1, 2), at.astype(np.float32), n_first) @ weights.astype(np.float32)
+    fields = bends[len(at) :] @ weights.astype(np.float32)
     fields = fields.reshape(*grid.shape, -1, 2)
     return [fields[:, :, k] for k in range(fields.shape[2])]
 
