@@ -12,7 +12,8 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -39,7 +40,8 @@ from lipwright.engines.base import Avatar, Engine, Progress, RenderReport, Track
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
 from lipwright.media.encoders import CONTAINERS, unknown_ending
-from lipwright.portrait import open_source
+from lipwright.media.footage import n_cores
+from lipwright.portrait import is_picture, open_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +71,12 @@ class Line:
     audio: Path
     phones: Timeline[Phone] | None = None
     """When which sound is said, where the audio was made from text."""
+    make: Callable[[], Timeline[Phone] | None] | None = None
+    """Where the audio is not there yet: what makes it, and tells `phones`."""
+
+    def made(self) -> Line:
+        """The line, its audio there. Raises what making it raises."""
+        return self if self.make is None else Line(self.face, self.audio, self.make())
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +225,21 @@ def sync(
     cache: Cache | None = None,
     watch: Watch | None = None,
     may_replace: bool = True,
+    on_ready: Callable[[Ready], None] | None = None,
 ) -> SyncResult:
     """Write `output`: the footage `video`, in which each line's face says its audio, and all others are untouched.
 
     The output lasts as long as the longest speech; who has finished rests. `cache` keeps what is found out about
-    the footage. Raises the InputErrors and OutputErrors of core/errors.py; whatever is raised, no output is left
-    behind, and one that was there before is still there.
+    the footage. `on_ready` sees what is known before the first frame is made, and may end the work by raising.
+    Raises the InputErrors and OutputErrors of core/errors.py; whatever is raised, no output is left behind, and one
+    that was there before is still there.
     """
-    return write(
-        prepare(engine, tracker, video, lines, output, options, cache=cache, watch=watch, may_replace=may_replace)
+    ready = prepare(
+        engine, tracker, video, lines, output, options, cache=cache, watch=watch, may_replace=may_replace
     )
+    if on_ready is not None:
+        on_ready(ready)
+    return write(ready)
 
 
 @dataclass(slots=True, eq=False)
@@ -301,29 +314,34 @@ def prepare(
 ) -> Ready:
     """All that comes before the first frame of `output`. Raises what `sync` raises."""
     clock = Clock(watch)
-    sounds = [line.audio for line in lines]
-    with clock.stage("open"):
-        choices = [parse_face(line.face) for line in lines]
-        check_inputs(video, *sounds)
-        check_output(output, (video, *sounds), may_replace=may_replace)
-        media.check_encoding(output, options.codec, options.encoder)
-        speeches = [_heard(sound) for sound in sounds]
-        lasts_s = [speech.lasts_s for speech in speeches]
-        footage, tracker = open_source(
-            video,
-            tracker,
-            is_still=options.still,
-            seed=options.seed,
-            duration_s=max(lasts_s),
-            threads=options.threads,
-        )
-        is_picture = not isinstance(footage, media.MediaFootage)
-        if is_picture:
-            cache = None  # its frames are made, and another time they are others
+    threads = options.threads or n_cores()
+    with ExitStack() as stack:
+        with clock.stage("open"):
+            choices = [parse_face(line.face) for line in lines]
+            sounds = [line.audio for line in lines if line.make is None]
+            check_inputs(video, *sounds)
+            check_output(output, (video, *sounds), may_replace=may_replace)
+            media.check_encoding(output, options.codec, options.encoder)
+            seems_picture = is_picture(video)
+            ears = stack.enter_context(_listening(lines, None if seems_picture else video, is_aside=threads > 1))
+            footage, tracker = open_source(
+                video,
+                tracker,
+                is_still=options.still,
+                seed=options.seed,
+                duration_s=max(speech.lasts_s for speech in ears.speeches.result()) if seems_picture else None,
+                threads=options.threads,
+            )
+            if seems_picture:
+                cache = None  # its frames are made, and another time they are others
+        with clock.stage("study"):
+            settings = {**engine_settings(options), "threads": str(threads)}
+            seen = study(
+                engine, tracker, footage, settings, cache=cache, progress=ears.heeding(clock.progress("study"))
+            )
+            speeches, own_sound = ears.speeches.result(), ears.own_sound.result()
+    lines, lasts_s = [speech.line for speech in speeches], [speech.lasts_s for speech in speeches]
     with clock.stage("study"):
-        settings = engine_settings(options)
-        seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))
-        own_sound = None if is_picture else _own_sound(video)
         roles = give_roles(choices, seen.people, own_sound, n_frames=seen.n_frames)
         avatars = [seen.studied.avatar(role.face.face_id) for role in roles]
         people = {person.face_id: person for person in seen.people}
@@ -398,19 +416,58 @@ def notes_of(footage: Footage) -> list[str]:
 class _Speech:
     """A recording that was listened to; its samples are not kept."""
 
+    line: Line
     heard: articulation.Heard
     lasts_s: Fraction
 
 
-def _heard(audio: Path) -> _Speech:
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """What is being listened to."""
+
+    speeches: Future[list[_Speech]]
+    own_sound: Future[articulation.Heard | None]
+    """The footage's."""
+
+    def heeding(self, progress: Progress) -> Progress:
+        """`progress`, which ends the work at once where a speech cannot be heard."""
+
+        def heed(done: int, total: int) -> None:
+            if self.speeches.done():
+                self.speeches.result()
+            progress(done, total)
+
+        return heed
+
+
+@contextmanager
+def _listening(lines: Sequence[Line], video: Path | None, *, is_aside: bool) -> Generator[_Ears]:
+    """Make and hear the speeches, and the sound of `video`: while the block goes on, or else before it."""
+
+    def hear() -> list[_Speech]:
+        made = (line.made() for line in lines)
+        return [_Speech(line, *_heard(line.audio)) for line in made]
+
+    with ThreadPoolExecutor(1, thread_name_prefix="listen") as thread:
+        ears = _Ears(thread.submit(hear), thread.submit(_own_sound, video))
+        try:
+            if not is_aside:
+                ears.speeches.result()
+                wait([ears.own_sound])
+            yield ears
+        finally:
+            ears.own_sound.cancel()
+
+
+def _heard(audio: Path) -> tuple[articulation.Heard, Fraction]:
     with media.kept_open(media.speech_pieces(audio)) as pieces:
-        return _Speech(*articulation.listen_to(pieces))
+        return articulation.listen_to(pieces)
 
 
-def _own_sound(video: Path) -> articulation.Heard | None:
+def _own_sound(video: Path | None) -> articulation.Heard | None:
     """What is heard in the footage itself; None where it is without sound."""
     try:
-        return _heard(video).heard
+        return None if video is None else _heard(video)[0]
     except NoAudio:
         return None
 

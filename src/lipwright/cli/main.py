@@ -38,6 +38,7 @@ _FOR_LIBRARIES: Final = {
     # our matrices are small: a second thread of BLAS waits for work by spinning, which cost a quarter of all CPU time
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
 }
 
 app = typer.Typer(

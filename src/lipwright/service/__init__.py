@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -19,12 +19,13 @@ from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, Wh
 from lipwright.engines.base import Engine, Progress
 from lipwright.media import abilities
 from lipwright.media.footage import n_cores
+from lipwright.media.native import one_thread_each
 
 if TYPE_CHECKING:
     from lipwright.config import ServiceSettings
     from lipwright.core.speech import Phone
     from lipwright.core.timeline import Timeline
-    from lipwright.pipeline import SyncResult, Watch
+    from lipwright.pipeline import Ready, SyncResult, Watch
     from lipwright.vision.survey import FaceSummary
 
 # Rooms that load networks or OpenCV are imported by the functions that use them: `probe` needs neither.
@@ -78,16 +79,17 @@ def sync(
         still=still,
         threads=threads,
     )
-    return sync_with(
-        options,
-        Path(video),
-        None if audio is None else Path(audio),
-        Path(output),
-        assign={str(who): Path(speech) for who, speech in (assign or {}).items()},
-        cache=None if cache is None else Cache(Path(cache)),
-        watch=progress,
-        may_replace=overwrite,
-    )
+    with one_thread_each():
+        return sync_with(
+            options,
+            Path(video),
+            None if audio is None else Path(audio),
+            Path(output),
+            assign={str(who): Path(speech) for who, speech in (assign or {}).items()},
+            cache=None if cache is None else Cache(Path(cache)),
+            watch=progress,
+            may_replace=overwrite,
+        )
 
 
 def sync_with(
@@ -98,28 +100,42 @@ def sync_with(
     *,
     assign: Mapping[str, Path] | None = None,
     phones: Timeline[Phone] | None = None,
+    make: Callable[[], Timeline[Phone] | None] | None = None,
     cache: Cache | None = None,
     watch: Watch | None = None,
     may_replace: bool = True,
+    on_ready: Callable[[Ready], None] | None = None,
 ) -> SyncResult:
-    """`sync` with its choices in one value; `phones` are those of an `audio` that was made from text."""
+    """`sync` with its choices in one value; `phones` are those of an `audio` that was made from text.
+
+    `make` makes the audio, and tells its phones, while the footage is looked at.
+    """
     from lipwright import pipeline
 
-    lines = [] if audio is None else [pipeline.Line(options.face, audio, phones)]
+    lines = [] if audio is None else [pipeline.Line(options.face, audio, phones, make)]
     lines += [pipeline.Line(face, speech) for face, speech in (assign or {}).items()]
     if not lines:
         raise InvalidOption("audio", None, "give a recording after the footage, or recordings by --assign FACE=AUDIO")
     # mistakes are told before a second goes into loading the networks
     for line in lines:
         pipeline.parse_face(line.face)
-    sounds = tuple(line.audio for line in lines)
+    sounds = tuple(line.audio for line in lines if line.make is None)
     pipeline.check_inputs(video, *sounds)
     pipeline.check_output(output, (video, *sounds), may_replace=may_replace)
     chosen = load_engine(options.engine)
     from lipwright.vision.track import MeshTracker
 
     return pipeline.sync(
-        chosen, MeshTracker(), video, lines, output, options, cache=cache, watch=watch, may_replace=may_replace
+        chosen,
+        MeshTracker(),
+        video,
+        lines,
+        output,
+        options,
+        cache=cache,
+        watch=watch,
+        may_replace=may_replace,
+        on_ready=on_ready,
     )
 
 
@@ -141,7 +157,8 @@ def faces(video: Path | str, *, progress: Progress | None = None) -> list[FaceSu
     from lipwright.vision.survey import survey
     from lipwright.vision.track import MeshTracker
 
-    return survey(media.open_footage(Path(video)), MeshTracker(), progress)
+    with one_thread_each():
+        return survey(media.open_footage(Path(video)), MeshTracker(), progress)
 
 
 def mouths_sheet(result: SyncResult, video: Path | str) -> bytes:

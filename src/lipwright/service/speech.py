@@ -14,10 +14,12 @@ from lipwright.cache import Cache
 from lipwright.core.errors import MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
-from lipwright.core.speech import Utterance
+from lipwright.core.speech import Phone, Utterance
+from lipwright.core.timeline import Timeline
+from lipwright.media.native import one_thread_each
 
 if TYPE_CHECKING:
-    from lipwright.pipeline import SyncResult, Watch
+    from lipwright.pipeline import Ready, SyncResult, Watch
     from lipwright.service.reports import Measuring
     from lipwright.voices import Speaker, VoiceInfo
     from lipwright.voices.visemes import Format
@@ -77,22 +79,23 @@ def say(
     of the footage. `subtitles` also writes `output` with the endings .srt and .vtt. `options` and `cache` are those of
     `lipwright.sync`. Raises what both raise.
     """
-    return say_with(
-        SyncOptions() if options is None else options,
-        Path(video),
-        text,
-        Path(output),
-        voice=voice,
-        language=language,
-        speed=speed,
-        pitch=pitch,
-        is_ssml=is_ssml,
-        subtitles=subtitles,
-        voice_options=voice_options,
-        cache=None if cache is None else Cache(Path(cache)),
-        watch=progress,
-        may_replace=overwrite,
-    )
+    with one_thread_each():
+        return say_with(
+            SyncOptions() if options is None else options,
+            Path(video),
+            text,
+            Path(output),
+            voice=voice,
+            language=language,
+            speed=speed,
+            pitch=pitch,
+            is_ssml=is_ssml,
+            subtitles=subtitles,
+            voice_options=voice_options,
+            cache=None if cache is None else Cache(Path(cache)),
+            watch=progress,
+            may_replace=overwrite,
+        )
 
 
 def say_with(
@@ -112,27 +115,48 @@ def say_with(
     watch: Watch | None,
     may_replace: bool,
     said: Utterance | None = None,
+    on_ready: Callable[[Ready, Utterance], None] | None = None,
 ) -> Said:
     """`say` with its choices in values. `said` is the text, where it was spoken before."""
     from lipwright import pipeline, service, voices
-    from lipwright.voices.subtitles import srt, webvtt
 
     pipeline.check_inputs(video)
     pipeline.check_output(output, (video,), may_replace=may_replace)
     utterance = said
-    if utterance is None:
-        like = own_voice(video) if voice.strip().lower() == "auto" else None
-        utterance = voices.speak(
-            text, voice, language, speed=speed, pitch=pitch, is_ssml=is_ssml, like=like, options=voice_options
-        )
     with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
         speech = Path(folder) / "speech.wav"
-        write_wav(speech, utterance.clip)
+
+        def make() -> Timeline[Phone] | None:
+            nonlocal utterance
+            if utterance is None:
+                like = own_voice(video) if voice.strip().lower() == "auto" else None
+                utterance = voices.speak(
+                    text, voice, language, speed=speed, pitch=pitch, is_ssml=is_ssml, like=like, options=voice_options
+                )
+            write_wav(speech, utterance.clip)
+            return utterance.phones
+
+        def is_ready(ready: Ready) -> None:
+            assert utterance is not None  # it was said
+            if on_ready is not None:
+                on_ready(ready, utterance)
+
         result = service.sync_with(
-            options, video, speech, output, phones=utterance.phones, cache=cache, watch=watch, may_replace=may_replace
+            options,
+            video,
+            speech,
+            output,
+            make=make,
+            cache=cache,
+            watch=watch,
+            may_replace=may_replace,
+            on_ready=is_ready,
         )
+    assert utterance is not None  # it was said
     written: list[Path] = []
     if subtitles:
+        from lipwright.voices.subtitles import srt, webvtt
+
         for ending, content in ((".srt", srt(utterance)), (".vtt", webvtt(utterance))):
             written.append(output.with_suffix(ending))
             _write_text(written[-1], content)

@@ -1,0 +1,56 @@
+"""Threads of native libraries: one each while we work, since our stages are threads themselves.
+
+The matrices here are small. A second thread of OpenBLAS or OpenCV waits for work by spinning, which takes up to a
+quarter of all CPU time and speeds nothing up. The command line says so by the environment, before they load; a program
+that calls us from Python has loaded them, and gets its own numbers back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+
+
+class _OpenCv:
+    """Its number of threads belongs to the process: who comes first lowers it, who leaves last puts it back."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+        self._n_before = 1
+
+    @contextmanager
+    def one_thread(self) -> Generator[None]:
+        import cv2
+
+        with self._lock:
+            if self._n_inside == 0:
+                self._n_before = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+            self._n_inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+                if self._n_inside == 0:
+                    cv2.setNumThreads(self._n_before)
+
+
+@cache
+def _opencv() -> _OpenCv:
+    return _OpenCv()
+
+
+@contextmanager
+def one_thread_each() -> Generator[None]:
+    """OpenCV and every BLAS that is loaded work with one thread within the block; costs some milliseconds.
+
+    OpenBLAS obeys the first of several threads of Python that ask at the same time (threadpoolctl sees to that).
+    """
+    from threadpoolctl import threadpool_limits
+
+    with _opencv().one_thread(), threadpool_limits(limits=1, user_api="blas"):
+        yield
