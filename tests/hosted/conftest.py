@@ -47,6 +47,8 @@ class Receiver(ThreadingHTTPServer):
         self.came: list[tuple[str, dict[str, Any]]] = []
         """The id and the body of each webhook."""
         self.on_webhook: Callable[[dict[str, Any]], None] = lambda body: None
+        self.fetched: list[str] = []
+        """The path of each GET."""
         self.n_refusals = 0
         """So many of the next webhooks are answered with 503."""
 
@@ -59,6 +61,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
+        self.server.fetched.append(self.path)
+        if "gone" in self.path:
+            self.send_error(410)
+            return
         data = speech_path().read_bytes() + b"\0" if "speech" in self.path else video_path().read_bytes()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,3 +97,51 @@ def test_a_batch_belongs_to_its_account_and_forgets_jobs_that_were_deleted(
         service.batches.submit(account, [], "none")
     with pytest.raises(InvalidOption):
         service.batches.submit(account, [Wanted(None, request_of)] * 501, "too many")
+
+
+def test_what_several_items_name_is_fetched_once_for_all_of_them(
+    service: Hosted, account: Account, request_of: RequestOf, receiver: Any, work_here: Callable[..., Hosted]
+) -> None:
+    service.limit_key(account.id, max_running=4, has_credit_limit=False)
+    clip, line = f"http://{receiver.host}/clip", f"http://{receiver.host}/speech"
+    wanted = [Wanted(None, lambda: request_of(video=clip, audio=line, options={"seed": 1}))] * 3
+    wanted += [Wanted(None, lambda: request_of(video=f"http://{receiver.host}/gone", audio=line))] * 3
+    batch = service.batches.submit(service.account(account.id), wanted, "six")
+    alone = service.submit(account, request_of(video=clip))
+    work_here()
+
+    ended = [service.wait(account, item.job.id, 100) for item in batch.items if item.job is not None]
+    service.wait(account, alone.id, 60)
+
+    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 3 + [JobState.FAILED] * 3
+    assert {job.error_code for job in ended[3:]} == {"fetch_failed"}
+    assert sorted(receiver.fetched) == ["/clip", "/clip", "/gone", "/speech"]
+    assert len({tuple(sorted(service.page.inputs(job).items())) for job in ended[:3]}) == 1
+    assert set(service.page.inputs(ended[0])) == {"video", "audio"}
+    service.sweep()
+    assert service.page.inputs(ended[0]) == {}  # nobody needs it any more
+
+
+def test_what_was_fetched_for_a_batch_is_kept_while_one_of_it_is_open(
+    service: Hosted, account: Account, request_of: RequestOf, receiver: Any, work_here: Callable[..., Hosted]
+) -> None:
+    line = f"http://{receiver.host}/speech"
+    batch = service.batches.submit(account, [Wanted(None, lambda: request_of(audio=line))] * 2, "two")
+    first, second = (item.job for item in batch.items)
+    assert first is not None
+    assert second is not None
+    # the same was fetched, expired, and is fetched again
+    from lipwright.service.fetches import shared_id
+    from lipwright.store import batches
+    from lipwright.store.database import now
+
+    made = service.upload_url(account, line)
+    with service._database.writing() as connection:
+        gone = replace(made, id=shared_id(batch.id, line), number=made.number - 1)
+        batches.keep_fetched(connection, gone, now(), batch.id)
+    work_here(burn_s=4)
+    assert service.wait(account, first.id, 60).state is JobState.SUCCEEDED
+    assert len(receiver.fetched) == 2
+    if not service.job(account, second.id).state.is_final:
+        service.sweep()
+    assert service.wait(account, second.id, 60).state is JobState.SUCCEEDED

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 FaceName = Literal["wavespeed", "pixverse", "native"]
 """The API that a job came in by."""
-MediaKind = Literal["video", "audio", "image"]
+MediaKind = Literal["video", "audio", "image", "data"]
+"""data: what workers tell each other, and nobody else."""
 
 
 class JobState(StrEnum):
@@ -85,6 +86,8 @@ class JobRequest:
     webhook_url: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The client's own request, to be shown back in its history; long data URIs shortened."""
+    batch_id: str | None = None
+    """What it was asked for with: an address that several of them name is fetched once."""
 
 
 @dataclass(frozen=True, slots=True)

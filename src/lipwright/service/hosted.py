@@ -66,7 +66,7 @@ from lipwright.service.prices import Prices
 from lipwright.service.telemetry import Gauges, ServiceCollector, Telemetry
 from lipwright.service.traces import open_traces
 from lipwright.service.work import JobWork, LookForNudity, check_kind, engine_queue, render_limits, render_queues
-from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox, passes
+from lipwright.store import Database, accounts, batches, beats, jobs, ledger, media, open_database, outbox, passes
 from lipwright.store.database import now, sqlite_url
 
 if TYPE_CHECKING:
@@ -719,6 +719,7 @@ class Hosted:
             n_claims = jobs.drop_old_claims(connection)
             n_tickets = media.drop_tickets(connection)
             n_deliveries = outbox.drop_old(connection, now() - _KEEP_HISTORY)
+            batches.expire_fetched(connection)
             beats.drop_old(connection)
         n_expired = 0
         while True:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -126,7 +126,7 @@ class HostedBatches:
 
     def _take_in(self, account: Account, batch_id: str, position: int, one: Wanted) -> batches.ItemRow:
         try:
-            request = one.request()
+            request = replace(one.request(), batch_id=batch_id)
             key = f"batch:{batch_id}:{position}"
             job = self._hosted.submit(account, request, idempotency_key=key, fingerprint=key)
         except InputError as exc:

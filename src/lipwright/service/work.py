@@ -43,10 +43,11 @@ from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import CPU, PREPARE, HandedBack
 from lipwright.service import reports
 from lipwright.service.children import split_options
+from lipwright.service.fetches import Turns, shared_id
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
 from lipwright.service.prices import Prices
 from lipwright.service.telemetry import Stage, Telemetry
-from lipwright.store import Database, accounts, jobs, ledger, media
+from lipwright.store import Database, accounts, batches, jobs, ledger, media
 from lipwright.store.database import now
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class JobWork:
         self._telemetry = telemetry
         self._voices = voices
         self._spares = spares
+        self._turns = Turns()
 
     def prepare(self, job_id: str) -> str | None:
         """The queue of its render; None: the job is final, and there is nothing to render."""
@@ -188,6 +190,9 @@ class JobWork:
                 continue
             if stop():
                 raise Cancelled
+            if request.batch_id is not None:
+                inputs[role] = self._shared(found.job, request.batch_id, source, stop)
+                continue
             got = self._intake.keep_url(found.job.account_id, source, should_stop=stop)
             brought.append(got)
             inputs[role] = got.id
@@ -198,6 +203,16 @@ class JobWork:
             check_kind(role, one)
         price = self._price(found.job, kept, stop)
         self._ready(found.job, inputs, brought, price)
+
+    def _shared(self, job: Job, batch_id: str, url: str, stop: Callable[[], bool]) -> str:
+        """The media id of what is at an address, fetched for all of a batch by the first that comes to it."""
+        media_id = shared_id(batch_id, url)
+        until = now() + timedelta(hours=self._settings.keep_uploads_h)
+        with self._turns.turn(media_id, stop):
+            if self._insist(lambda c: media.find(c, media_id=media_id), is_writing=False) is None:
+                got = self._intake.keep_url(job.account_id, url, media_id=media_id, should_stop=stop)
+                self._insist(lambda c: batches.keep_fetched(c, got, until, batch_id))
+        return media_id
 
     def _media(self, inputs: dict[str, str], brought: list[Media]) -> dict[str, Media]:
         known = {one.id: one for one in brought}

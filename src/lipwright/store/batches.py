@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from lipwright.core.jobs import Media
 from lipwright.store.accounts import new_id
 from lipwright.store.database import insert_once, now
-from lipwright.store.jobs import KEEP_KEYS
-from lipwright.store.tables import batch, batch_item
+from lipwright.store.jobs import KEEP_KEYS, OPEN
+from lipwright.store.tables import batch, batch_item, job
+from lipwright.store.tables import media as media_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,25 @@ def items(connection: sa.Connection, batch_id: str) -> list[ItemRow]:
         ItemRow(row.position, row.reference, row.job_id, row.error_code, row.error_message)
         for row in connection.execute(found)
     ]
+
+
+def keep_fetched(connection: sa.Connection, made: Media, until: datetime, batch_id: str) -> None:
+    """What was fetched for all of a batch; in place of what was fetched before, if that has expired."""
+    values = {**asdict(made), "purpose": "fetched", "expires_at": until, "job_id": batch_id}
+    if not insert_once(connection, media_table, values):
+        newer = {name: value for name, value in values.items() if name not in {"id", "number"}}
+        connection.execute(media_table.update().where(media_table.c.id == made.id).values(**newer))
+
+
+def expire_fetched(connection: sa.Connection) -> None:
+    """What was fetched for a batch is not needed any more once all of it was taken in and none of it is open."""
+    of_batch = sa.select(batch_item.c.job_id).where(batch_item.c.batch_id == batch.c.id)
+    n_taken = sa.select(sa.func.count()).where(batch_item.c.batch_id == batch.c.id).scalar_subquery()
+    is_open = sa.exists().where(job.c.state.in_(OPEN) & job.c.id.in_(of_batch))
+    is_kept = (media_table.c.purpose == "fetched") & (media_table.c.expires_at > now())
+    fetched = sa.select(media_table.c.job_id).where(is_kept)
+    over = sa.select(batch.c.id).where(batch.c.id.in_(fetched) & (batch.c.n_items == n_taken) & ~is_open)
+    connection.execute(media_table.update().where(is_kept & media_table.c.job_id.in_(over)).values(expires_at=now()))
 
 
 def _row(row: Any) -> Row:

@@ -331,4 +331,7 @@ def _jobs(connection: sa.Connection, rows: Any) -> list[Job]:
 
 
 def _as_json(request: JobRequest) -> dict[str, Any]:
-    return {**asdict(request), "options": dict(request.options), "raw": dict(request.raw)}
+    told = {**asdict(request), "options": dict(request.options), "raw": dict(request.raw)}
+    if request.batch_id is None:
+        del told["batch_id"]  # which workers of an older release do not know
+    return told

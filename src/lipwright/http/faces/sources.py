@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -21,12 +22,16 @@ _PIECE_CHARS: Final = 1 << 18
 
 
 class Sources:
-    """Turns them into what `JobRequest` takes; bytes that come within the request are kept as media first."""
+    """Turns them into what `JobRequest` takes; bytes that come within the request are kept as media first.
+
+    The same bytes, in several items of a batch, are kept once.
+    """
 
     def __init__(self, hosted: Hosted, account: Account, base_urls: set[str]) -> None:
         self._hosted = hosted
         self._account = account
         self._base_urls = base_urls
+        self._kept: dict[bytes, str] = {}
 
     def settle(self, name: str, given: str) -> str:
         """`media:ID` or an http(s) address. Raises InvalidOption, and what `Hosted.upload_file` raises."""
@@ -39,12 +44,14 @@ class Sources:
         start = _DATA.match(given)
         if start is None and _NAKED.fullmatch(given) is None:
             raise InvalidOption(name, given[:60], "give an http or https address, or the file as a data URI or base64")
-        encoded = given[start.end() :] if start is not None else given
-        try:
-            media = self._hosted.upload_file(self._account, decoded(encoded), name)
-        except binascii.Error as exc:
-            raise InvalidOption(name, given[:60], "this is not base64") from exc
-        return f"media:{media.id}"
+        digest = hashlib.sha256(given.encode()).digest()
+        if digest not in self._kept:
+            encoded = given[start.end() :] if start is not None else given
+            try:
+                self._kept[digest] = self._hosted.upload_file(self._account, decoded(encoded), name).id
+            except binascii.Error as exc:
+                raise InvalidOption(name, given[:60], "this is not base64") from exc
+        return f"media:{self._kept[digest]}"
 
 
 def decoded(text: str) -> Iterator[bytes]:
