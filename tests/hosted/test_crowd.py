@@ -119,7 +119,7 @@ class Tally:
 
 def test_accounts_with_equal_limits_share_the_machines_equally_whoever_came_first(service: Hosted) -> None:
     database: Any = service._database
-    queue = Queue(database.engine)
+    queue = Queue(database.jobs_engine)
     queue.prepare(2)
     names = [f"key{n}" for n in range(N_KEYS)]
     with database.writing() as connection:
@@ -146,7 +146,7 @@ def test_a_job_that_an_older_release_prepared_is_rendered(service: Hosted) -> No
         def prepare(self, job_id: str) -> Any:
             return True
 
-    queue = Queue(service._database.engine)
+    queue = Queue(service._database.jobs_engine)
     queue.prepare(2)
     with service._database.writing() as connection:
         queue.put(connection, "key.1", account_id="key", max_running=2, priority=5)

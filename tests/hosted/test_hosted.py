@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -139,6 +140,43 @@ def test_of_many_with_one_key_at_once_one_makes_the_job(
     assert len(ids) == 6
     assert len(set(ids)) == 1
     assert service.balance_microusd(account) == 10_000_000 - PRICE
+
+
+def test_a_submit_at_once_is_a_submit_and_its_key_is_the_same_key(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    if not service.reads_at_once:
+        pytest.skip("on PostgreSQL every submit is a thread's")
+    assert service.submit_at_once(account, request_of()) is None, "its queue is still to be made"
+    first = service.submit(account, request_of(), idempotency_key="k", fingerprint="f")
+
+    again = service.submit_at_once(account, request_of(), idempotency_key="k", fingerprint="f")
+    other = service.submit_at_once(account, request_of(), idempotency_key="other", fingerprint="f")
+
+    assert again == first
+    assert other is not None
+    assert service.submit(account, request_of(), idempotency_key="other", fingerprint="f") == other
+    assert service.balance_microusd(account) == 10_000_000 - 2 * PRICE
+    with pytest.raises(IdempotencyMismatch):
+        service.submit_at_once(account, request_of(), idempotency_key="k", fingerprint="another")
+
+
+def test_a_submit_that_would_wait_for_another_writer_has_not_begun(
+    service: Hosted, settings: ServiceSettings, account: Account, request_of: RequestOf
+) -> None:
+    if not service.reads_at_once:
+        pytest.skip("on PostgreSQL every submit is a thread's")
+    service.submit(account, request_of())
+    other = sqlite3.connect(settings.folder / "lipwright.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    assert service.submit_at_once(account, request_of(), idempotency_key="k", fingerprint="f") is None
+    assert service.submit_at_once(account, request_of(video="https://example.org/clip.mp4")) is None
+    other.execute("ROLLBACK")
+
+    assert service.jobs(account).n_total == 1
+    assert service.balance_microusd(account) == 10_000_000 - PRICE
+    assert service.submit(account, request_of(), idempotency_key="k", fingerprint="f").price_microusd == PRICE
 
 
 def test_a_claimed_key_is_in_flight_until_its_job_is_there_or_it_is_given_back(

@@ -44,7 +44,7 @@ def test_of_workers_elsewhere_nothing_is_said(other: str) -> None:
 def test_a_job_enqueued_in_a_transaction_that_is_rolled_back_was_never_there(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     database = open_database(url)
-    queue = Queue(database.engine)
+    queue = Queue(database.jobs_engine)
     queue.prepare(2)
 
     def break_off() -> None:
@@ -80,7 +80,7 @@ def test_recovery_hands_over_what_the_named_workers_hold_and_nothing_else(tmp_pa
     from dbos._sys_db import SystemDatabase
 
     database = open_database(sqlite_url(tmp_path))
-    queue = Queue(database.engine)
+    queue = Queue(database.jobs_engine)
     queue.prepare(2)
     system: SystemDatabase = queue._client._sys_db
     with database.writing() as connection:

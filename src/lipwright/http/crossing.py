@@ -10,6 +10,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 
 if TYPE_CHECKING:
+    from lipwright.core.jobs import Account, Job, JobRequest
     from lipwright.service.hosted import Hosted
 
 P = ParamSpec("P")
@@ -28,6 +29,13 @@ async def look_up(hosted: Hosted, function: Callable[P, R], *args: P.args, **kwa
     machine twice the turn of a processor. Nothing that writes, and nothing that reads much.
     """
     return function(*args, **kwargs) if hosted.reads_at_once else await call(function, *args, **kwargs)
+
+
+async def submit(hosted: Hosted, account: Account, request: JobRequest, key: str | None, fingerprint: str) -> Job:
+    """`Hosted.submit`: at once where it waits for nobody, else in a thread."""
+    given = {"idempotency_key": key, "fingerprint": fingerprint}
+    job = hosted.submit_at_once(account, request, **given)
+    return await call(hosted.submit, account, request, **given) if job is None else job
 
 
 class SlowLane:

@@ -23,14 +23,15 @@ class Queue:
     """Where jobs wait. DBOS is imported and its tables are made when the first Queue is."""
 
     def __init__(self, database: sa.Engine, poll_s: float = POLL_S) -> None:
-        """On PostgreSQL, DBOS uses the connections of this engine, and opens one more in a process with a worker.
+        """DBOS uses the connections of this engine; on PostgreSQL it opens one more in a process with a worker.
 
+        On SQLite the engine must leave beginning to Python's module, with `isolation_level` "IMMEDIATE".
         `poll_s` is how often each worker looks for jobs; it is kept in the database, and the last one who says it wins.
         """
         from dbos import DBOS, DBOSClient
 
         self.url: Final = database.url.render_as_string(hide_password=False)
-        self.engine: Final = None if database.dialect.name == "sqlite" else database
+        self.engine: Final = database
         DBOS.migrate(self.url)
         # its operations raise while the database is away: whoever asks decides whether to wait
         self._client = DBOSClient(
@@ -61,6 +62,10 @@ class Queue:
             job_id,
             priority,
         )
+
+    def is_prepared(self, max_running: int) -> bool:
+        """Whether `prepare` has nothing to do."""
+        return max_running in self._known
 
     def prepare(self, max_running: int) -> None:
         """Make the queue of accounts that may run so many jobs at a time."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from time import sleep
 from typing import Any, Final, TypeVar
@@ -20,19 +20,20 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from lipwright.core.errors import DatabaseAway, DatabaseFull, StoreMismatch
+from lipwright.store.line import Line, WouldWait
 
 T = TypeVar("T")
 
 HEAD: Final = "0004"
 """The newest migration; a test compares it with the folder."""
-_BUSY_MS = 30_000
+_BUSY_S: Final = 30
+_JOBS_CONNECTIONS: Final = 20
 _AGAIN_S: Final = 0.5
 _UPGRADE_LOCK: Final = 0x6C69_7077  # "lipw"
 _IDLE_TRANSACTION_S: Final = 60
 _AWAY: Final = frozenset({"5330", "57P0", "25P0"})
 # a limit on the size of files, and a file system that finds out late, are errors of writing
 _NO_ROOM: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"})
-_SQLITE_OPTIONS: Final[Mapping[str, Any]] = {}
 _POSTGRESQL_OPTIONS: Final[Mapping[str, Any]] = {
     # a connection that broke while it lay in the pool is replaced before it is used
     "pool_pre_ping": True,
@@ -52,7 +53,7 @@ _POSTGRESQL_OPTIONS: Final[Mapping[str, Any]] = {
 class Database:
     """One database, its connections, and its transactions.
 
-    SQLite allows one writer at a time. Threads of this process queue for it here, in the order they came; other
+    SQLite allows one writer at a time. Whoever writes in this process waits in a line for it (`line.py`); other
     processes are waited for by SQLite itself.
 
     PostgreSQL is given at most `max_connections` by a process, whoever in it asks (jobs/ shares them). They hold
@@ -63,14 +64,22 @@ class Database:
         try:
             self.url: Final = _with_driver(sa.make_url(url))
             self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
-            options = _SQLITE_OPTIONS if self.is_sqlite else _POSTGRESQL_OPTIONS
+            options = _POSTGRESQL_OPTIONS
+            self._line = Line(_BUSY_S)
+            if self.is_sqlite:
+                options = {"connect_args": {"factory": self._line.connect}}
             self.engine: Final = sa.create_engine(self.url, pool_size=max_connections, max_overflow=0, **options)
+            self.jobs_engine: Final = (
+                sa.create_engine(self.url, pool_size=_JOBS_CONNECTIONS, max_overflow=0, **options)
+                if self.is_sqlite
+                else self.engine
+            )
         except (UrlError, NoSuchModuleError) as exc:
             raise StoreMismatch(f"its address is not understood ({exc})") from exc
-        self._lock = threading.Lock()
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+            event.listen(self.jobs_engine, "connect", _prepare_sqlite_for_jobs)
         else:
             event.listen(self.engine, "connect", _prepare_postgresql)
 
@@ -84,10 +93,21 @@ class Database:
             with _away(), self.engine.begin() as connection:
                 yield connection
             return
-        with _full(), self._lock, self.engine.connect() as connection:
+        with _full(), self.engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def at_once(self) -> Generator[None]:
+        """Within this, in this thread, `writing` raises WouldWait where it would have to wait for another writer.
+
+        Nothing has begun then. On PostgreSQL, where every statement waits for an answer, that is at once.
+        """
+        if not self.is_sqlite:
+            raise WouldWait
+        with self._line.at_once():
+            yield
 
     @contextmanager
     def reading(self) -> Generator[sa.Connection]:
@@ -111,6 +131,7 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self.jobs_engine.dispose()
 
 
 def open_database(url: str, max_connections: int = 40) -> Database:
@@ -175,11 +196,19 @@ def _version(connection: sa.Connection) -> str | None:
 
 def insert_once(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert, unless a unique value is there already; whether it was inserted."""
-    kind = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    # what the database shall reckon itself is written into the statement, the rest is only sent with it
+    reckoned: dict[str, Any] = {name: one for name, one in values.items() if isinstance(one, sa.ColumnElement)}
+    insert = _insert_once(table, connection.dialect.name)
+    sent = {name: value for name, value in values.items() if name not in reckoned}
+    return connection.execute(insert.values(**reckoned) if reckoned else insert, sent).first() is not None
+
+
+@cache
+def _insert_once(table: sa.Table, dialect: str) -> Any:
+    kind = sqlite.insert if dialect == "sqlite" else postgresql.insert
     # a row that comes back, not a row count: the driver of PostgreSQL does not count inserted rows
     one: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
-    done = kind(table).values(**values).on_conflict_do_nothing().returning(one)
-    return connection.execute(done).first() is not None
+    return kind(table).on_conflict_do_nothing().returning(one)
 
 
 def now() -> datetime:
@@ -256,11 +285,17 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # transactions are begun by _begin_sqlite, not by Python's module
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_S * 1000}")
     # readers and a writer at once; NORMAL survives kill -9, and a power cut costs at most the last moments
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _prepare_sqlite_for_jobs(connection: Any, record: Any) -> None:
+    _prepare_sqlite(connection, record)
+    # DBOS leaves it to Python's module to begin, at the first statement that writes
+    connection.isolation_level = "IMMEDIATE"
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

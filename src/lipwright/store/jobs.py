@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -27,6 +27,12 @@ OPEN = (JobState.QUEUED, JobState.RUNNING)
 KEEP_KEYS = timedelta(hours=24)
 CLAIM_HOLDS = timedelta(seconds=60)
 """A claim without a job for so long was left behind by a process that died."""
+
+
+# written once: writing a statement takes Python longer than running it takes the database
+_ADD: Final = job.insert()
+_BY_ID: Final = job.select().where(job.c.id == sa.bindparam("wanted"))
+_BY_NUMBER: Final = job.select().where(job.c.number == sa.bindparam("wanted"))
 
 
 def add(connection: sa.Connection, made: Job, inputs: Mapping[str, str]) -> None:
@@ -49,7 +55,7 @@ def add(connection: sa.Connection, made: Job, inputs: Mapping[str, str]) -> None
         "price_microusd": made.price_microusd,
         "report": {},
     }
-    connection.execute(job.insert(), values)
+    connection.execute(_ADD, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,7 @@ class Found:
 
 def find(connection: sa.Connection, job_id: str | int) -> Found | None:
     """By id or by number."""
-    wanted = job.c.number == job_id if isinstance(job_id, int) else job.c.id == job_id
-    row = connection.execute(job.select().where(wanted)).one_or_none()
+    row = connection.execute(_BY_NUMBER if isinstance(job_id, int) else _BY_ID, {"wanted": job_id}).one_or_none()
     if row is None:
         return None
     (value,) = _jobs(connection, [row])
@@ -250,23 +255,33 @@ class Claim:
     """It was free, and is taken now."""
 
 
+_OF_KEY = (idempotency.c.account_id == sa.bindparam("owner")) & (idempotency.c.key == sa.bindparam("wanted"))
+_CLAIM: Final = idempotency.select().where(_OF_KEY)
+_FILL_CLAIM: Final = idempotency.update().where(_OF_KEY).values(job_id=sa.bindparam("job_id"))
+_DROP_STALE_CLAIM: Final = idempotency.delete().where(
+    _OF_KEY
+    & (
+        (idempotency.c.claimed_at < sa.bindparam("old"))
+        | (idempotency.c.job_id.is_(None) & (idempotency.c.claimed_at < sa.bindparam("left")))
+    )
+)
+
+
 def claim(connection: sa.Connection, account_id: str, key: str, fingerprint: str) -> Claim:
     """Take a key that is free, or tell what is kept under it."""
-    of_key = (idempotency.c.account_id == account_id) & (idempotency.c.key == key)
-    is_left = idempotency.c.job_id.is_(None) & (idempotency.c.claimed_at < now() - CLAIM_HOLDS)
-    is_old = idempotency.c.claimed_at < now() - KEEP_KEYS
-    connection.execute(idempotency.delete().where(of_key & (is_left | is_old)))
-    values = {"account_id": account_id, "key": key, "fingerprint": fingerprint, "claimed_at": now()}
+    at = now()
+    of_key = {"owner": account_id, "wanted": key}
+    connection.execute(_DROP_STALE_CLAIM, of_key | {"left": at - CLAIM_HOLDS, "old": at - KEEP_KEYS})
+    values = {"account_id": account_id, "key": key, "fingerprint": fingerprint, "claimed_at": at}
     if insert_once(connection, idempotency, values):
         return Claim(fingerprint, None, True)
-    row = connection.execute(idempotency.select().where(of_key)).one()
+    row = connection.execute(_CLAIM, of_key).one()
     return Claim(row.fingerprint, row.job_id, False)
 
 
 def fill_claim(connection: sa.Connection, account_id: str, key: str, job_id: str) -> None:
     """The job that was made under the key."""
-    of_key = (idempotency.c.account_id == account_id) & (idempotency.c.key == key)
-    connection.execute(idempotency.update().where(of_key).values(job_id=job_id))
+    connection.execute(_FILL_CLAIM, {"owner": account_id, "wanted": key, "job_id": job_id})
 
 
 def drop_claim(connection: sa.Connection, account_id: str, key: str) -> None:

@@ -7,13 +7,19 @@ hold -    set aside when a job is taken in      │ one that does not:    hold -
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from lipwright.core.jobs import LedgerKind, LedgerRow, ModelUsage, Usage
 from lipwright.store.database import insert_once, now
 from lipwright.store.tables import job, ledger
+
+_TOTAL: Final = sa.func.coalesce(sa.func.sum(ledger.c.amount_microusd), 0)
+_BALANCE: Final = sa.select(_TOTAL).where(ledger.c.account_id == sa.bindparam("owner"))
+_HELD: Final = sa.select(_TOTAL).where(
+    (ledger.c.job_id == sa.bindparam("wanted")) & ledger.c.kind.in_(("hold", "hold_rest", "release"))
+)
 
 
 def add(
@@ -39,15 +45,12 @@ def add(
 
 def balance_microusd(connection: sa.Connection, account_id: str) -> int:
     """The sum of its rows."""
-    total = sa.func.coalesce(sa.func.sum(ledger.c.amount_microusd), 0)
-    return int(connection.execute(sa.select(total).where(ledger.c.account_id == account_id)).scalar_one())
+    return int(connection.execute(_BALANCE, {"owner": account_id}).scalar_one())
 
 
 def held_microusd(connection: sa.Connection, job_id: str) -> int:
     """What is set aside for a job, holds and releases together."""
-    of_job = (ledger.c.job_id == job_id) & ledger.c.kind.in_(("hold", "hold_rest", "release"))
-    total = sa.func.coalesce(sa.func.sum(ledger.c.amount_microusd), 0)
-    return -int(connection.execute(sa.select(total).where(of_job)).scalar_one())
+    return -int(connection.execute(_HELD, {"wanted": job_id}).scalar_one())
 
 
 def settle(connection: sa.Connection, account_id: str, job_id: str, price_microusd: int | None) -> None:

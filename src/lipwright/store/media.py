@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
@@ -15,6 +15,18 @@ from lipwright.store.tables import job, media, ticket
 
 Purpose = Literal["upload", "fetched", "spoken", "result"]
 """Given by the client · fetched for a job · spoken for a job · made by a job."""
+
+
+_IS_ONE: Final = media.c.id.in_(sa.bindparam("ids", expanding=True))
+_THESE: Final = media.select().where(_IS_ONE & (media.c.expires_at > sa.bindparam("now")))
+_UNTIL: Final = sa.bindparam("until", type_=media.c.expires_at.type)
+_LATER: Final = sa.case((media.c.expires_at < _UNTIL, _UNTIL), else_=media.c.expires_at)
+_KEEP: Final = (
+    media.update()
+    .where(_IS_ONE & (media.c.expires_at > sa.bindparam("now")))
+    .values(expires_at=_LATER)
+    .returning(*media.c)
+)
 
 
 def add(
@@ -38,14 +50,16 @@ def these(connection: sa.Connection, ids: Collection[str]) -> dict[str, Media]:
     """By id; those that are gone are left out."""
     if not ids:
         return {}
-    wanted = media.c.id.in_(ids) & (media.c.expires_at > now())
-    return {row.id: as_media(row) for row in connection.execute(media.select().where(wanted))}
+    rows = connection.execute(_THESE, {"ids": list(ids), "now": now()})
+    return {row.id: as_media(row) for row in rows}
 
 
-def keep_until(connection: sa.Connection, ids: Collection[str], until: datetime) -> None:
-    """Let none of them expire before that."""
-    wanted = media.c.id.in_(ids) & (media.c.expires_at < until)
-    connection.execute(media.update().where(wanted).values(expires_at=until))
+def keep(connection: sa.Connection, ids: Collection[str], until: datetime) -> dict[str, Media]:
+    """By id, and none of them expires before that; those that are gone are left out."""
+    if not ids:
+        return {}
+    rows = connection.execute(_KEEP, {"ids": list(ids), "now": now(), "until": until})
+    return {row.id: as_media(row) for row in rows}
 
 
 def expire_of_job(connection: sa.Connection, job_id: str, purposes: Collection[Purpose]) -> None:

@@ -28,7 +28,7 @@ from lipwright.core.errors import (
 )
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.http.bodies import CommentedRoute
-from lipwright.http.crossing import SlowLane, call, look_up, pulled
+from lipwright.http.crossing import SlowLane, call, look_up, pulled, submit
 from lipwright.http.errors import Refusal
 from lipwright.http.files import base_url_of, media_url, no_file
 from lipwright.http.multipart import MultipartStream
@@ -324,7 +324,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             raise refused("The source_video_id is not done, or it failed.", "media_not_known")
         return f"media:{job.outputs[0].id}"
 
-    def submitted(account: Account, given: Generate, key: str | None, fingerprint: str) -> Job:
+    def wanted(account: Account, given: Generate) -> JobRequest:
         text, speaker = given.lip_sync_tts_content or None, given.lip_sync_tts_speaker_id or None
         if not given.video_media_id and not given.source_video_id:
             raise refused("Either source_video_id or video_media_id must be provided.", "missing_parameter")
@@ -351,7 +351,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         audio = None
         if given.audio_media_id:
             audio = medium(account, given.audio_media_id, "audio_media_id", "audio")
-        request = JobRequest(
+        return JobRequest(
             face="pixverse",
             model=MODEL,
             video=video,
@@ -361,8 +361,15 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             webhook_url=given.webhook_url or given.webhook_id or None,
             raw=given.model_dump(exclude_unset=True),
         )
+
+    async def submitted(account: Account, given: Generate, key: str | None, fingerprint: str) -> Job:
+        # who asks for a voice may wait until the list of them is read
+        if given.lip_sync_tts_content:
+            wish = await call(wanted, account, given)
+        else:
+            wish = await look_up(hosted, wanted, account, given)
         try:
-            return hosted.submit(account, request, idempotency_key=key, fingerprint=fingerprint)
+            return await submit(hosted, account, wish, key, fingerprint)
         except TextTooLong as exc:
             raise refused(f"TTS text must be within {exc.limit} characters.", exc.code) from exc
 
@@ -385,7 +392,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             # any text is taken for one, whatever the body says, as the vendor has it
             short = trace if len(trace) <= 64 else hashlib.sha256(trace.encode()).hexdigest()
             key, fingerprint = f"trace:{short}", "trace"
-        job = await call(submitted, request.state.account, given, key, fingerprint)
+        job = await submitted(request.state.account, given, key, fingerprint)
         credits = credits_of(job.price_microusd, settings.credit_microusd)
         return success({"video_id": job.number, "credits": credits})
 

@@ -16,6 +16,8 @@ from lipwright.service.hosted import Hosted
 
 # a browser's recording is of a type such as video/webm;codecs=vp8,opus, sometimes with quotation marks
 _DATA = re.compile(r"data:[\w.+/;=,\" -]{0,200};base64,", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_IS_ADDRESS = re.compile(r"\s*(?:media:|(?i:https?://))")
 _NAKED = re.compile(r"[A-Za-z0-9+/=_\-\s]{64,}")
 _SHOWN_CHARS: Final = 300
 _PIECE_CHARS: Final = 1 << 18
@@ -36,7 +38,7 @@ class Sources:
     def settle(self, name: str, given: str) -> str:
         """`media:ID` or an http(s) address. Raises InvalidOption, and what `Hosted.upload_file` raises."""
         given = given.strip()
-        if re.match(r"https?://", given, re.IGNORECASE):
+        if _ADDRESS.match(given):
             media_id = own_media_id(given, self._base_urls)
             return given if media_id is None else f"media:{media_id}"
         if given.startswith("media:"):
@@ -52,6 +54,11 @@ class Sources:
             except binascii.Error as exc:
                 raise InvalidOption(name, given[:60], "this is not base64") from exc
         return f"media:{self._kept[digest]}"
+
+
+def are_addresses(*given: str | None) -> bool:
+    """Whether none of these is a file within the request: to `settle` them takes no time."""
+    return all(one is None or _IS_ADDRESS.match(one) for one in given)
 
 
 def decoded(text: str) -> Iterator[bytes]:

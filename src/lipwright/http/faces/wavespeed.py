@@ -20,11 +20,12 @@ from pydantic import AfterValidator, BaseModel, Field
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
+from lipwright.http import crossing
 from lipwright.http.bodies import JsonRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
-from lipwright.http.faces.sources import Sources, shortened
+from lipwright.http.faces.sources import Sources, are_addresses, shortened
 from lipwright.http.files import base_url_of, kind_of, media_url, no_file, own_media_id, ticket_url
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
@@ -231,36 +232,43 @@ def router(
     def base_urls(request: Request) -> set[str]:
         return {base_url_of(request, settings.public_url), str(request.base_url).rstrip("/")}
 
-    def submitted(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
-        key, fingerprint = call_.key, None
-        if key is not None:
-            fingerprint = hashlib.sha256(
-                json.dumps([model.id, given.model_dump(mode="json"), call_.webhook], sort_keys=True).encode()
-            ).hexdigest()
-            if (before := hosted.claim(account, key, fingerprint)) is not None:
-                return before
+    def wanted(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> JobRequest:
+        sources = Sources(hosted, account, call_.base_urls)
+        wish = given.wish()
+        if wish.audio is None and wish.text is None:
+            raise Refusal(400, "audio: field required", code="missing_parameter")
+        return JobRequest(
+            face="native" if model.id.startswith(models.OWN) else "wavespeed",
+            model=model.id,
+            video=sources.settle("video", wish.video),
+            audio=None if wish.audio is None else sources.settle("audio", wish.audio),
+            text=wish.text if wish.audio is None else None,
+            voice=wish.voice,
+            language=wish.language,
+            options={**model.options, **wish.options},
+            webhook_url=call_.webhook,
+            raw=shortened(given.model_dump(mode="json", exclude_unset=True)),
+        )
+
+    def submitted_with_files(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
+        """The key is claimed first: the same request may come again while its files are looked at."""
+        key, fingerprint = call_.key, call_.fingerprint(model, given)
+        if key is not None and (before := hosted.claim(account, key, fingerprint)) is not None:
+            return before
         try:
-            sources = Sources(hosted, account, call_.base_urls)
-            wish = given.wish()
-            if wish.audio is None and wish.text is None:
-                raise Refusal(400, "audio: field required", code="missing_parameter")
-            request = JobRequest(
-                face="native" if model.id.startswith(models.OWN) else "wavespeed",
-                model=model.id,
-                video=sources.settle("video", wish.video),
-                audio=None if wish.audio is None else sources.settle("audio", wish.audio),
-                text=wish.text if wish.audio is None else None,
-                voice=wish.voice,
-                language=wish.language,
-                options={**model.options, **wish.options},
-                webhook_url=call_.webhook,
-                raw=shortened(given.model_dump(mode="json", exclude_unset=True)),
-            )
+            request = wanted(account, model, given, call_)
             return hosted.submit(account, request, idempotency_key=key, fingerprint=fingerprint)
         except BaseException:
             if key is not None:
                 hosted.unclaim(account, key)
             raise
+
+    async def submitted(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
+        wish = given.wish()
+        if not are_addresses(wish.video, wish.audio):
+            return await slow.call(lambda: submitted_with_files(account, model, given, call_), account.id)
+        request = wanted(account, model, given, call_)
+        return await crossing.submit(hosted, account, request, call_.key, call_.fingerprint(model, given))
 
     async def answer(request: Request, job: Job) -> Response:
         shown = prediction(job, base_url_of(request, settings.public_url))
@@ -275,7 +283,7 @@ def router(
             raise Refusal(400, _BASE64_AND_WEBHOOK, code="invalid_parameter")
         account = account_of(request)
         call_ = _Call(request.headers.get("idempotency-key"), webhook, base_urls(request))
-        job = await slow.call(lambda: submitted(account, model, given, call_), account.id)
+        job = await submitted(account, model, given, call_)
         if not given.enable_sync_mode:
             return await answer(request, job)
         loop = asyncio.get_running_loop()
@@ -525,6 +533,13 @@ class _Call:
         self.key = key
         self.webhook = webhook
         self.base_urls = base_urls
+
+    def fingerprint(self, model: models.Model, given: models.Inputs) -> str:
+        """The same for the same request; empty without a key."""
+        if self.key is None:
+            return ""
+        told = [model.id, given.model_dump(mode="json"), self.webhook]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _submit_route(model: models.Model, submit: Callable[..., Any]) -> Callable[..., Any]:
