@@ -165,8 +165,9 @@ def test_whoever_is_stopped_is_given_longer_than_it_takes_to_drain() -> None:
     for _, one in documents("kubernetes/*.yaml"):
         if one["kind"] == "Deployment":
             assert one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= drain_s + 15
-    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["worker"]
-    assert int(compose["stop_grace_period"].removesuffix("s")) >= HttpSettings().drain_s + 15
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name in ("api", "worker"):
+        assert int(compose[name]["stop_grace_period"].removesuffix("s")) >= HttpSettings().drain_s + 15
     environment = dict(re.findall(r"^(LIPWRIGHT_\w+)=(.*)$", (DEPLOY / "systemd" / "lipwright.env").read_text(), re.M))
     for path in (DEPLOY / "systemd").glob("*.service"):
         (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)$", path.read_text(), re.M)
@@ -185,6 +186,15 @@ def test_workers_are_scaled_on_the_age_of_their_own_queue() -> None:
     assert scaled["worker-cpu"]["minReplicaCount"] >= 1  # somebody prepares jobs and sends webhooks
 
 
+def test_a_queue_of_gpus_is_served_and_named_only_together() -> None:
+    """Nothing that ships wants a GPU: what does is added by hand, in two places."""
+    (applied,) = (one["resources"] for _, one in documents("kubernetes/kustomization.yaml"))
+    (config,) = (one["data"] for _, one in documents("kubernetes/config.yaml"))
+
+    assert ("worker-gpu.yaml" in applied) == ("LIPWRIGHT_ENGINE_QUEUES" in config)
+    assert all((DEPLOY / "kubernetes" / name).is_file() for name in applied)
+
+
 def test_the_compose_file_runs_an_api_two_workers_a_database_and_a_store() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 
@@ -195,6 +205,8 @@ def test_the_compose_file_runs_an_api_two_workers_a_database_and_a_store() -> No
         assert one["read_only"] is True
         assert one["tmpfs"] == ["/tmp:size=1g,mode=1777"]
         assert one["cap_drop"] == ["ALL"]
+        # Docker refuses to start what may use more processors than there are
+        assert "cpus" not in one.get("deploy", {}).get("resources", {}).get("limits", {})
         assert one["environment"]["LIPWRIGHT_DATABASE_URL"].startswith("postgresql")
         assert one["environment"]["LIPWRIGHT_STORE_URL"].startswith("s3://")
     for one in services.values():
