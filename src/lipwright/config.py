@@ -136,6 +136,16 @@ class ServiceSettings(BaseSettings):
         default=True,
         description="Keep a process ready for each render at a time, which begins 1 s sooner; each takes 0.1 GB.",
     )
+    parts_over_s: float = Field(
+        default=180,
+        ge=0,
+        description="Results of so many seconds and more are rendered in parts, by any workers; 0: none is.",
+    )
+    part_s: float = Field(
+        default=60,
+        ge=1,
+        description="How long parts are at least, but for a third by which borders move; from 30 on all have 20 s.",
+    )
     measure_s: float = Field(
         default=20, ge=0, description="Seconds of each result that are looked at again for its report; 0: none."
     )

@@ -10,18 +10,44 @@ from typing import Any
 
 # one of the few variables that a child is given
 _SAID = os.environ.get("LANG", "")
-BURN_S = float(_SAID[4:]) if _SAID.startswith(("burn", "rest")) else 0.6
+BURN_S = float(_SAID[4:].partition(" ")[0]) if _SAID.startswith(("burn", "rest")) else 0.6
 IS_AT_REST = _SAID.startswith("rest")
 """It sleeps: many machines on one."""
 
 
-def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+N_PARTS = 3
+"""Of a render that is asked to be cut from a few seconds on."""
+
+
+def burn(tell: Any) -> None:
     start_s = monotonic()
     while (done_s := monotonic() - start_s) < BURN_S:
         if not IS_AT_REST:
             sum(range(50_000))
         sleep(0.02 if IS_AT_REST else 0.001)
         tell({"phase": "render", "done": round(100 * done_s), "total": round(100 * BURN_S)})
+
+
+def part(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    if arguments["number"] == 1 and _SAID.endswith("poison"):
+        os._exit(9)
+    burn(tell)
+    made = Path(arguments["plan"]).read_bytes() + f"{arguments['number']}".encode()
+    Path(arguments["output"]).write_bytes(made)
+    return {"stages_s": {"render": BURN_S}, "number": arguments["number"]}
+
+
+def join(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    made = b"".join(Path(path).read_bytes() for path in arguments["parts"])
+    Path(arguments["output"]).write_bytes(made)
+    return {"duration_s": 1.0, "width_px": 480, "height_px": 480, "engine": "stand-in", "parts": arguments["told"]}
+
+
+def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    if arguments["parts"] is not None and arguments["parts"]["over_s"] < 10:
+        Path(arguments["parts"]["plan"]).write_bytes(b"plan")
+        return {"parts": [100] * N_PARTS, "stages_s": {}}
+    burn(tell)
     shutil.copyfile(arguments["video"], arguments["output"])
     report = {"duration_s": 1.0, "width_px": 480, "height_px": 480, "engine": "stand-in"}
     if _SAID == "dies measuring":

@@ -1,7 +1,8 @@
 """Durable jobs: the narrow port to DBOS. Nothing outside this room knows that it is DBOS.
 
 Queue      puts a job into the queue within the caller's transaction, and tells what became of it
-Worker     takes jobs and runs them: `Work.prepare`, then `Work.render`, each begun again elsewhere if a worker dies
+Worker     takes jobs and runs them: `Work.prepare`, then `Work.render`, each begun again elsewhere if a worker dies;
+           of a long video `render` tells how many parts there are: `Work.part` for each, by any worker, and `Work.join`
 
     "admit-N"  an account's jobs, N at a time              "render"  everyone's, by priority, while there is room;
     job: prepare ───────── enqueue, wait ────────────────> render    one more for each class of machines that render

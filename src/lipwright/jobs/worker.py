@@ -51,8 +51,19 @@ class Work(Protocol):
         """Bring together what it needs; the queue of its render, or None if there is none. May raise HandedBack."""
         ...
 
-    def render(self, job_id: str) -> None:
-        """Make and store the result. May raise HandedBack."""
+    def render(self, job_id: str) -> int:
+        """Make and store the result; or cut a long one into parts, and tell how many. 0: there is no more to do.
+
+        May raise HandedBack.
+        """
+        ...
+
+    def part(self, job_id: str, number: int) -> None:
+        """Make part `number`, from 0, beside the others. May raise HandedBack."""
+        ...
+
+    def join(self, job_id: str) -> None:
+        """All parts are made: make and store the result. May raise HandedBack."""
         ...
 
 
@@ -193,7 +204,11 @@ class Worker:
             DBOS.register_queue(name, worker_concurrency=self._concurrency, polling_interval_sec=self._queue.poll_s)
 
     def _define(self) -> None:
-        """The two workflows. Changing their steps needs a new VERSION and a way for jobs that are under way."""
+        """The workflows. Changing their steps needs a new VERSION and a way for jobs that are under way.
+
+        A job waits in no queue of renders while it waits for its parts: they are begun by `job`, which an account's
+        limit counts, and not by `render`, which the workers' does.
+        """
         from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
         @DBOS.step(name="prepare")
@@ -201,13 +216,29 @@ class Worker:
             return await self._run(self._work.prepare, job_id)
 
         @DBOS.step(name="render_step")
-        async def render_step(job_id: str) -> bool:
-            await self._run(self._work.render, job_id)
-            return True
+        async def render_step(job_id: str) -> bool | int:
+            # version 0.1 wrote True: there were no parts
+            return await self._run(self._work.render, job_id) or True
+
+        @DBOS.step(name="part_step")
+        async def part_step(job_id: str, number: int) -> None:
+            await self._run(self._work.part, job_id, number)
+
+        @DBOS.step(name="join_step")
+        async def join_step(job_id: str) -> None:
+            await self._run(self._work.join, job_id)
 
         @DBOS.workflow(name="render", max_recovery_attempts=_NEVER)
-        async def render(job_id: str) -> bool:
+        async def render(job_id: str) -> bool | int:
             return await render_step(job_id)
+
+        @DBOS.workflow(name="part", max_recovery_attempts=_NEVER)
+        async def part(job_id: str, number: int) -> None:
+            await part_step(job_id, number)
+
+        @DBOS.workflow(name="join", max_recovery_attempts=_NEVER)
+        async def join(job_id: str) -> None:
+            await join_step(job_id)
 
         @DBOS.workflow(name="job", max_recovery_attempts=_NEVER)
         async def job(job_id: str, priority: int) -> bool:  # pyright: ignore[reportUnusedFunction]
@@ -216,25 +247,38 @@ class Worker:
                 return False
             # version 0.1 wrote True: there was one queue
             name = render_queue(CPU if name is True else name)
+            poll_s = max(_WAIT_POLL_S, self._queue.poll_s)
             with SetWorkflowID(f"{job_id}-render"), SetEnqueueOptions(priority=priority):
                 rendering = await DBOS.enqueue_workflow_async(name, render, job_id)
-            return await rendering.get_result(polling_interval_sec=max(_WAIT_POLL_S, self._queue.poll_s))
+            n_parts = await rendering.get_result(polling_interval_sec=poll_s)
+            if n_parts is True:
+                return True
+            made: list[Any] = []
+            for number in range(n_parts):
+                with SetWorkflowID(f"{job_id}-part-{number}"), SetEnqueueOptions(priority=priority):
+                    made.append(await DBOS.enqueue_workflow_async(name, part, job_id, number))
+            for one in made:
+                await one.get_result(polling_interval_sec=poll_s)
+            with SetWorkflowID(f"{job_id}-join"), SetEnqueueOptions(priority=priority):
+                joining = await DBOS.enqueue_workflow_async(name, join, job_id)
+            await joining.get_result(polling_interval_sec=poll_s)
+            return True
 
-    async def _run(self, act: Callable[[str], Any], job_id: str) -> Any:
+    async def _run(self, act: Callable[..., Any], *about: Any) -> Any:
         if self._stopping.is_set():
             await asyncio.Event().wait()
         with self._count:
             self._n_active += 1
         try:
-            return await asyncio.to_thread(self._counted, act, job_id)
+            return await asyncio.to_thread(self._counted, act, *about)
         except HandedBack:
             # an answer of any kind would end the job: say nothing until this process does, and it is begun again
             await asyncio.Event().wait()
             raise
 
-    def _counted(self, act: Callable[[str], Any], job_id: str) -> Any:
+    def _counted(self, act: Callable[..., Any], *about: Any) -> Any:
         try:
-            return act(job_id)
+            return act(*about)
         finally:
             with self._count:
                 self._n_active -= 1

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lipwright.core.media import MediaLimits
     from lipwright.core.options import VoiceOptions
     from lipwright.core.speech import Utterance
+    from lipwright.pipeline import Ready, Watch
+    from lipwright.service.reports import Measuring
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -86,8 +88,8 @@ def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 _FOR_RENDERS: Final = (
-    "lipwright.pipeline", "lipwright.report", "lipwright.metrics.assess", "lipwright.service.reports",
-    "lipwright.service.speech", "lipwright.service.spoken",
+    "lipwright.pipeline", "lipwright.report", "lipwright.metrics.assess", "lipwright.service.parts",
+    "lipwright.service.reports", "lipwright.service.speech", "lipwright.service.spoken",
 )  # fmt: skip
 
 
@@ -111,17 +113,102 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
     With `measure_s` the result is looked at again, and before that `{"report"}` is told: from then on the file is
     whole, whatever becomes of the measurement.
+
+    With `parts` (`{"over_s", "part_s", "plan"}`) a long result is not made: what its parts need is written to `plan`,
+    and `{"parts", "stages_s"}` is returned, how many frames each of them has.
     """
     from lipwright import service
     from lipwright.cache import DEFAULT_BYTES, Cache
     from lipwright.core.options import SyncOptions
     from lipwright.service import reports, speech, spoken
-    from lipwright.service.reports import Measuring
 
     options = SyncOptions(**arguments["options"])
     kept_bytes = arguments.get("cache_bytes", DEFAULT_BYTES)
     cache = None if arguments["cache"] is None else Cache(Path(arguments["cache"]), max_bytes=kept_bytes)
     video, output = Path(arguments["video"]), Path(arguments["output"])
+    watch = _watch(tell)
+
+    def cut(ready: Ready, said: Utterance | None = None) -> None:
+        _cut_if_long(arguments.get("parts"), ready, said)
+
+    if arguments["text"] is None:
+        try:
+            result = service.sync_with(
+                options, video, Path(arguments["audio"]), output, cache=cache, watch=watch, on_ready=cut
+            )
+        except _InParts as exc:
+            return exc.told
+        return _measured(arguments, tell, lambda measuring: reports.report_of(result, measuring=measuring))
+    try:
+        said = speech.say_with(
+            options,
+            video,
+            arguments["text"],
+            output,
+            **_voice(arguments),
+            subtitles=False,
+            voice_options=voice_options(arguments),
+            cache=cache,
+            watch=watch,
+            may_replace=True,
+            said=None if cache is None else spoken.recall(cache, spoken.key_of(arguments)),
+            on_ready=cut,
+        )
+    except _InParts as exc:
+        return exc.told
+    return _measured(arguments, tell, lambda measuring: speech.report_of(said, measuring=measuring))
+
+
+class _InParts(Exception):
+    """The result shall be made in parts: what is told of them."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.told = told
+
+
+def _cut_if_long(wanted: dict[str, Any] | None, ready: Ready, said: Utterance | None) -> None:
+    """Raises _InParts."""
+    if wanted is None:
+        return
+    from lipwright.service import parts, spoken
+
+    spans = parts.parts_of(ready, parts.Sizes(float(wanted["over_s"]), float(wanted["part_s"])))
+    if len(spans) > 1:
+        parts.share(ready, spans, Path(wanted["plan"]), more=() if said is None else spoken.arrays_of(said))
+        raise _InParts({"parts": [len(span) for span in spans], "stages_s": dict(ready.clock.stages_s)})
+
+
+def part(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Make part `number` of `plan` at `output`, a picture without sound; what `join` wants to know of it."""
+    from lipwright.service import parts
+
+    plan, video, output = (Path(arguments[name]) for name in ("plan", "video", "output"))
+    return parts.render_part(plan, int(arguments["number"]), video, output, watch=_watch(tell))
+
+
+def join(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Put the files of `parts` together at `output`, `told` of each what `part` returned; else as `render`."""
+    from lipwright.service import parts, reports, speech, spoken
+
+    plan, video, output = (Path(arguments[name]) for name in ("plan", "video", "output"))
+    made = [Path(path) for path in arguments["parts"]]
+
+    def watch(phase: str, done: int, total: int) -> None:
+        tell({"phase": phase, "done": 1, "total": 1})  # all frames are there
+
+    if arguments["audio"] is not None:
+        result = parts.join(plan, video, [Path(arguments["audio"])], made, arguments["told"], output, watch=watch)
+        return _measured(arguments, tell, lambda measuring: reports.report_of(result, measuring=measuring))
+    utterance = spoken.said_by(parts.Shared(plan).arrays("more"))
+    sound = output.with_suffix(".wav")
+    speech.write_wav(sound, utterance.clip)
+    result = parts.join(plan, video, [sound], made, arguments["told"], output, watch=watch)
+    said = speech.Said(result, utterance, ())
+    return _measured(arguments, tell, lambda measuring: speech.report_of(said, measuring=measuring))
+
+
+def _watch(tell: Tell) -> Watch:
+    """Tells progress, and not too often."""
     last_s = 0.0
     last_phase = ""
 
@@ -131,32 +218,23 @@ def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
             last_phase, last_s = phase, monotonic()
             tell({"phase": phase, "done": done, "total": total})
 
-    def measured(report_of: Callable[[Measuring | None], dict[str, Any]]) -> dict[str, Any]:
-        budget_s = float(arguments.get("measure_s", 0))
-        draft = reports.without_paths(report_of(None))
-        if budget_s <= 0:
-            return draft
-        tell({"report": draft})
-        measuring = Measuring(budget_s, lambda done, total: watch("measure", done, total))
-        return reports.without_paths(report_of(measuring))
+    return watch
 
-    if arguments["text"] is None:
-        result = service.sync_with(options, video, Path(arguments["audio"]), output, cache=cache, watch=watch)
-        return measured(lambda measuring: reports.report_of(result, measuring=measuring))
-    said = speech.say_with(
-        options,
-        video,
-        arguments["text"],
-        output,
-        **_voice(arguments),
-        subtitles=False,
-        voice_options=voice_options(arguments),
-        cache=cache,
-        watch=watch,
-        may_replace=True,
-        said=None if cache is None else spoken.recall(cache, spoken.key_of(arguments)),
-    )
-    return measured(lambda measuring: speech.report_of(said, measuring=measuring))
+
+def _measured(
+    arguments: dict[str, Any], tell: Tell, report_of: Callable[[Measuring | None], dict[str, Any]]
+) -> dict[str, Any]:
+    """The report of a result that is whole, looked at for as long as is wanted."""
+    from lipwright.service import reports
+
+    budget_s = float(arguments.get("measure_s", 0))
+    draft = reports.without_paths(report_of(None))
+    if budget_s <= 0:
+        return draft
+    tell({"report": draft})
+    watch = _watch(tell)
+    measuring = reports.Measuring(budget_s, lambda done, total: watch("measure", done, total))
+    return reports.without_paths(report_of(measuring))
 
 
 def speak_text(arguments: dict[str, Any]) -> Utterance:

@@ -3,6 +3,11 @@
 prepare   fetch what is at addresses, look at it, hear how long the speech is, hold its price      at most max_attempts
 render    a child renders; its progress goes to the job's row; blob, then ONE transaction:           times each, if
           job final + money settled + result's row + webhook in the outbox                           workers die
+
+of a long video, instead
+render    a child studies, listens and plans: the plan is kept as a blob, and the job has parts
+part      a child renders one of them from plan and footage; a blob beside the plan                   each of them
+join      a child puts them together; then as above
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import re
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -38,7 +43,7 @@ from lipwright.core.errors import (
     Stalled,
     WrongMediaKind,
 )
-from lipwright.core.jobs import Job, JobRequest, JobState, Media
+from lipwright.core.jobs import Job, JobRequest, JobState, Media, MediaKind
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import CPU, PREPARE, HandedBack
 from lipwright.service import reports
@@ -47,7 +52,7 @@ from lipwright.service.fetches import Turns, shared_id
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
 from lipwright.service.prices import Prices
 from lipwright.service.telemetry import Stage, Telemetry
-from lipwright.store import Database, accounts, batches, jobs, ledger, media
+from lipwright.store import Database, accounts, batches, jobs, ledger, media, parts
 from lipwright.store.database import now
 
 if TYPE_CHECKING:
@@ -116,23 +121,53 @@ class JobWork:
                 return engine_queue(self._settings, str(engine))
         return None
 
-    def render(self, job_id: str) -> None:
+    def render(self, job_id: str) -> int:
+        """How many parts the job has from now on; 0: it is final."""
         with self._attempt(job_id, "study") as found:
             if found is not None:
                 with self._telemetry.stage(found.job, "work", found.n_attempts) as stage:
-                    self._render(found, stage)
+                    return self._render(found, stage)
+        return 0
+
+    def part(self, job_id: str, number: int) -> None:
+        """Make one of them, from 0."""
+        with self._attempt(job_id, "render", number) as found:
+            if found is not None:
+                with self._telemetry.stage(found.job, "part", found.n_attempts) as stage:
+                    self._part(found, number, stage)
+
+    def join(self, job_id: str) -> None:
+        """All of them are made."""
+        with self._attempt(job_id, "render") as found:
+            if found is not None:
+                with self._telemetry.stage(found.job, "join", found.n_attempts) as stage:
+                    self._join(found, stage)
 
     @contextmanager
-    def _attempt(self, job_id: str, phase: str) -> Generator[jobs.Found | None]:
-        """Count an attempt, and end the job with whatever goes wrong within."""
+    def _attempt(self, job_id: str, phase: str, number: int | None = None) -> Generator[jobs.Found | None]:
+        """Count an attempt, at the job or at part `number`, and end the job with whatever goes wrong within."""
+
+        def begin(connection: Connection) -> int | None:
+            if number is None:
+                return jobs.begin(connection, job_id, phase)
+            return parts.begin(connection, job_id, number)
+
+        def unbegin(connection: Connection) -> None:
+            if number is None:
+                jobs.unbegin(connection, job_id)
+            else:
+                parts.unbegin(connection, job_id, number)
+
         try:
-            n_attempts, found = self._insist(lambda c: (jobs.begin(c, job_id, phase), jobs.find(c, job_id)))
+            n_attempts, found = self._insist(lambda c: (begin(c), jobs.find(c, job_id)))
         except DatabaseAway:
             raise HandedBack from None
         if n_attempts is None or found is None:
             yield None
             return
         words = log.bind(job=job_id, account=found.job.account_id, face=found.job.request.face, phase=phase)
+        if number is not None:
+            words, found = words.bind(part=number), replace(found, n_attempts=n_attempts)
         try:
             if n_attempts > self._settings.max_attempts:
                 raise GaveUp(attempts=n_attempts - 1)
@@ -140,7 +175,7 @@ class JobWork:
         except Cancelled:
             if self._must_hand_back():
                 with suppress(DatabaseAway):
-                    self._insist(lambda c: jobs.unbegin(c, job_id))
+                    self._insist(unbegin)
                 words.info("handed back")
                 raise HandedBack from None
             words.info("stopped")
@@ -274,13 +309,15 @@ class JobWork:
 
     # --- render -------------------------------------------------------------------------------------------
 
-    def _render(self, found: jobs.Found, stage: Stage) -> None:
+    def _render(self, found: jobs.Found, stage: Stage) -> int:
+        began_s = monotonic()
         job, request = found.job, found.job.request
         stop = self._stop(job.id)
-        kept = self._media(dict(found.inputs), [])
+        # a plan of an attempt that broke off is no input
+        kept = self._media({role: one for role, one in found.inputs.items() if role != "plan"}, [])
         with self._workshop.room() as room, self._files(kept) as paths:
-            flags = self._refuse(paths["video"], "input")
-            output = room / "result.mp4"
+            self._refuse(paths["video"], "input")
+            output, plan = room / "result.mp4", room / "plan.npz"
             options, _ = split_options(dict(request.options))
             arguments = {
                 "video": str(paths["video"]),
@@ -289,22 +326,135 @@ class JobWork:
                 "cache": self._cache,
                 "options": options,
                 "measure_s": self._settings.measure_s,
+                "parts": self._sizes(plan),
                 **self._spoken(request),
             }
-            progress = Progress(self._database, job.id)
-            try:
-                report = self._call("render", arguments, kept, paths, stop, progress)
-            except Cancelled:
+            report = self._made("render", arguments, job, kept, paths, stop, stage)
+            if "parts" in report and not output.exists():
+                return self._cut(found, plan, report["parts"], self._settings.deadline_s - (monotonic() - began_s))
+            self._end(job, output, report)
+        return 0
+
+    def _sizes(self, plan: Path) -> dict[str, Any] | None:
+        """When and how a child shall cut its work into parts; None: never."""
+        over_s = self._settings.parts_over_s
+        return {"over_s": over_s, "part_s": self._settings.part_s, "plan": str(plan)} if over_s > 0 else None
+
+    def _made(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        job: Job,
+        kept: dict[str, Media],
+        paths: dict[str, Path],
+        stop: Callable[[], bool],
+        stage: Stage,
+    ) -> dict[str, Any]:
+        """The report of a child that makes a result; one that fails while it measures has made it all the same."""
+        progress = Progress(self._database, job.id)
+        try:
+            report = self._call(name, arguments, kept, paths, stop, progress)
+        except Cancelled:
+            raise
+        except LipwrightError as exc:
+            if progress.report is None:
                 raise
-            except LipwrightError as exc:
-                if progress.report is None:
-                    raise
-                log.warning("result not measured", job=job.id, code=exc.code, reason=str(exc))
-                report = reports.failed(progress.report, str(exc))
-            stage.stages_s = report.get("stages_s", {})
-            self._advance(job.id, "store", 0.0)
-            flags = self._refuse(output, "output") if flags is not None else None
-            self._keep(job, output, report, () if flags is None else (flags,))
+            log.warning("result not measured", job=job.id, code=exc.code, reason=str(exc))
+            report = reports.failed(progress.report, str(exc))
+        stage.stages_s = report.get("stages_s", {})
+        return report
+
+    def _end(self, job: Job, output: Path, report: dict[str, Any]) -> None:
+        self._advance(job.id, "store", 0.0)
+        flags = self._refuse(output, "output")
+        self._keep(job, output, report, () if flags is None else (flags,))
+
+    # --- parts --------------------------------------------------------------------------------------------
+
+    def _cut(self, found: jobs.Found, plan: Path, n_frames: list[int], left_s: float) -> int:
+        """Keep the plan: from now on the job has parts. How many."""
+        made = self._part_media(found.job, plan, "data", "application/octet-stream", "plan.npz")
+        inputs = {**found.inputs, "plan": made.id}
+
+        def write(connection: Connection) -> bool:
+            if jobs.begins_with_plan(connection, found.job.id, made.id):
+                return True  # the same was written already, and only the answer was lost
+            if not parts.cut(connection, found.job.id, inputs, n_frames, left_s):
+                return False
+            media.add(connection, made, "part", self._parts_expire(), found.job.id)
+            return True
+
+        if not self._insist(write):
+            self._blobs.delete([made.id])
+            raise Cancelled
+        return len(n_frames)
+
+    def _part(self, found: jobs.Found, number: int, stage: Stage) -> None:
+        job = found.job
+        stop = self._stop(job.id)
+        kept = self._media({role: found.inputs[role] for role in ("video", "plan")}, [])
+        with self._workshop.room() as room, self._files(kept) as paths:
+            output = room / "part.mp4"
+            arguments = {
+                "video": str(paths["video"]),
+                "plan": str(paths["plan"]),
+                "number": number,
+                "output": str(output),
+            }
+            told = self._call("part", arguments, kept, paths, stop, PartProgress(self._database, job.id, number))
+            stage.stages_s = told["stages_s"]
+            made = self._part_media(job, output, "video", "video/mp4", f"part{number + 1}.mp4")
+
+        def write(connection: Connection) -> bool:
+            if parts.done(connection, job.id, number, made.id, told):
+                media.add(connection, made, "part", self._parts_expire(), job.id)
+                return True
+            # the same may have been written already, and only the answer was lost
+            return parts.is_made_of(connection, job.id, number, made.id)
+
+        if not self._insist(write):
+            self._blobs.delete([made.id])
+
+    def _join(self, found: jobs.Found, stage: Stage) -> None:
+        job, request = found.job, found.job.request
+        stop = self._stop(job.id)
+        made = self._insist(lambda c: parts.of_job(c, job.id), is_writing=False)
+        inputs = dict(found.inputs) | {f"part {one.number + 1}": one.media_id or "" for one in made}
+        kept = self._media(inputs, [])
+        with self._workshop.room() as room, self._files(kept) as paths:
+            output = room / "result.mp4"
+            arguments = {
+                "video": str(paths["video"]),
+                "audio": None if request.text is not None else str(paths["audio"]),
+                "plan": str(paths["plan"]),
+                "parts": [str(paths[f"part {one.number + 1}"]) for one in made],
+                "told": [dict(one.told) for one in made],
+                "output": str(output),
+                "measure_s": self._settings.measure_s,
+            }
+            self._end(job, output, self._made("join", arguments, job, kept, paths, stop, stage))
+        # their rows go with the next sweep
+        self._blobs.delete([one.id for role, one in kept.items() if role.startswith(("part ", "plan"))])
+
+    def _part_media(self, job: Job, path: Path, kind: MediaKind, content_type: str, name: str) -> Media:
+        """Bytes that workers hand to each other; kept from here on, in nobody's list."""
+        made = Media(
+            id=accounts.new_id(),
+            number=accounts.new_number(),
+            account_id=job.account_id,
+            kind=kind,
+            filename=f"{job.id}-{name}",
+            content_type=content_type,
+            n_bytes=path.stat().st_size,
+            sha256=sha256_of(path),
+            created_at=now(),
+        )
+        self._blobs.put(made.id, path, content_type=content_type, filename=made.filename)
+        return made
+
+    def _parts_expire(self) -> datetime:
+        """Long after the job must have ended, which ends them too."""
+        return now() + timedelta(hours=24, seconds=2 * self._settings.deadline_s)
 
     def _refuse(self, path: Path, what: str) -> bool | None:
         """Whether a moderator minds; raises ContentRefused if that ends jobs here."""
@@ -383,7 +533,7 @@ class JobWork:
                 on_message=progress,
                 should_stop=stop,
                 # loaded for renders: what else is done needs less, and would take it away from one
-                spares=self._spares if name == "render" else None,
+                spares=self._spares if name in ("render", "part") else None,
             )
         except LimitReached as exc:
             if exc.what == "time":
@@ -421,8 +571,12 @@ class JobWork:
             if not is_over and monotonic() >= next_s:
                 next_s = monotonic() + _ASK_EVERY_S
                 # while the database is away, the work goes on
+                is_late = False
                 with suppress(DatabaseAway), self._database.reading() as connection:
-                    is_over = not jobs.is_open(connection, job_id)
+                    is_open, is_late = jobs.standing(connection, job_id)
+                    is_over = not is_open
+                if is_late and not is_over:
+                    raise DeadlineExceeded(limit_s=self._settings.deadline_s)
             return is_over or self._must_hand_back()
 
         return stop
@@ -463,6 +617,26 @@ class Progress:
         self._phase, self._next_s = phase, monotonic() + _TELL_EVERY_S
         with suppress(DatabaseAway), self._database.writing() as connection:
             if not jobs.advance(connection, self._job_id, phase, _whole(phase, done / max(total, 1))):
+                raise Cancelled
+
+
+class PartProgress:
+    """The same of a child that makes a part: the job is as far as all its parts are together."""
+
+    def __init__(self, database: Database, job_id: str, number: int) -> None:
+        self._database = database
+        self._job_id = job_id
+        self._number = number
+        self._next_s = 0.0
+
+    def __call__(self, message: dict[str, Any]) -> None:
+        phase, done = message.get("phase"), message.get("done")
+        if phase != "render" or not isinstance(done, int) or monotonic() < self._next_s:
+            return
+        self._next_s = monotonic() + _TELL_EVERY_S
+        with suppress(DatabaseAway), self._database.writing() as connection:
+            share = parts.advance(connection, self._job_id, self._number, done)
+            if share is None or not jobs.advance(connection, self._job_id, "render", _whole("render", share)):
                 raise Cancelled
 
 

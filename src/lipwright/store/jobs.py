@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from lipwright.core.errors import LipwrightError
 from lipwright.core.jobs import FaceName, Job, JobRequest, JobState
 from lipwright.store import ledger, media, outbox
-from lipwright.store.database import insert_once, now
-from lipwright.store.tables import idempotency, job
+from lipwright.store.database import clock, insert_once, now
+from lipwright.store.tables import idempotency, job, part
 from lipwright.store.tables import media as media_table
 
 OPEN = (JobState.QUEUED, JobState.RUNNING)
@@ -146,30 +146,37 @@ def begin(connection: sa.Connection, job_id: str, phase: str) -> int | None:
         "n_attempts": job.c.n_attempts + 1,
         "started_at": sa.func.coalesce(job.c.started_at, sa.literal(now(), job.c.started_at.type)),
     }
-    found = connection.execute(_open(job_id).values(**changes).returning(job.c.n_attempts)).one_or_none()
+    found = connection.execute(open_job(job_id).values(**changes).returning(job.c.n_attempts)).one_or_none()
     return None if found is None else int(found[0])
 
 
 def unbegin(connection: sa.Connection, job_id: str) -> None:
     """An attempt that was handed back does not count."""
-    connection.execute(_open(job_id).values(n_attempts=job.c.n_attempts - 1))
+    connection.execute(open_job(job_id).values(n_attempts=job.c.n_attempts - 1))
 
 
 def stage_done(connection: sa.Connection, job_id: str, inputs: Mapping[str, str], price_microusd: int) -> bool:
     """All inputs are here: attempts count anew. False if the job is final."""
     values = {"inputs": dict(inputs), "price_microusd": price_microusd, "n_attempts": 0}
-    return connection.execute(_open(job_id).values(**values)).rowcount == 1
+    return connection.execute(open_job(job_id).values(**values)).rowcount == 1
 
 
 def advance(connection: sa.Connection, job_id: str, phase: str, progress: float) -> bool:
     """Tell how far it is; False if the job is final, and the work shall stop."""
-    return connection.execute(_open(job_id).values(phase=phase, progress=progress)).rowcount == 1
+    return connection.execute(open_job(job_id).values(phase=phase, progress=progress)).rowcount == 1
 
 
-def is_open(connection: sa.Connection, job_id: str) -> bool:
-    """Whether it is not final."""
-    state = connection.execute(sa.select(job.c.state).where(job.c.id == job_id)).scalar()
-    return state in OPEN
+def standing(connection: sa.Connection, job_id: str) -> tuple[bool, bool]:
+    """Whether it is not final; and whether its time is over, where it has one for all of its parts."""
+    is_late = sa.type_coerce(job.c.due_at, sa.BigInteger) <= clock()
+    row = connection.execute(sa.select(job.c.state, is_late).where(job.c.id == job_id)).one_or_none()
+    return (False, False) if row is None else (row[0] in OPEN, bool(row[1]))
+
+
+def begins_with_plan(connection: sa.Connection, job_id: str, media_id: str) -> bool:
+    """Whether this is the plan of its parts."""
+    inputs = connection.execute(sa.select(job.c.inputs).where(job.c.id == job_id)).scalar_one_or_none()
+    return inputs is not None and inputs.get("plan") == media_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +208,12 @@ def finish(connection: sa.Connection, job_id: str, ending: Ending) -> bool:
     }
     values |= {"progress": 1.0} if is_well else {"price_microusd": 0}
     told = (job.c.account_id, job.c.face, job.c.price_microusd, job.c.request)
-    row = connection.execute(_open(job_id).values(**values).returning(*told)).one_or_none()
+    row = connection.execute(open_job(job_id).values(**values).returning(*told)).one_or_none()
     if row is None:
         return False
     ledger.settle(connection, row.account_id, job_id, row.price_microusd if is_well else None)
-    media.expire_of_job(connection, job_id, ("fetched", "spoken"))
+    media.expire_of_job(connection, job_id, ("fetched", "spoken", "part"))
+    connection.execute(part.delete().where(part.c.job_id == job_id))
     url = row.request.get("webhook_url")
     if url:
         outbox.add(connection, job_id, row.account_id, row.face, url)
@@ -316,7 +324,8 @@ def _small(text: str) -> str:
 # --- rows to values ---------------------------------------------------------------------------------------
 
 
-def _open(job_id: str) -> sa.Update:
+def open_job(job_id: str) -> sa.Update:
+    """A change of its row that is made only while it is not final."""
     return job.update().where((job.c.id == job_id) & job.c.state.in_(OPEN))
 
 

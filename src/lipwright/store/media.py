@@ -13,8 +13,8 @@ from lipwright.core.jobs import Media, UploadTicket
 from lipwright.store.database import now
 from lipwright.store.tables import job, media, ticket
 
-Purpose = Literal["upload", "fetched", "spoken", "result"]
-"""Given by the client · fetched for a job · spoken for a job · made by a job."""
+Purpose = Literal["upload", "fetched", "spoken", "part", "result"]
+"""Given by the client · fetched for a job · spoken for a job · part of a job's work, on its way · made by a job."""
 
 
 _IS_ONE: Final = media.c.id.in_(sa.bindparam("ids", expanding=True))

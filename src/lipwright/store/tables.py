@@ -61,7 +61,7 @@ media = Table(
     Column("id", String(32), primary_key=True),
     Column("number", BigInteger, nullable=False, unique=True),
     Column("account_id", String(32), ForeignKey("account.id"), nullable=False, index=True),
-    # "upload", "fetched", "spoken" or "result"
+    # "upload", "fetched", "spoken", "part" or "result"
     Column("purpose", String(10), nullable=False),
     Column("job_id", String(32), index=True),
     Column("kind", String(10), nullable=False),
@@ -98,7 +98,7 @@ job = Table(
     Column("face", String(20), nullable=False),
     Column("model", String(200), nullable=False),
     Column("request", sa.JSON, nullable=False),
-    # role -> media id, once it is here: "video", "audio"
+    # role -> media id, once it is here: "video", "audio", "plan"
     Column("inputs", sa.JSON, nullable=False),
     Column("state", String(10), nullable=False),
     Column("phase", String(10), nullable=False),
@@ -115,8 +115,23 @@ job = Table(
     Column("has_nsfw", sa.JSON, nullable=False),
     Column("price_microusd", BigInteger, nullable=False),
     Column("report", sa.JSON, nullable=False),
+    # when a job in parts must be done, by the database's clock
+    Column("due_at", Moment),
     Index("ix_job_account_id_created_at", "account_id", "created_at"),
     Index("ix_job_state_created_at", "state", "created_at"),
+)
+
+part = Table(
+    "part",
+    metadata,
+    Column("job_id", String(32), ForeignKey("job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("n_frames", Integer, nullable=False),
+    Column("n_done", Integer, nullable=False),
+    Column("n_attempts", Integer, nullable=False),
+    # its picture, once it is made
+    Column("media_id", String(32)),
+    Column("told", sa.JSON, nullable=False),
 )
 
 ledger = Table(
