@@ -22,7 +22,7 @@ from lipwright.service.speech import say
 def no_thread_is_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    ours = ("decode", "encode", "track", "listen")
+    ours = ("decode", "encode", "track", "listen", "load")
     assert not {thread for thread in set(threading.enumerate()) - before if thread.name.startswith(ours)}
 
 

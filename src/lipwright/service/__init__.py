@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from lipwright.core.timeline import Timeline
     from lipwright.pipeline import Ready, SyncResult, Watch
     from lipwright.vision.survey import FaceSummary
+    from lipwright.vision.track import MeshTracker
 
 # Rooms that load networks or OpenCV are imported by the functions that use them: `probe` needs neither.
 
@@ -79,17 +82,33 @@ def sync(
         still=still,
         threads=threads,
     )
-    with one_thread_each():
+    kept = None if cache is None else Cache(Path(cache))
+    with one_thread_each(), tracker_for(options, kept) as tracker:
         return sync_with(
             options,
             Path(video),
             None if audio is None else Path(audio),
             Path(output),
             assign={str(who): Path(speech) for who, speech in (assign or {}).items()},
-            cache=None if cache is None else Cache(Path(cache)),
+            cache=kept,
             watch=progress,
             may_replace=overwrite,
+            tracker=tracker,
         )
+
+
+@contextmanager
+def tracker_for(options: SyncOptions, cache: Cache | None) -> Generator[MeshTracker]:
+    """A tracker. Where footage is looked at in any case, its networks are loaded while all else is imported."""
+    from lipwright.vision.track import MeshTracker
+
+    tracker = MeshTracker()
+    if cache is not None or (options.threads or n_cores()) == 1:
+        yield tracker
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as thread:
+        thread.submit(tracker.load)  # what goes wrong goes wrong again when the tracker is used
+        yield tracker
 
 
 def sync_with(
@@ -105,6 +124,7 @@ def sync_with(
     watch: Watch | None = None,
     may_replace: bool = True,
     on_ready: Callable[[Ready], None] | None = None,
+    tracker: MeshTracker | None = None,
 ) -> SyncResult:
     """`sync` with its choices in one value; `phones` are those of an `audio` that was made from text.
 
@@ -127,7 +147,7 @@ def sync_with(
 
     return pipeline.sync(
         chosen,
-        MeshTracker(),
+        MeshTracker() if tracker is None else tracker,
         video,
         lines,
         output,

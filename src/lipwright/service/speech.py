@@ -21,6 +21,7 @@ from lipwright.media.native import one_thread_each
 if TYPE_CHECKING:
     from lipwright.pipeline import Ready, SyncResult, Watch
     from lipwright.service.reports import Measuring
+    from lipwright.vision.track import MeshTracker
     from lipwright.voices import Speaker, VoiceInfo
     from lipwright.voices.visemes import Format
 
@@ -79,9 +80,13 @@ def say(
     of the footage. `subtitles` also writes `output` with the endings .srt and .vtt. `options` and `cache` are those of
     `lipwright.sync`. Raises what both raise.
     """
-    with one_thread_each():
+    from lipwright.service import tracker_for
+
+    options = SyncOptions() if options is None else options
+    kept = None if cache is None else Cache(Path(cache))
+    with one_thread_each(), tracker_for(options, kept) as tracker:
         return say_with(
-            SyncOptions() if options is None else options,
+            options,
             Path(video),
             text,
             Path(output),
@@ -92,9 +97,10 @@ def say(
             is_ssml=is_ssml,
             subtitles=subtitles,
             voice_options=voice_options,
-            cache=None if cache is None else Cache(Path(cache)),
+            cache=kept,
             watch=progress,
             may_replace=overwrite,
+            tracker=tracker,
         )
 
 
@@ -116,6 +122,7 @@ def say_with(
     may_replace: bool,
     said: Utterance | None = None,
     on_ready: Callable[[Ready, Utterance], None] | None = None,
+    tracker: MeshTracker | None = None,
 ) -> Said:
     """`say` with its choices in values. `said` is the text, where it was spoken before."""
     from lipwright import pipeline, service, voices
@@ -151,6 +158,7 @@ def say_with(
             watch=watch,
             may_replace=may_replace,
             on_ready=is_ready,
+            tracker=tracker,
         )
     assert utterance is not None  # it was said
     written: list[Path] = []

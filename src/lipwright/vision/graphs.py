@@ -7,11 +7,13 @@ import sys
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import IO, Any
 
 from lipwright.vision.colour import Rgb
 
@@ -98,19 +100,53 @@ def _later(name: str) -> Any:
     return getattr(import_module("mediapipe.python"), name)
 
 
+class _Stderr:
+    """Belongs to the process: the first block that holds it back turns it aside, the last one puts it back."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_blocks = 0
+        self._has_failed = False
+        self._said: IO[bytes] | None = None
+        self._kept = -1
+
+    def turn_aside(self) -> None:
+        with self._lock:
+            if self._n_blocks == 0:
+                sys.stderr.flush()
+                self._said = tempfile.TemporaryFile()  # noqa: SIM115
+                self._kept = os.dup(2)
+                os.dup2(self._said.fileno(), 2)
+            self._n_blocks += 1
+
+    def put_back(self, *, is_well: bool) -> None:
+        with self._lock:
+            self._n_blocks -= 1
+            self._has_failed |= not is_well
+            if self._n_blocks:
+                return
+            assert self._said is not None
+            os.dup2(self._kept, 2)
+            os.close(self._kept)
+            if self._has_failed:
+                self._said.seek(0)
+                os.write(2, self._said.read())
+            self._said.close()
+            self._has_failed = False
+
+
+@cache
+def _stderr() -> _Stderr:
+    return _Stderr()
+
+
 @contextmanager
 def quiet_stderr() -> Generator[None]:
-    """Hold back what native code writes to stderr; it is shown after all if the block fails."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    """Hold back what native code writes to stderr; it is shown after all if the block fails. Threads may share it."""
+    stderr, is_well = _stderr(), False
+    stderr.turn_aside()
+    try:
+        yield
+        is_well = True
+    finally:
+        stderr.put_back(is_well=is_well)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -96,19 +96,22 @@ class MeshTracker:
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, got {max_faces}")
         self._max_faces = max_faces
-
-    @cached_property
-    def _networks(self) -> tuple[FaceMesh, FaceDetector]:
-        """Loaded when the first frame is looked at: who remembers footage never does."""
-        return FaceMesh(), FaceDetector()
+        self._loading = Lock()
+        self._loaded: tuple[FaceMesh, FaceDetector] | None = None
 
     def load(self) -> None:
-        """Load them now."""
-        _ = self._networks
+        """Load the networks now, in whichever thread; else the first frame does, and who remembers footage never."""
+        self._networks()
+
+    def _networks(self) -> tuple[FaceMesh, FaceDetector]:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = FaceMesh(), FaceDetector()
+            return self._loaded
 
     def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
         """Each frame with its faces in order of id; "no face here" is an empty list on that frame."""
-        scene = _Scene(*self._networks, self._max_faces)
+        scene = _Scene(*self._networks(), self._max_faces)
         for frame in frames:
             yield frame, scene.look(frame)
 
