@@ -129,6 +129,9 @@ def test_footage_and_speech_become_a_video_that_can_be_compared_and_taken_along(
     page.keyboard.press("m")
     expect(page.get_by_role("button", name="Mouth")).to_have_attribute("aria-pressed", "true")
     tab.state("mouth")
+    page.get_by_text("Mouths before and after").click()
+    expect(page.get_by_role("img", name="Mouths of the original")).to_be_visible()
+    tab.state("mouths")
 
     with page.expect_download() as got:
         page.get_by_role("link", name="Video MP4").click()
@@ -243,6 +246,48 @@ def test_no_face_is_explained_and_a_job_can_be_cancelled(
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", name="Cancelled", exact=True)).to_be_visible()
     tab.state("cancelled")
+
+
+def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, portrait: Path) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.route("**/media/upload/binary", lambda route: route.abort(), times=1)
+    page.set_input_files("#footage-file", portrait)
+    expect(page.get_by_role("alert")).to_contain_text("The upload broke off.")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_text("The footage was not uploaded. Try again.")).to_be_visible()
+    tab.state("upload-broke-off")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".notice")).to_contain_text("One face was found; it will speak.")
+    tab.check()
+
+
+def test_a_server_that_is_gone_is_told_of_and_asked_again(visit: Open) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.route("**/playground/history.js", lambda route: route.abort(), times=1)
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+
+    page.route("**/playground/session", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("alert")).to_contain_text("You are still signed in.")
+    tab.state("gone")
+    tab.check()
+
+
+def test_an_address_that_is_not_there_is_told_to_people_as_a_page_and_to_programs_as_json(
+    served: Any, visit: Open
+) -> None:
+    tab = visit("/nowhere", signed_in=False)
+    expect(tab.page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    tab.state("nowhere")
+    answer = httpx.get(f"{served.url}/nowhere")
+
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "not_found")
+    assert httpx.get(f"{served.url}/nowhere", headers={"Accept": "text/html"}).status_code == 404
 
 
 def test_speech_is_recorded_by_the_microphone(visit: Open) -> None:

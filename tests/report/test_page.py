@@ -195,3 +195,10 @@ def test_long_videos_are_drawn_in_rows(report: dict[str, Any]) -> None:
     report["measurement"]["spans"] = [[0.0, 60.0]]
 
     assert page(report).count('<svg class="curves"') == 4
+
+
+def test_a_number_from_which_nothing_is_to_be_concluded_is_not_shown(report: dict[str, Any]) -> None:
+    trembling = next(one for one in report["speakers"][0]["figures"] if one["id"] == "jitter_ratio")
+    trembling |= {"value": 23069.37, "verdict": "unknown"}
+
+    assert "23069" not in page(report)

@@ -83,7 +83,7 @@ def _controls(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [head]
     for row in rows:
         cells = (
-            _cell(row["offset_ms"], "{:+.0f} ms", 10),
+            _cell(None if row["offset_ms"] is None else round(row["offset_ms"]), "{:+d} ms", 10),
             _cell(row["confidence"], "{:.2f}", 12),
             _cell(row["fit"], "{:.2f}", 7),
             _cell(row["follows"], "{:.2f}", 18),

@@ -217,7 +217,9 @@ class WrongContent(InputError):
     code = "wrong_content"
 
     def __init__(self, name: str, *, found: str, expected: tuple[str, ...]) -> None:
-        super().__init__(f"{name} is {found}, and not {' or '.join(expected)}.")
+        named = {"video": "a video", "audio": "a recording", "image": "a picture"}
+        *others, last = [named.get(kind, kind) for kind in expected]
+        super().__init__(f"{name} is {found}. Give {', '.join(others)}{' or ' if others else ''}{last}.")
         self.name = name
         self.found = found
         self.expected = expected

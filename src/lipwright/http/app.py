@@ -88,6 +88,9 @@ async def _on_invalid(request: Request, exc: Exception) -> Response:
 async def _on_http(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     status = exc.status_code
+    shown = playground.nothing_here(request) if status == 404 else None
+    if shown is not None:
+        return shown
     err_code = {404: 500008, 413: 400017}.get(status, 400013)
     err_status = status if status in {404, 405} else None
     message = {404: "There is nothing at this address."}.get(status) or str(exc.detail)

@@ -9,9 +9,10 @@ import hashlib
 import json
 import mimetypes
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import metadata, resources
 from ipaddress import ip_address
 from typing import Any, Final, Literal
@@ -68,7 +69,8 @@ class Asset:
     etag: str
 
 
-def assets() -> dict[str, Asset]:
+@cache
+def assets() -> Mapping[str, Asset]:
     """Every file of `lipwright/playground`, by its name."""
     found: dict[str, Asset] = {}
     for file in resources.files("lipwright").joinpath("playground").iterdir():
@@ -81,6 +83,14 @@ def assets() -> dict[str, Asset]:
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         found[file.name] = Asset(content, gzip.compress(content, mtime=0), kind, etag)
     return found
+
+
+def nothing_here(request: Request) -> Response | None:
+    """The page that says so, for a person whose browser asks for an address that there is not; None for programs."""
+    if request.method not in {"GET", "HEAD"} or "text/html" not in request.headers.get("accept", ""):
+        return None
+    asset = assets()["index.html"]
+    return Response(asset.content, 404, headers=_PAGE_HEADERS, media_type=asset.content_type)
 
 
 def session_of(headers: Headers) -> str | None:

@@ -116,9 +116,9 @@ SCALES: Final[dict[str, Scale]] = {
     "closures": Scale(
         "Lips close at p, b, m", (0.9, inf), (0.7, inf), "90 % and more",
         {
-            "good": "The lips meet at {value} of the {n} sounds that need it.",
-            "fair": "The lips meet at {value} of the {n} sounds that need it.",
-            "poor": "The lips meet at only {value} of the {n} sounds that need it.",
+            "good": "The lips meet at {value} of the sounds that need it ({n} in all).",
+            "fair": "The lips meet at {value} of the sounds that need it ({n} in all).",
+            "poor": "The lips meet at only {value} of the sounds that need it ({n} in all).",
             "unknown": "No sound needs closed lips where it was looked.",
         },
         _share,

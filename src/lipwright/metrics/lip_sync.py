@@ -46,6 +46,8 @@ class LipSync:
     def says(self) -> str:
         if self.word == "unsure":
             return self._why_unsure()
+        if round(self.offset.value) == 0:
+            return f"Lips and sound go together exactly ({self.word})."
         which = "late" if self.offset.value > 0 else "early"
         return f"The lips are {abs(self.offset.value):.0f} ms {which} ({self.word})."
 

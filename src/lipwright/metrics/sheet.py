@@ -19,6 +19,8 @@ MOUTH_SIDE_IO = 1.5
 _GAP_PX = 4
 _LABEL_PX = 18
 _PAPER = 24
+_CLEARLY, _NOISE = 2.0, 2.0
+"""Another face is shown where it was changed so many times more, and so many levels of 255 beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +45,54 @@ def contact_sheet(
     """A picture (h, w, 3) with bands of two rows: the source's mouths, and under them the output's.
 
     `order` is the frame plan of the output: the source frame behind each output frame. Both cells of a column
-    show the same place, found on the source's face; where several are seen, on the one that was changed most.
-    Moments without a face show the whole picture.
+    show the same place, found on the source's face; where several are seen, on the one that was changed most, and on
+    the same from moment to moment unless another was changed clearly more. Without a face the whole picture is shown.
     """
     n_output = len(order)
     picks = sorted({round(k * (n_output - 1) / max(1, n_moments - 1)) for k in range(min(n_moments, n_output))})
     originals = tracker.track(source.play([order[pick] for pick in picks]))
-    moments = [
-        _moment(before, faces, after, cell_px)
+    looks = [
+        _looks(before, faces, after, cell_px)
         for (before, faces), after in zip(originals, output.play(picks), strict=True)
     ]
+    moments = of_one_face(looks)
     bands = [moments[k : k + n_columns] for k in range(0, len(moments), n_columns)]
     return np.concatenate([_band(band, min(n_columns, len(moments)), cell_px) for band in bands])
 
 
-def _moment(before: VideoFrame, faces: Iterable[TrackedFace], after: VideoFrame, cell_px: int) -> Moment:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One face at one moment."""
+
+    moment: Moment
+    box: Box
+    change: float
+    """Mean difference between both cells, of 255."""
+
+
+def _looks(before: VideoFrame, faces: Iterable[TrackedFace], after: VideoFrame, cell_px: int) -> list[Look]:
     boxes = [mouth_box(face) for face in faces] or [Box(0, 0, before.width_px, before.height_px)]
     pairs = [(roi_rgb(before, box, cell_px), roi_rgb(after, box, cell_px)) for box in boxes]
-    changes = [float(np.abs(one.astype(np.int16) - other).mean()) for one, other in pairs]
-    shown = pairs[int(np.argmax(changes))]
-    return Moment(float(after.time_s), *shown)
+    return [
+        Look(Moment(float(after.time_s), one, other), box, float(np.abs(one.astype(np.int16) - other).mean()))
+        for box, (one, other) in zip(boxes, pairs, strict=True)
+    ]
+
+
+def of_one_face(looks: Sequence[Sequence[Look]]) -> list[Moment]:
+    """One of each moment's faces: a mouth that rests for a moment gives no way to the noise of somebody else's."""
+    if not looks:
+        return []
+    place = max((one for some in looks for one in some), key=lambda one: one.change).box.centre_px
+    chosen: list[Look] = []
+    for some in looks:
+        x, y = place
+        near = min(some, key=lambda one: (one.box.centre_px[0] - x) ** 2 + (one.box.centre_px[1] - y) ** 2)
+        most = max(some, key=lambda one: one.change)
+        is_clear = most.change > _CLEARLY * near.change + _NOISE
+        chosen.append(most if is_clear else near)
+        place = chosen[-1].box.centre_px
+    return [one.moment for one in chosen]
 
 
 def mouth_box(face: TrackedFace) -> Box:

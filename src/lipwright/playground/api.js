@@ -57,6 +57,7 @@ export const api = {
     (await json("POST", `/api/v3/${model}`, inputs, { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) })).data,
   jobs: (words, page) => json("GET", `/playground/api/jobs?page_size=20&page_number=${page}&words=${encodeURIComponent(words)}`),
   job: (id) => json("GET", `/playground/api/jobs/${id}`),
+  mouths: (id) => api.blob(`/playground/api/jobs/${id}/mouths.jpg`),
   cancel: (id) => json("POST", `/playground/api/jobs/${id}/cancel`),
   remove: (id) => json("DELETE", `/playground/api/jobs/${id}`),
   share: (id, hours) => json("POST", `/playground/api/jobs/${id}/share`, { hours }),

@@ -6,6 +6,7 @@ import { listen, soundPlayer } from "./wave.js";
 
 const VIDEO = "video/*,image/png,image/jpeg,image/webp,.mkv,.mov,.webm,.m4v";
 const SOUND = "audio/*,video/*,.wav,.mp3,.m4a,.flac,.ogg,.opus";
+const NOTHING = "There is nothing to show.";
 const CHARACTERS_A_SECOND = 14.5;
 const QUALITY = { 24: "Draft: small file", 18: "Good", 12: "Best: large file" };
 
@@ -86,7 +87,9 @@ export function compose(main, { visitor, go }) {
     } catch (error) {
       if (state.footage !== one || error.code === "aborted") return;
       one.problem = error;
-      fill(footageNote, notice("bad", error.message));
+      const cannot = stage.querySelector(".cannot");
+      if (cannot) cannot.textContent = NOTHING;
+      fill(footageNote, trouble(error, () => takeFootage(file)));
       changed();
       return;
     }
@@ -122,7 +125,7 @@ export function compose(main, { visitor, go }) {
     else {
       const video = h("video", { src: one.url, muted: true, playsinline: true, preload: "auto", "aria-label": "Your footage" });
       video.muted = true;
-      video.addEventListener("error", () => video.replaceWith(h("p", { class: "muted centre" }, "This browser cannot show this format; Lipwright may still read it.")));
+      video.addEventListener("error", () => video.replaceWith(h("p", { class: "cannot" }, one.problem ? NOTHING : "This browser cannot show this format; Lipwright may still read it.")));
       frame.append(video);
     }
     const boxes = one.found?.boxes_px ?? [];
@@ -295,7 +298,7 @@ export function compose(main, { visitor, go }) {
       if (state.speech !== one || error.code === "aborted") return;
       one.problem = error;
       await shown;
-      fill(speechNote, notice("bad", error.message));
+      fill(speechNote, trouble(error, () => takeSpeech(file)));
     }
     changed();
   }
@@ -348,6 +351,12 @@ export function compose(main, { visitor, go }) {
 
   const textKey = () => JSON.stringify([text.value.trim(), voice.value, language.value]);
 
+  /** What went wrong with a file; where the file is not to blame, it is sent again with one click. */
+  function trouble(error, again) {
+    return notice("bad", error.message, error.code === "offline"
+      ? [" ", h("button", { type: "button", class: "link", onclick: again }, "Try again")] : null);
+  }
+
   function tellUpload(place, share, one) {
     if (state.footage !== one && state.speech !== one) return;
     fill(place, h("div", { class: "upload" }, h("span", { class: "muted" }, share < 1 ? `Uploading ${Math.round(100 * share)} %` : "Checking the file…"),
@@ -355,7 +364,13 @@ export function compose(main, { visitor, go }) {
   }
 
   async function takeSample() {
-    const [footage, speech] = await Promise.all([api.blob("/playground/sample/portrait.mp4"), api.blob("/playground/sample/speech.flac")]);
+    let footage, speech;
+    try {
+      [footage, speech] = await Promise.all([api.blob("/playground/sample/portrait.mp4"), api.blob("/playground/sample/speech.flac")]);
+    } catch (error) {
+      fill(footageNote, trouble(error, takeSample));
+      return;
+    }
     takeFootage(new File([footage], "sample portrait.mp4", { type: "video/mp4" }));
     if (state.kind === "recording" && !state.speech) takeSpeech(new File([speech], "sample speech.flac", { type: "audio/flac" }));
   }
@@ -484,9 +499,11 @@ export function compose(main, { visitor, go }) {
   function lack() {
     const { footage, speech, kind } = state;
     if (!footage) return ["First choose the footage.", () => stage.querySelector("button")];
+    if (footage.problem?.code === "offline") return ["The footage was not uploaded. Try again.", () => footageNote.querySelector("button")];
     if (footage.problem) return ["The footage cannot be used. Choose another.", () => footageCard.querySelector(".card-actions button")];
     if (kind === "text" && !text.value.trim()) return ["Type what shall be said.", () => text];
     if (kind === "recording" && !speech) return ["Choose the speech, or type a text.", () => speechBox.querySelector("button")];
+    if (kind === "recording" && speech.problem?.code === "offline") return ["The recording was not uploaded. Try again.", () => speechNote.querySelector("button")];
     if (kind === "recording" && speech.problem) return ["The recording cannot be used. Choose another.", () => speechBox.querySelector("button")];
     return null;
   }

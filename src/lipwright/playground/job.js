@@ -73,7 +73,7 @@ export function jobView(main, { id, go, refresh }) {
         h("span", { class: "muted" }, when(job.created_at)),
         h("span", { class: "grow" }),
         isOpen && h("button", { type: "button", class: "secondary", id: "cancel", onclick: cancel }, "Cancel"),
-        job.state === "succeeded" && h("a", { class: "button secondary", href: `/?from=${job.id}`, "data-link": true }, icon("again"), "Run again with changes"),
+        job.state === "succeeded" && h("a", { class: "button secondary", href: `/?from=${job.id}`, "data-link": true }, icon("again"), h("span", {}, "Run again", h("span", { class: "wide-only" }, " with changes"))),
         !isOpen && h("button", { type: "button", class: "quiet danger", onclick: remove }, icon("trash"), "Delete")));
   }
 
@@ -159,7 +159,7 @@ export function jobView(main, { id, go, refresh }) {
     onLost: () => {
       if (shown === "progress") fill(parts.lost, notice("warn", "The server does not answer. The work is not lost; trying again…"));
     },
-    onGone: (error) => fill(body, h("section", { class: "card" }, h("h2", {}, "There is no such video"),
+    onGone: (error) => fill(body, h("section", { class: "card gone" }, h("h2", {}, "There is no such video"),
       h("p", { class: "muted" }, error.status === 404 ? "It was deleted, or it belongs to another key." : error.message),
       h("a", { class: "button secondary", href: "/history", "data-link": true }, "History"))),
   });

@@ -31,7 +31,8 @@ async function show({ isFirst = false } = {}) {
     leave = sharedView(main, shared[1]) ?? (() => {});
     return;
   }
-  if (!visitor.now?.signed_in) {
+  const found = VIEWS.find(([pattern]) => pattern.test(path));
+  if (found && !visitor.now?.signed_in) {
     document.title = "Sign in · Lipwright";
     signIn();
     return;
@@ -40,22 +41,34 @@ async function show({ isFirst = false } = {}) {
     const isHere = link.getAttribute("href") === path;
     isHere ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
   }
-  const found = VIEWS.find(([pattern]) => pattern.test(path));
   if (!found) {
     document.title = "Not found · Lipwright";
     fill(main, h("section", { class: "narrow" }, h("h1", {}, "There is nothing here"),
-      h("p", {}, h("a", { href: "/", "data-link": true }, "Make a new video"))));
+      h("p", { class: "muted" }, "The address is not whole, or what was there is not kept any more."),
+      h("a", { class: "button primary", href: "/", "data-link": true }, "Make a new video")));
     return;
   }
   const [pattern, title, load] = found;
   document.title = `${title} · Lipwright`;
-  const view = await load();
+  let view;
+  try {
+    view = await load();
+  } catch {
+    fill(main, away("The server cannot be reached."));
+    return;
+  }
   if (location.pathname !== path) return;
   leave = view(main, { id: path.match(pattern)[1], visitor: visitor.now, go, refresh }) ?? (() => {});
   if (!isFirst) {
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
+}
+
+/** What is said while the server is not there. */
+function away(message) {
+  return h("section", { class: "narrow" }, h("h1", {}, "The server is away"), notice("bad", message),
+    h("button", { type: "button", class: "primary", onclick: () => location.reload() }, "Try again"));
 }
 
 /** Who is signed in, and what they hold, as it is now. */
@@ -119,7 +132,14 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", () => show());
 
 document.getElementById("sign-out").addEventListener("click", async () => {
-  await api.signOut();
+  try {
+    await api.signOut();
+  } catch (error) {
+    leave();
+    leave = () => {};
+    fill(main, away(`You are still signed in. ${error.message}`));
+    return;
+  }
   visitor.now = { signed_in: false };
   dress();
   history.pushState(null, "", "/");
@@ -155,8 +175,7 @@ try {
   await refresh();
   await show({ isFirst: true });
 } catch (error) {
-  fill(main, h("section", { class: "narrow" }, notice("bad", error.message),
-    h("button", { class: "primary", onclick: () => location.reload() }, "Try again")));
+  fill(main, away(error.message));
 }
 document.documentElement.dataset.ready = "";
 performance.mark("ready");

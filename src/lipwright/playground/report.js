@@ -18,10 +18,11 @@ function stripSays(strip) {
 
 const plain = (code) => String(code).replaceAll("_", " ");
 
-export function reportPanel(job, { visit, seek }) {
+/** `more` stands below what was measured. */
+export function reportPanel(job, { visit, seek }, more) {
   const report = job.report ?? {};
   const body = report.report ? whole(report, { visit, seek }) : brief(report);
-  return h("section", { class: "card report", "aria-labelledby": "report-title" }, h("h2", { id: "report-title" }, "Report"), body);
+  return h("section", { class: "card report", "aria-labelledby": "report-title" }, h("h2", { id: "report-title" }, "Report"), body, more);
 }
 
 /** What is known without measurements. */
@@ -70,13 +71,15 @@ function figureTable(figures) {
       h("td", { class: "muted" }, one.says ?? ""))))));
 }
 
-function shown({ value, unit }) {
-  if (value === null || value === undefined) return "–";
+function shown({ value, unit, verdict }) {
+  if (value === null || value === undefined || verdict === "unknown") return "–";
   if (unit === "ratio") return `${value.toFixed(2)} ×`;
   if (unit === "share") return `${Math.round(100 * value)} %`;
+  if (unit === "ms") return `${value > 0.5 ? "+" : ""}${Math.round(value) || 0} ms`;
   const size = Math.abs(value);
   const digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2;
-  return `${value.toFixed(digits)}${unit && unit !== "r" ? ` ${unit}` : ""}`;
+  const named = { r: "", "% IO": " %" }[unit] ?? (unit ? ` ${unit}` : "");
+  return `${value.toFixed(digits)}${named}`;
 }
 
 function passed(strip, named, seek) {

@@ -291,7 +291,7 @@ export function result(body, job, { isOwner }) {
       stage, note, timeline, transport, loopFields,
       h("p", { class: "muted small keys wide-only" }, h("kbd", {}, "K"), " play  ", h("kbd", {}, ","), h("kbd", {}, "."), " frame  ", h("kbd", {}, "L"), " loop  ", h("kbd", {}, "S"), " swap  ", h("kbd", {}, "M"), " mouth")),
     h("div", { class: "result-grid" },
-      h("div", { class: "result-main" }, reportPanel(job, { visit, seek: (time_s) => players.seek(time_s) })),
+      h("div", { class: "result-main" }, reportPanel(job, { visit, seek: (time_s) => players.seek(time_s) }, isOwner && before ? mouths(job) : null)),
       h("div", { class: "result-side" }, facts(job, output, report, isOwner), takes)),
     isOwner ? codePanel(job) : null);
   setView(stage.dataset.view);
@@ -329,6 +329,27 @@ function sharing(job) {
     }
   } }, icon("share"), "Make a link");
   return h("div", { class: "sharing" }, h("h3", {}, "Share"), h("div", { class: "row" }, h("label", { for: "share-hours", class: "unseen" }, "How long the link works"), hours, make), place);
+}
+
+/** Mouths before and after, at moments spread over the video; drawn when they are asked for. */
+function mouths(job) {
+  const place = h("div", { class: "note", role: "status" });
+  let isAsked = false;
+  return h("details", { class: "mouths", ontoggle: async (event) => {
+    if (!event.target.open || isAsked) return;
+    isAsked = true;
+    fill(place, h("span", { class: "busy muted" }, "Cutting out the mouths…"));
+    try {
+      const src = URL.createObjectURL(await api.mouths(job.id));
+      const told = "Mouths of the original in the upper rows, and of the result below them";
+      fill(place, h("p", { class: "muted small" }, "Above the original, below the result, at moments spread over the video."),
+        h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Mouths before and after" },
+          h("img", { src, class: "sheet", alt: told, onload: () => URL.revokeObjectURL(src) })));
+    } catch (error) {
+      isAsked = false; // closed and opened again, it is asked for again
+      fill(place, notice("bad", error.message));
+    }
+  } }, h("summary", {}, "Mouths before and after"), place);
 }
 
 /** Where the mouth is, in shares of the picture, and how much to enlarge it. */

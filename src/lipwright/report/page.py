@@ -65,8 +65,8 @@ def page(report: Told, *, sheet: bytes | None = None) -> str:
     if sheet is not None:
         data = base64.b64encode(sheet).decode()
         picture = (
-            f'<img class="sheet" src="data:image/jpeg;base64,{data}" '
-            'alt="Mouths of the footage in the upper rows, and of the result below them">'
+            f'<div class="scroll"><img class="sheet" src="data:image/jpeg;base64,{data}" '
+            'alt="Mouths of the footage in the upper rows, and of the result below them"></div>'
         )
         note = "Above the footage, below the result, at moments spread over the video."
         parts.append(_card("Mouths before and after", picture, note=note))
@@ -225,7 +225,7 @@ def _controls(rows: Sequence[Told]) -> str:
     body = "".join(
         f'<tr><td><span class="name">{escape(str(row["name"]))}</span> '
         f'<span class="muted small">{escape(str(row["says"]))}</span></td>'
-        f"{cell(row['offset_ms'], '{:+.0f} ms')}{cell(row['confidence'], '{:.2f}')}"
+        f"{cell(_whole_number(row['offset_ms']), '{:+d} ms')}{cell(row['confidence'], '{:.2f}')}"
         f"{cell(row['fit'], '{:.2f}')}{cell(row['follows'], '{:.2f}')}"
         f"{cell(_percent(row['closures']), '{:.0f} %')}</tr>"
         for row in rows
@@ -236,6 +236,10 @@ def _controls(rows: Sequence[Told]) -> str:
         f'<div class="scroll"><table class="controls">{heads}<tbody>{body}</tbody></table></div>',
         note="The same measurement of inputs whose quality is known: if they scored as well, it would mean nothing.",
     )
+
+
+def _whole_number(value: float | None) -> int | None:
+    return None if value is None else round(value)  # which knows no -0
 
 
 def _percent(share: float | None) -> float | None:
@@ -276,7 +280,7 @@ def _class(word: str) -> str:
 
 def _value(figure: Told) -> str:
     value, unit = figure["value"], str(figure["unit"])
-    if value is None:
+    if value is None or figure["verdict"] == "unknown":  # a number from which nothing is to be concluded
         return "–"
     if unit == "share":
         return f"{100 * float(value):.0f} %"

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from lipwright import sandbox
 from lipwright.blobs import Blobs
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import InvalidKey, JobNotFound, LimitReached, MediaNotKnown, UnreadableMedia
+from lipwright.core.errors import (
+    InvalidKey,
+    InvalidOption,
+    JobNotFound,
+    LimitReached,
+    MediaNotKnown,
+    UnreadableMedia,
+    WorkerCrashed,
+)
 from lipwright.core.jobs import Account, Job, JobPage, JobState, LedgerRow, Media
 from lipwright.core.options import VoiceOptions
 from lipwright.core.time import Span
@@ -192,7 +200,43 @@ class PageService:
 
         if "report" not in job.report:
             raise JobNotFound(job.id)
-        return reports.page_of(job.report)
+        try:
+            sheet = self.mouths(job)
+        except (MediaNotKnown, UnreadableMedia, InvalidOption, WorkerCrashed):
+            sheet = None  # the footage is gone, or cannot be read: the report is whole without it
+        return reports.page_of(job.report, sheet=sheet)
+
+    def mouths(self, job: Job) -> bytes:
+        """Mouths before and after, a JPEG; some seconds in a child.
+
+        Raises JobNotFound where there is no result, MediaNotKnown where it or its footage is not kept any more,
+        UnreadableMedia, InvalidOption where the report is not whole.
+        """
+        if not job.outputs or "report" not in job.report:
+            raise JobNotFound(job.id)
+        footage = self.inputs(job).get("video")
+        if footage is None:
+            raise MediaNotKnown(job.id, role="footage for job")
+        result = job.outputs[0]
+        try:
+            with (
+                self._workshop.room() as room,
+                self._blobs.as_file(footage.id) as video,
+                self._blobs.as_file(result.id) as output,
+            ):
+                sheet = room / "mouths.jpg"
+                asked = {"report": dict(job.report), "video": str(video), "output": str(output), "sheet": str(sheet)}
+                try:
+                    told = self._call("mouths", asked, cpu_s=120)
+                except UnreadableMedia as exc:
+                    raise without_path(exc, video, footage.filename) from exc
+                except LimitReached as exc:
+                    raise UnreadableMedia(Path(footage.filename), "looking for mouths took too long") from exc
+                if not told["is_drawn"]:
+                    raise MediaNotKnown(footage.id, role="footage")
+                return sheet.read_bytes()
+        except FileNotFoundError as exc:
+            raise MediaNotKnown(footage.id, role="footage") from exc
 
     def ledger(self, limit: int) -> list[LedgerRow]:
         """The latest rows of all accounts, newest first."""

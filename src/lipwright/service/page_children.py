@@ -1,4 +1,4 @@
-"""What the page asks of child processes: who is in the footage, and a text spoken; plain values in and out."""
+"""What the page asks of child processes: who is in footage, mouths before and after, a text spoken; plain values."""
 
 from __future__ import annotations
 
@@ -78,6 +78,20 @@ def _grown(plane: Plane, frame: VideoFrame) -> Plane:
     if plane.shape == (frame.height_px, frame.width_px):
         return plane
     return cast("Plane", cv2.resize(plane, (frame.width_px, frame.height_px), interpolation=cv2.INTER_LINEAR))
+
+
+def mouths(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Mouths of the footage `video` over those of the result `output`, as its `report` pairs them: a JPEG at `sheet`.
+
+    Raises UnreadableMedia, InvalidOption where the report is not whole.
+    """
+    from lipwright.service.reports import sheet_of
+
+    told = {**arguments["report"], "output": arguments["output"], "inputs": {"video": arguments["video"]}}
+    data = sheet_of(told)
+    if data is not None:
+        Path(arguments["sheet"]).write_bytes(data)
+    return {"is_drawn": data is not None}
 
 
 def say(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
