@@ -12,7 +12,6 @@ whether it is reached by streaming or by seeking.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import NoVideo, UnreadableMedia
 from lipwright.core.media import SourceInfo, VideoFrame
+from lipwright.media.native import n_cores
 from lipwright.media.opening import decoder_of, opened
 from lipwright.media.overlap import ahead
 from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
@@ -61,11 +61,6 @@ def open_footage(path: Path, *, threads: int = 0) -> MediaFootage:
     if found.picture is None or found.info.video is None:
         raise NoVideo(path)
     return MediaFootage(found.info, found.picture, threads=threads or min(MAX_THREADS, n_cores()))
-
-
-def n_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class MediaFootage:

@@ -7,6 +7,7 @@ that calls us from Python has loaded them, and gets its own numbers back.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
@@ -54,3 +55,8 @@ def one_thread_each() -> Generator[None]:
 
     with _opencv().one_thread(), threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+def n_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

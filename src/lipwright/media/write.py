@@ -42,7 +42,7 @@ from lipwright.media.encoders import (
     options_of,
 )
 from lipwright.media.extras import Extras
-from lipwright.media.footage import n_cores
+from lipwright.media.native import n_cores
 from lipwright.media.overlap import behind, kept_open
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame, planes_of
 from lipwright.media.soundtrack import AudioPlan, Silent, Soundtrack, soundtrack

@@ -19,9 +19,7 @@ from lipwright.core.errors import BrokenEngine, InvalidOption
 from lipwright.core.media import SourceInfo
 from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.engines.base import Engine, Progress
-from lipwright.media import abilities
-from lipwright.media.footage import n_cores
-from lipwright.media.native import one_thread_each
+from lipwright.media.native import n_cores, one_thread_each
 
 if TYPE_CHECKING:
     from lipwright.config import ServiceSettings
@@ -216,6 +214,8 @@ def doctor(settings: ServiceSettings | None = None) -> list[Check]:
 
     With the settings of a service also what that needs: moderation, a folder, child processes.
     """
+    from lipwright.media import abilities
+
     checks = [
         Check("system", "platform", f"{platform.system()} {platform.machine()}"),
         Check("system", "Python", platform.python_version(), (3, 11) <= sys.version_info[:2] < (3, 13)),
