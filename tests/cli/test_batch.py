@@ -10,15 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lipwright import sandbox
+from lipwright.cli.batch import summary
 from lipwright.core.errors import InputError, InvalidOption, NoFaceFound, WorkerCrashed
 from lipwright.service import children
-from lipwright.service.batch import STATE, SUMMARY, read_items, run_batch
+from lipwright.service.batch import STATE, SUMMARY, BatchResult, read_items, run_batch
 
 WITH_STAND_INS = """
 from lipwright import sandbox
@@ -78,23 +80,83 @@ def line(video: str, audio: str, **others: Any) -> dict[str, Any]:
     return {"video": f"{video}.mp4", "audio": f"{audio}.wav", "output": f"{video}{audio}.mp4", **others}
 
 
-def test_the_same_footage_is_studied_once_for_all_its_speeches(
-    portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sandbox, "call", lambda target, arguments, **_: children.render(arguments, lambda told: None))
-    shutil.copyfile(portrait, tmp_path / "same bytes under another name.mp4")
+@dataclass(frozen=True)
+class Rendered:
+    """Two lines on the same footage, rendered for real in this process; and once more."""
+
+    folder: Path
+    first: BatchResult
+    again: BatchResult
+
+
+@pytest.fixture(scope="module")
+def rendered(portrait: Path, short_speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    folder = tmp_path_factory.mktemp("batch")
+    shutil.copyfile(portrait, folder / "same bytes under another name.mp4")
     lines = [
-        {"video": str(portrait), "audio": str(short_speech), "output": "one.mp4"},
+        {"video": str(portrait), "audio": str(short_speech), "output": "in/one.mp4"},
         {"video": "same bytes under another name.mp4", "audio": str(short_speech), "options": {"intensity": 1.2}},
     ]
+    items = read_items(jobs_file(folder, *lines), {"preset": "ultrafast"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sandbox, "call", lambda target, arguments, on_message, **_: children.render(arguments, on_message)
+        )
+        first, again = (run_batch(items, folder / "out", reports_s=20) for _ in range(2))
+    return Rendered(folder / "out", first, again)
 
-    result = run_batch(read_items(jobs_file(tmp_path, *lines), {"preset": "ultrafast"}), tmp_path / "out")
+
+def test_the_same_footage_is_studied_once_for_all_its_speeches(rendered: Rendered) -> None:
+    result = rendered.first
 
     assert [one.report["is_recalled"] for one in result.outcomes] == [False, True]
     assert (result.n_footage, result.n_studied) == (1, 1)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "002-same bytes under another name-short.mp4", "one.mp4", STATE, SUMMARY,
+    second = "002-same bytes under another name-short.mp4"
+    assert sorted(str(path.relative_to(rendered.folder)) for path in rendered.folder.rglob("*.*")) == [
+        second, f"{second}.report.json", "in/one.mp4", "in/one.mp4.report.json", STATE, SUMMARY,
     ]  # fmt: skip
+
+
+def test_each_result_has_a_report_that_is_measured_as_that_of_sync(
+    rendered: Rendered, portrait: Path, short_speech: Path
+) -> None:
+    output = rendered.folder / "in" / "one.mp4"
+    report = json.loads(output.with_name("one.mp4.report.json").read_text())
+    first, again = rendered.first.outcomes[0], rendered.again.outcomes[0]
+
+    assert (first.status, again.status) == ("done", "skipped")
+    assert report["measurement"]["state"] == "done"
+    assert first.report["verdict"] == again.report["verdict"] == report["verdict"]["word"] != "unknown"
+    assert (report["inputs"]["video"], report["output"]) == (str(portrait), str(output))
+    assert report["inputs"]["audio"] == report["speakers"][0]["audio"] == str(short_speech)
+    assert report["verdict"]["word"] in summary(rendered.first)
+
+
+def test_a_video_outlives_a_measurement_that_breaks(
+    folder: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = {
+        "report": 1, "measurement": {"state": "skipped"}, "verdict": {"word": "unknown"}, "figures": [], "speakers": [],
+        "length": None, "words": {}, "duration_s": 1.0,
+    }  # fmt: skip
+
+    def breaks(target: str, arguments: dict[str, Any], **others: Any) -> dict[str, Any]:
+        Path(arguments["output"]).write_text("whole")
+        others["on_message"]({"report": draft})
+        raise WorkerCrashed("SIGSEGV")
+
+    monkeypatch.setattr(sandbox, "call", breaks)
+
+    items, report = read_items(jobs_file(folder, line("a", "1")), {}), folder / "out" / "a1.mp4.report.json"
+    statuses: list[str] = []
+    for is_kept in (True, True, False):
+        if not is_kept:
+            report.unlink()  # without it, it is not finished
+        statuses.append(run_batch(items, folder / "out", reports_s=5).outcomes[0].status)
+        assert "SIGSEGV" in report.read_text()
+
+    assert statuses == ["done", "skipped", "done"]
+    assert (folder / "out" / "a1.mp4").read_text() == "whole"
 
 
 def test_items_on_the_same_footage_follow_one_another(folder: Path, stand_in: StandIn) -> None:

@@ -38,6 +38,12 @@ def batch(
         int, typer.Option("--workers", "-w", min=1, max=64, help="Renders at a time; each takes a few cores.")
     ] = 1,
     redo: Annotated[bool, typer.Option("--redo", help="Render also what is finished already.")] = False,
+    reports: Annotated[
+        bool, typer.Option("--reports", help="Write a report beside each result: OUTPUT.report.json.")
+    ] = False,
+    measure: Annotated[
+        bool, typer.Option(help="Look at each result again for its report: up to 20 s of it, spread over it.")
+    ] = True,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -57,6 +63,7 @@ def batch(
     from lipwright.cli.sync import choose_cache
     from lipwright.config import read_settings
     from lipwright.service.batch import read_items, run_batch
+    from lipwright.service.reports import MEASURE_S
 
     items = read_items(jobs, read_settings().model_dump())
     kept = choose_cache(cache)
@@ -69,6 +76,7 @@ def batch(
                 voices=choose_voices(),
                 n_workers=workers,
                 redo=redo,
+                reports_s=(MEASURE_S if measure else 0.0) if reports else None,
                 watch=watch,
             )
         except KeyboardInterrupt as exc:
@@ -84,12 +92,18 @@ def batch(
 
 def summary(result: BatchResult) -> str:
     """A line for each item, and one for all."""
-    heads = ("LINE", "OUTPUT", "STATUS", "VIDEO", "TOOK", "FOOTAGE", "ERROR")
+    heads = ("LINE", "OUTPUT", "STATUS", "VIDEO", "TOOK", "FOOTAGE", "RESULT", "ERROR")
     rows = [_row(one) for one in result.outcomes]
+    if not any("verdict" in one.report for one in result.outcomes):
+        heads, rows = _without_result(heads), [_without_result(row) for row in rows]
     counts = ", ".join(f"{n} {status}" for status, n in result.counts.items() if n)
     footage = f"{result.n_footage} piece{'s' if result.n_footage != 1 else ''} of footage"
     studied = f"looked at {result.n_studied} time{'s' if result.n_studied != 1 else ''}"
     return f"{columns(heads, rows)}\n\n{counts}; {footage}, {studied}; {span_text(result.took_s)}"
+
+
+def _without_result(row: tuple[str, ...]) -> tuple[str, ...]:
+    return (*row[:-2], row[-1])
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
@@ -104,6 +118,7 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
         f"{told['duration_s']:.1f} s" if "duration_s" in told else "",
         span_text(told["took_s"]) if outcome.status == "done" else "",
         footage,
+        str(told.get("verdict", "")),
         "" if outcome.error is None else f"[{outcome.error.code}] {outcome.error}",
     )
 

@@ -46,6 +46,8 @@ from lipwright.service.intake import sha256_of
 MAX_ITEMS: Final = 500
 STATE: Final = "state.jsonl"
 SUMMARY: Final = "summary.json"
+REPORT: Final = ".report.json"
+"""Behind an output's name."""
 _WORK: Final = ".work"
 _FIELDS: Final = frozenset({"video", "audio", "text", "voice", "language", "output", "options"})
 _SPEAKING: Final = {"speed": (0.5, 2.0), "pitch": (-12.0, 12.0)}
@@ -253,6 +255,7 @@ def run_batch(
     voices: VoiceOptions | None = None,
     n_workers: int = 1,
     redo: bool = False,
+    reports_s: float | None = None,
     watch: BatchWatch | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> BatchResult:
@@ -260,15 +263,18 @@ def run_batch(
 
     Finished items are known by a hash of everything that they are made of (the bytes of their files included) and of
     what came out. `cache` keeps studies of footage for other runs; without it they are kept while the batch runs.
-    `redo` renders also what is done. The summary is written to `folder/summary.json`, also where the batch is broken
-    off: KeyboardInterrupt and SystemExit, and `should_stop`, end what runs within a second.
+    `redo` renders also what is done. `reports_s` writes a report beside each output (`REPORT`), for which so many
+    seconds of it are looked at again, with 0 none; an output without its report is not finished then. The summary is
+    written to `folder/summary.json`, also where the batch is broken off: KeyboardInterrupt and SystemExit, and
+    `should_stop`, end what runs within a second.
     Raises OutputNotWritable, InvalidOption (another batch works in the folder).
     """
     began_s = monotonic()
     with _held(folder) as state:
         work = folder / _WORK
         shutil.rmtree(work, ignore_errors=True)
-        runner = _Runner(folder, work, cache or Cache(work / "analysis"), voices, n_workers, watch, should_stop)
+        kept = cache or Cache(work / "analysis")
+        runner = _Runner(folder, work, kept, voices, n_workers, watch, should_stop, reports_s)
         hashes = _Hashes()
         done = {} if redo else state.finished(folder)
         outcomes: dict[int, Outcome] = {}
@@ -279,7 +285,7 @@ def run_batch(
             except InputError as exc:
                 outcomes[item.line] = Outcome(item, "failed", exc)
                 continue
-            if ready.whole in done:
+            if ready.whole in done and (reports_s is None or (folder / report_name(item)).is_file()):
                 outcomes[item.line] = Outcome(item, "skipped", report=done[ready.whole])
             else:
                 waiting.append(ready)
@@ -415,7 +421,9 @@ class _Runner:
         n_workers: int,
         watch: BatchWatch | None,
         should_stop: Callable[[], bool] | None,
+        reports_s: float | None,
     ) -> None:
+        self._reports_s = reports_s
         self._folder = folder
         self._work = work
         self._cache = cache
@@ -457,16 +465,12 @@ class _Runner:
         made = room / f"made{Path(item.output).suffix}"
         try:
             room.mkdir(parents=True, exist_ok=True)
-            report = sandbox.call(
-                "lipwright.service.children:render",
-                self._arguments(item, made),
-                limits=_LIMITS,
-                on_message=self._teller(item),
-                should_stop=self._stopping.is_set,
-            )
+            report = self._made(item, made)
             output = self._folder / item.output
             output.parent.mkdir(parents=True, exist_ok=True)
             made.replace(output)
+            if self._reports_s is not None:
+                self._tell(item, report)
         except Cancelled:
             return Outcome(item, "stopped")
         except LipwrightError as exc:
@@ -476,11 +480,46 @@ class _Runner:
         finally:
             shutil.rmtree(room, ignore_errors=True)
         told = {name: report[name] for name in _TOLD if name in report}
+        if self._reports_s is not None:
+            told |= {"report": report_name(item), "verdict": report["verdict"]["word"]}
         # starting the child included
         return Outcome(item, "done", report={**told, "took_s": round(monotonic() - began_s, 3)})
 
-    def _teller(self, item: Item) -> Callable[[dict[str, Any]], None]:
+    def _made(self, item: Item, made: Path) -> dict[str, Any]:
+        """The report of the file that it made. A file that is whole stays, if looking at it again breaks the child."""
+        draft: dict[str, Any] = {}
+        tell = self._teller(item, draft)
+        try:
+            return sandbox.call(
+                "lipwright.service.children:render",
+                self._arguments(item, made),
+                limits=_LIMITS,
+                on_message=tell,
+                should_stop=self._stopping.is_set,
+            )
+        except Cancelled:
+            raise
+        except LipwrightError as exc:
+            if not draft:
+                raise
+            from lipwright.service import reports
+
+            return reports.failed(draft, str(exc))
+
+    def _tell(self, item: Item, report: Mapping[str, Any]) -> None:
+        """Write the report: with paths, for it stays with whoever has the files."""
+        audio = None if item.audio is None else str(item.audio)
+        told = {
+            **report,
+            "output": str(self._folder / item.output),
+            "inputs": {"video": str(item.video), "audio": audio},
+            "speakers": [{**one, "audio": audio} for one in report["speakers"]],
+        }
+        _write(self._folder / report_name(item), json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+
+    def _teller(self, item: Item, draft: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
         def tell(message: dict[str, Any]) -> None:
+            draft.update(message.get("report", {}))
             if self._watch is not None and "phase" in message:
                 self._watch.advances(item, str(message["phase"]), int(message["done"]), int(message["total"]))
 
@@ -505,7 +544,13 @@ class _Runner:
             "cache": str(self._cache.folder),
             "cache_bytes": self._cache.max_bytes,
             "options": asdict(options),
+            "measure_s": self._reports_s or 0,
         }
+
+
+def report_name(item: Item) -> str:
+    """Where the report of an item is written, under the folder of the batch."""
+    return item.output + REPORT
 
 
 def _by_footage(waiting: Iterable[_Ready]) -> Generator[_Ready]:
