@@ -273,8 +273,10 @@ def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.uint8], io_
         return over
     sigma = max(1.0, io_px / _FINE_DETAIL)
     n_taps = 2 * int(np.ceil(3 * sigma)) + 1
-    soft, soft_skin = (cv2.GaussianBlur(part, (n_taps, n_taps), sigma) for part in (over, under))
-    (_, skin), (_, patch) = (cv2.meanStdDev(fine, mask=ring) for fine in (under - soft_skin, over - soft))
+    soft = cv2.GaussianBlur(over, (n_taps, n_taps), sigma)
+    # what is finer than that on a large face is noise
+    seen = (under, over) if sigma < 1.2 else (cv2.GaussianBlur(part, (0, 0), 0.7 * sigma) for part in (under, over))
+    (_, skin), (_, patch) = (cv2.meanStdDev(cv2.Laplacian(part, cv2.CV_32F), mask=ring) for part in seen)
     gain = float(np.clip(skin[0, 0] / max(float(patch[0, 0]), 1e-3) - 1, -_SOFTEN, _SHARPEN))
     if abs(gain) <= 0.03:
         return over

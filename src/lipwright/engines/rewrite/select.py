@@ -27,6 +27,8 @@ _POSE_WEIGHT = np.array([0.25, 0.32, 0.08])
 """Cost of a pitch, yaw and roll difference, per radian."""
 _MOVES = ((1, 0.0), (0, 0.0015), (-1, 0.0050), (2, 0.004))
 """Steps through the footage inside a segment, and what they cost: to and fro is dearer than to stay."""
+_SEEN_BLUR = 0.25
+"""Smaller differences of sharpness are not seen, or matched when the mouth is laid in."""
 _CALM_IO = 0.004
 """Change of the wanted mouth from frame to frame from which it is free to change its texture too."""
 _N_SOURCES = 32
@@ -88,7 +90,7 @@ def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
     cost += _distances(wanted.turn * _POSE_WEIGHT.astype(np.float32), donors.turn * _POSE_WEIGHT.astype(np.float32))
     # what is blurred cannot be sharpened; what is sharp can be softened
     blurrier = wanted.sharpness[:, None] - donors.sharpness[None]
-    cost += np.clip(blurrier, 0, 3) * 0.07 + np.clip(-blurrier, 0, 3) * 0.02
+    cost += np.clip(blurrier - _SEEN_BLUR, 0, 3) * 0.055 + np.clip(-blurrier - _SEEN_BLUR, 0, 3) * 0.02
     cost += 0.05 * np.abs(np.log((wanted.gap[:, None] + 0.012) / (donors.gap[None] + 0.012)))
     # teeth may be uncovered by stretching only so far: beyond 1.4 times the donor's opening it smears
     cost += 0.25 * np.maximum((wanted.gap[:, None] - 1.4 * donors.gap[None] - 0.02), 0)
