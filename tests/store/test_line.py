@@ -249,11 +249,30 @@ def test_who_may_not_wait_does_not_wait_for_other_processes_either(database: Dat
     other.execute("ROLLBACK")
     with database.at_once():
         write(database, "at once")
-    # and the connection, which others use after that, is as patient as before
-    with database.engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
     assert notes(database) == ["at once"]
+
+
+def test_who_may_not_wait_leaves_it_to_others_to_shorten_the_log_but_does_not_let_it_grow_for_ever(
+    database: Database,
+) -> None:
+    log_path = Path(f"{database.url.database}-wal")
+
+    def write_until_it_is_long() -> None:
+        for _ in range(100):
+            with database.at_once():
+                write(database, "x" * 1_000_000)
+
+    with pytest.raises(WouldWait):
+        write_until_it_is_long()
+    assert 8_000_000 < log_path.stat().st_size < 11_000_000
+    for who in ("shortens it", "begins it anew"):
+        write(database, who)
+    with database.at_once():
+        write(database, "at once")
+
+    assert notes(database)[-1] == "at once"
+    assert log_path.stat().st_size <= 8 << 20
 
 
 _HOLDS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ HEAD: Final = "0005"
 """The newest migration; a test compares it with the folder."""
 _BUSY_S: Final = 30
 _JOBS_CONNECTIONS: Final = 20
+_LOG_BYTES: Final = 8 << 20
+"""Twice of what SQLite's log grows to before whoever commits writes it into the database."""
 _AGAIN_S: Final = 0.5
 _UPGRADE_LOCK: Final = 0x6C69_7077  # "lipw"
 _IDLE_TRANSACTION_S: Final = 60
@@ -50,6 +53,12 @@ _POSTGRESQL_OPTIONS: Final[Mapping[str, Any]] = {
 }
 
 
+class _Hurry(threading.local):
+    """Whether this thread may not wait."""
+
+    is_on: bool = False
+
+
 class Database:
     """One database, its connections, and its transactions.
 
@@ -64,22 +73,25 @@ class Database:
         try:
             self.url: Final = _with_driver(sa.make_url(url))
             self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
-            options = _POSTGRESQL_OPTIONS
-            self._line = Line(_BUSY_S)
-            if self.is_sqlite:
-                options = {"connect_args": {"factory": self._line.connect}}
+            line = Line(_BUSY_S)
+            options = {"connect_args": {"factory": line.connect}} if self.is_sqlite else _POSTGRESQL_OPTIONS
             self.engine: Final = sa.create_engine(self.url, pool_size=max_connections, max_overflow=0, **options)
             self.jobs_engine: Final = (
                 sa.create_engine(self.url, pool_size=_JOBS_CONNECTIONS, max_overflow=0, **options)
                 if self.is_sqlite
                 else self.engine
             )
+            options = {"connect_args": {"factory": line.connect_at_once}, "max_overflow": -1}
+            self._engine_at_once = sa.create_engine(self.url, **options) if self.is_sqlite else self.engine
         except (UrlError, NoSuchModuleError) as exc:
             raise StoreMismatch(f"its address is not understood ({exc})") from exc
+        self._hurry = _Hurry()
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             event.listen(self.jobs_engine, "connect", _prepare_sqlite_for_jobs)
+            event.listen(self._engine_at_once, "connect", _prepare_sqlite_at_once)
+            event.listen(self._engine_at_once, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "connect", _prepare_postgresql)
 
@@ -93,7 +105,8 @@ class Database:
             with _away(), self.engine.begin() as connection:
                 yield connection
             return
-        with _full(), self.engine.connect() as connection:
+        engine = self._engine_at_once if self._hurry.is_on else self.engine
+        with _full(), engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -102,12 +115,16 @@ class Database:
     def at_once(self) -> Generator[None]:
         """Within this, in this thread, `writing` raises WouldWait where it would have to wait for another writer.
 
-        Nothing has begun then. On PostgreSQL, where every statement waits for an answer, that is at once.
+        Nothing has begun then. It does so always on PostgreSQL, where every statement waits for an answer, and on
+        SQLite while its log is long: to shorten that waits for the disk, and is left to those who may wait.
         """
-        if not self.is_sqlite:
+        if not self.is_sqlite or self._log_bytes() > _LOG_BYTES:
             raise WouldWait
-        with self._line.at_once():
+        self._hurry.is_on = True
+        try:
             yield
+        finally:
+            self._hurry.is_on = False
 
     @contextmanager
     def reading(self) -> Generator[sa.Connection]:
@@ -132,6 +149,13 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
         self.jobs_engine.dispose()
+        self._engine_at_once.dispose()
+
+    def _log_bytes(self) -> int:
+        try:
+            return Path(f"{self.url.database}-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 def open_database(url: str, max_connections: int = 40) -> Database:
@@ -289,6 +313,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # readers and a writer at once; NORMAL survives kill -9, and a power cut costs at most the last moments
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
@@ -296,6 +321,12 @@ def _prepare_sqlite_for_jobs(connection: Any, record: Any) -> None:
     _prepare_sqlite(connection, record)
     # DBOS leaves it to Python's module to begin, at the first statement that writes
     connection.isolation_level = "IMMEDIATE"
+
+
+def _prepare_sqlite_at_once(connection: Any, record: Any) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA busy_timeout=0")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -7,7 +7,7 @@ order they came, and each is woken when his turn has come. Other processes are w
     BEGIN IMMEDIATE, or the first INSERT, UPDATE, ... ──> enter ──> ... ──> commit, rollback or close ──> leave
 
 The line is a courtesy; SQLite's own lock is the law. Whoever waited too long, or would wait for himself, asks SQLite.
-Whoever has no time to wait at all is told so before anything has begun (`at_once`).
+Whoever may not wait at all is told so before anything has begun (`WouldWait`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -30,64 +29,42 @@ class WouldWait(Exception):
     """Others are writing. Nothing was begun."""
 
 
-class _Hurry(threading.local):
-    """Whether this thread may not wait."""
-
-    is_on: bool = False
-
-
 class Line:
     """One at a time, in the order they came."""
 
     def __init__(self, patience_s: float) -> None:
-        """`patience_s`: the longest that anyone waits here, and then for other processes."""
+        """`patience_s`: the longest that anyone waits here."""
         self._patience_s = patience_s
         self._guard = threading.Lock()
         self._is_taken = False
         self._who: int | None = None
         """The thread whose turn it is, once it knows."""
         self._waiting: deque[threading.Lock] = deque()
-        self._hurry = _Hurry()
 
     def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         """For the `factory` of sqlite3.connect: a connection that writes in its turn only."""
-        return _Connection(self, *args, **kwargs)
+        return _Connection(self, True, *args, **kwargs)
 
-    @contextmanager
-    def at_once(self) -> Generator[None]:
-        """Within this, in this thread, what would have to wait raises WouldWait."""
-        self._hurry.is_on = True
-        try:
-            yield
-        finally:
-            self._hurry.is_on = False
-
-    @property
-    def is_in_a_hurry(self) -> bool:
-        """Whether this thread is within `at_once`."""
-        return self._hurry.is_on
-
-    @property
-    def patience_ms(self) -> int:
-        """How long other processes are waited for."""
-        return round(self._patience_s * 1000)
+    def connect_at_once(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        """The same, but it raises WouldWait. Its `busy_timeout` must be 0, so that no process is waited for either."""
+        return _Connection(self, False, *args, **kwargs)
 
     @property
     def n_waiting(self) -> int:
         """How many wait for their turn now."""
         return len(self._waiting)
 
-    def enter(self) -> bool:
+    def enter(self, *, may_wait: bool = True) -> bool:
         """Wait for one's turn; whether it has come. Whoever got it must `leave`, from whatever thread.
 
-        Raises WouldWait.
+        Raises WouldWait for whoever may not.
         """
         me = threading.get_ident()
         with self._guard:
             if not self._is_taken:
                 self._is_taken, self._who = True, me
                 return True
-            if self._hurry.is_on:
+            if not may_wait:
                 raise WouldWait
             if self._who == me:
                 return False
@@ -119,9 +96,10 @@ class Line:
 class _Connection(sqlite3.Connection):
     """Waits for its turn before it begins to write."""
 
-    def __init__(self, line: Line, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, line: Line, may_wait: bool, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._line = line
+        self._may_wait = may_wait
         self._is_in_line = False
 
     def cursor(self, factory: Any = None) -> Any:
@@ -149,23 +127,15 @@ class _Connection(sqlite3.Connection):
         """Run a statement: in one's turn, if it begins to write. Raises WouldWait."""
         if self.in_transaction or not sql.lstrip().startswith(_BEGINS):
             return act()
-        self._is_in_line = self._line.enter()
-        try:
-            return self._run_at_once(act) if self._line.is_in_a_hurry else act()
-        finally:
-            self.leave_unless_open()
-
-    def _run_at_once(self, act: Callable[[], T]) -> T:
-        """Run what begins to write, and wait for no other process either."""
-        super().execute("PRAGMA busy_timeout=0")
+        self._is_in_line = self._line.enter(may_wait=self._may_wait)
         try:
             return act()
         except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            if not self._may_wait and exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 raise WouldWait from exc
             raise
         finally:
-            super().execute(f"PRAGMA busy_timeout={self._line.patience_ms}")
+            self.leave_unless_open()
 
     def leave_unless_open(self) -> None:
         """Nothing is written any more: committed, rolled back, or failed so that SQLite took it back."""
