@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from time import time
 from typing import Final, Protocol
@@ -23,6 +24,8 @@ from lipwright.store.database import now
 log = structlog.get_logger(__name__)
 
 _N_AT_A_TIME: Final = 8
+_N_EACH: Final = 3
+"""Of one account: once so many are under way, no more are begun."""
 _LIMITS: Final = FetchLimits(max_bytes=4096, connect_s=10, total_s=30)
 
 
@@ -58,18 +61,27 @@ class Deliveries:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        under_way: dict[Future[None], str] = {}
         with ThreadPoolExecutor(_N_AT_A_TIME, "webhook") as pool:
             while not self._stopping.wait(0.5):
                 try:
-                    with self._database.reading() as connection:
-                        is_quiet = not outbox.is_any_due(connection)
-                    if is_quiet:
-                        continue
-                    with self._database.writing() as connection:
-                        due = outbox.take_due(connection, _N_AT_A_TIME)
-                    list(pool.map(self._send, due))
+                    for ended in [one for one in under_way if one.done()]:
+                        del under_way[ended]
+                        ended.result()
+                    for one in self._due(list(under_way.values())):
+                        under_way[pool.submit(self._send, one)] = one.account_id
                 except Exception:
                     log.exception("sending webhooks failed once")
+
+    def _due(self, under_way: list[str]) -> list[Delivery]:
+        """What to send now, beside what is being sent for these accounts."""
+        n_free = _N_AT_A_TIME - len(under_way)
+        full = [account_id for account_id, n in Counter(under_way).items() if n >= _N_EACH]
+        with self._database.reading() as connection:
+            if n_free == 0 or not outbox.is_any_due(connection, full):
+                return []
+        with self._database.writing() as connection:
+            return outbox.take_due(connection, n_free, _N_EACH, full)
 
     def _send(self, delivery: Delivery) -> None:
         """One attempt; what comes of it is written down."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,16 +36,23 @@ def add(connection: sa.Connection, job_id: str, account_id: str, face: str, url:
     insert_once(connection, outbox, values)
 
 
-def is_any_due(connection: sa.Connection) -> bool:
+def is_any_due(connection: sa.Connection, but_of: Collection[str] = ()) -> bool:
     """Whether `take_due` would find something."""
-    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= clock())
+    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= clock()) & outbox.c.account_id.not_in(but_of)
     return connection.execute(sa.select(outbox.c.id).where(due).limit(1)).first() is not None
 
 
-def take_due(connection: sa.Connection, limit: int) -> list[Delivery]:
-    """Deliveries whose time has come, each for this caller alone until the lease ends."""
-    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= clock())
-    rows = connection.execute(outbox.select().where(due).order_by(outbox.c.next_at).limit(limit)).all()
+def take_due(connection: sa.Connection, limit: int, most_each: int, but_of: Collection[str] = ()) -> list[Delivery]:
+    """Deliveries whose time has come, each for this caller alone until the lease ends.
+
+    At most so many of each account, and none of some: a receiver that is slow keeps nobody else waiting.
+    """
+    due = (outbox.c.state == "waiting") & (outbox.c.next_at <= clock()) & outbox.c.account_id.not_in(but_of)
+    place = sa.func.row_number().over(partition_by=outbox.c.account_id, order_by=outbox.c.next_at)
+    first = sa.select(outbox.c.id, place.label("place")).where(due).subquery()
+    taking = sa.select(first.c.id).where(first.c.place <= most_each)
+    wanted = outbox.select().where(outbox.c.id.in_(taking)).order_by(outbox.c.next_at).limit(limit)
+    rows = connection.execute(wanted).all()
     taken: list[Delivery] = []
     for row in rows:
         unchanged = (outbox.c.id == row.id) & (outbox.c.next_at == row.next_at) & (outbox.c.state == "waiting")
