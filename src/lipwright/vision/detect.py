@@ -17,6 +17,8 @@ from lipwright.vision.graphs import Graph, quiet_stderr
 
 _LOOK_PX: Final = 192
 """Side of the picture that is searched: what the full-range network works on."""
+SMALLEST_FOUND: Final = 1 / 20
+"""Width of the smallest face that is found, as a share of the searched area's side."""
 _WINDOW_MARGIN: Final = 1.5
 _SAME_FACE_OVERLAP: Final = 0.3
 _OPTIONS: Final = (

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.vision.cuts import CutDetector
-from lipwright.vision.detect import Detection, FaceDetector, tiles, whole
+from lipwright.vision.detect import SMALLEST_FOUND, Detection, FaceDetector, tiles, whole
 from lipwright.vision.facemesh import FaceMesh, Window
 from lipwright.vision.likeness import Likeness
 
@@ -35,6 +35,8 @@ _MISSED_FRAMES: Final = 75
 """For so many frames a lost face is looked for more often."""
 _COASTING_FRAMES: Final = 25
 """So long a lost face is believed to move on as it did."""
+_LEAST_READ_PX: Final = 24.0
+"""Width of a face below which it is not looked for in ever smaller parts of the picture."""
 _MIN_EYES_PX: Final = 9.0
 """Outer eye corner to outer eye corner; below this a mesh is a guess."""
 _STEADY: Final = 0.12
@@ -218,8 +220,9 @@ class _Scene:
                 self._welcome(frame, self._detector.search(frame, area))
         elif n_in_sight == 0 or self._n_looks % _TILE_EVERY == _TILE_EVERY // 2:
             areas = _small_areas(frame)
-            self._welcome(frame, self._detector.search(frame, areas[self._next_tile % len(areas)]))
-            self._next_tile += 1
+            if areas:
+                self._welcome(frame, self._detector.search(frame, areas[self._next_tile % len(areas)]))
+                self._next_tile += 1
 
     def _welcome(self, frame: VideoFrame, detections: list[Detection]) -> None:
         """Give each face that is not followed yet its old id, or a new one."""
@@ -297,8 +300,15 @@ def _around(face: _Face) -> Box:
 
 
 def _small_areas(frame: VideoFrame) -> list[Box]:
-    """Parts of the picture; the one part of a square one is the whole, which is looked at anyway."""
-    return (tiles(frame, 1) if frame.width_px != frame.height_px else []) + tiles(frame, 2)
+    """Parts of the picture in which a face is found that is too small for the whole, but not too small to be read."""
+    areas: list[Box] = []
+    searched_px = max(frame.width_px, frame.height_px)
+    for parts in (1, 2):
+        side_px = min(frame.width_px, frame.height_px) / parts
+        if side_px < searched_px and SMALLEST_FOUND * searched_px > _LEAST_READ_PX:
+            areas += tiles(frame, parts)
+            searched_px = side_px
+    return areas
 
 
 def _eyes_px(landmarks: NDArray[np.float64]) -> float:
