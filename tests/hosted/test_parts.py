@@ -170,6 +170,33 @@ def test_a_part_that_kills_its_child_fails_the_job_and_one_that_kills_workers_is
     assert service.balance_microusd(account) == 10_000_000
 
 
+def test_a_job_is_cut_once_whatever_a_worker_that_was_thought_dead_does_later(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    job = service.submit(account, request_of())
+    inputs = {"video": "v", "audio": "a"}
+    with service._database.writing() as connection:
+        assert parts.cut(connection, job.id, {**inputs, "plan": "first"}, [10, 20], 60) == 2
+        assert parts.begin(connection, job.id, 1) == 1
+        assert parts.advance(connection, job.id, 1, 15) == 0.5
+        assert parts.done(connection, job.id, 1, "m", {"n": 1})
+        # the zombie
+        assert parts.cut(connection, job.id, {**inputs, "plan": "second"}, [5, 5, 5], 60) == 2
+        assert not parts.done(connection, job.id, 1, "other", {})
+        assert parts.begin(connection, job.id, 1) is None
+        assert parts.is_made_of(connection, job.id, 1, "m")
+    assert [(part.media_id, part.n_done, part.n_frames) for part in parts_of(service, job)] == [
+        (None, 0, 10),
+        ("m", 20, 20),
+    ]
+
+    service.cancel(account, job.id)
+    with service._database.writing() as connection:
+        assert parts.begin(connection, job.id, 0) is None
+        assert parts.advance(connection, job.id, 0, 1) is None
+        assert parts.cut(connection, job.id, {**inputs, "plan": "third"}, [5], 60) is None
+
+
 def test_a_worker_that_stops_hands_its_part_back_and_it_counts_no_attempt(
     service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere, until: Until
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from lipwright import media, pipeline, service
 from lipwright.cache import Cache
 from lipwright.core.errors import UnreadableMedia
+from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions
 from lipwright.core.parts import cut_into_parts, ease_of
 from lipwright.core.timeline import FramePlan
@@ -24,6 +25,7 @@ from lipwright.pipeline import Line, Ready, SyncResult
 from lipwright.service import parts as video_parts
 from lipwright.service import reports
 from lipwright.service.parts import Shared, Sizes
+from lipwright.service.speech import write_wav
 from lipwright.testing import StillEngine
 from lipwright.vision.track import MeshTracker
 
@@ -135,6 +137,23 @@ def test_what_is_told_of_the_whole_is_what_is_told_of_a_video_rendered_at_once(t
     # the mouths that were planned and where the person is, for the measurement
     assert np.array_equal(result.speakers[0].mouth.coefficients, at_once.speakers[0].mouth.coefficients)
     assert np.array_equal(result.speakers[0].seen.box_px, at_once.speakers[0].seen.box_px)
+
+
+def test_somebody_who_talks_speaks_with_their_own_mouth_across_borders(clips: Path, tmp_path: Path) -> None:
+    video, sound = clips / "video" / "vr_4.mp4", tmp_path / "speech.wav"
+    said = media.read_speech(clips / "speech" / "dh_1.flac")
+    write_wav(sound, AudioClip(said.samples[: 3 * said.rate_hz], said.rate_hz))
+    options = replace(QUICK, crf=0)
+    at_once = pipeline.write(ready_for(options, tmp_path / "at_once.mp4", video=video, sounds=[sound]))
+    ready = ready_for(options, tmp_path / "whole.mp4", video=video, sounds=[sound])
+
+    result, made = in_parts(ready, Sizes(2, 0.9), tmp_path)
+
+    assert at_once.render.mode == "retrieved"
+    assert result.render == at_once.render
+    assert len(made) >= 3
+    for number, (a, b) in enumerate(zip(planes(result.output), planes(at_once.output), strict=True)):
+        assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True)), f"frame {number} differs"
 
 
 def test_a_portrait_too_is_drawn_in_parts(tmp_path: Path) -> None:

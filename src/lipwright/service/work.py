@@ -313,8 +313,9 @@ class JobWork:
         began_s = monotonic()
         job, request = found.job, found.job.request
         stop = self._stop(job.id)
-        # a plan of an attempt that broke off is no input
-        kept = self._media({role: one for role, one in found.inputs.items() if role != "plan"}, [])
+        if begun := self._insist(lambda c: parts.of_job(c, job.id), is_writing=False):
+            return len(begun)  # by a worker that died before it could tell
+        kept = self._media(dict(found.inputs), [])
         with self._workshop.room() as room, self._files(kept) as paths:
             self._refuse(paths["video"], "input")
             output, plan = room / "result.mp4", room / "plan.npz"
@@ -376,18 +377,20 @@ class JobWork:
         made = self._part_media(found.job, plan, "data", "application/octet-stream", "plan.npz")
         inputs = {**found.inputs, "plan": made.id}
 
-        def write(connection: Connection) -> bool:
-            if jobs.begins_with_plan(connection, found.job.id, made.id):
-                return True  # the same was written already, and only the answer was lost
-            if not parts.cut(connection, found.job.id, inputs, n_frames, left_s):
-                return False
-            media.add(connection, made, "part", self._parts_expire(), found.job.id)
-            return True
+        def write(connection: Connection) -> tuple[int | None, bool]:
+            n_parts = parts.cut(connection, found.job.id, inputs, n_frames, left_s)
+            is_mine = n_parts is not None and jobs.has_plan(connection, found.job.id, made.id)
+            # a second time, where only the answer was lost
+            if is_mine and not media.known(connection, [made.id]):
+                media.add(connection, made, "part", self._parts_expire(), found.job.id)
+            return n_parts, is_mine
 
-        if not self._insist(write):
+        n_parts, is_mine = self._insist(write)
+        if not is_mine:
             self._blobs.delete([made.id])
+        if n_parts is None:
             raise Cancelled
-        return len(n_frames)
+        return n_parts
 
     def _part(self, found: jobs.Found, number: int, stage: Stage) -> None:
         job = found.job

@@ -173,7 +173,7 @@ def standing(connection: sa.Connection, job_id: str) -> tuple[bool, bool]:
     return (False, False) if row is None else (row[0] in OPEN, bool(row[1]))
 
 
-def begins_with_plan(connection: sa.Connection, job_id: str, media_id: str) -> bool:
+def has_plan(connection: sa.Connection, job_id: str, media_id: str) -> bool:
     """Whether this is the plan of its parts."""
     inputs = connection.execute(sa.select(job.c.inputs).where(job.c.id == job_id)).scalar_one_or_none()
     return inputs is not None and inputs.get("plan") == media_id

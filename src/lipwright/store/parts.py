@@ -34,21 +34,24 @@ class Part:
 
 def cut(
     connection: sa.Connection, job_id: str, inputs: Mapping[str, str], n_frames: Sequence[int], left_s: float
-) -> bool:
+) -> int | None:
     """A job goes on in parts of so many frames, to be done in so many seconds, all of it; attempts count anew.
 
-    False if the job is final. Parts that it had before are forgotten.
+    How many parts it has; None if it is final. A job is cut once: what another worker did before stays as it is.
     """
-    values = {"inputs": dict(inputs), "n_attempts": 0, "due_at": clock(left_s)}
-    if connection.execute(open_job(job_id).values(**values)).rowcount != 1:
-        return False
-    connection.execute(part.delete().where(part.c.job_id == job_id))
+    values = {"inputs": dict(inputs), "due_at": clock(left_s)}
+    if connection.execute(open_job(job_id).values(n_attempts=0)).rowcount != 1:
+        return None
+    before = of_job(connection, job_id)
+    if before:
+        return len(before)
+    connection.execute(open_job(job_id).values(**values))
     rows: list[dict[str, Any]] = [
         {"job_id": job_id, "number": number, "n_frames": n, "n_done": 0, "n_attempts": 0, "told": {}}
         for number, n in enumerate(n_frames)
     ]
     connection.execute(part.insert(), rows)
-    return True
+    return len(rows)
 
 
 def of_job(connection: sa.Connection, job_id: str) -> list[Part]:
