@@ -75,7 +75,8 @@ def run(clip: Clip, speech: AudioClip, out: Section, *, cores: tuple[int, ...] =
 
 def _measure(command: list[str], cores: set[int]) -> Cost:
     start_s = perf_counter()
-    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # as the command line has it
+    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is not compiled anew for each run
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(

@@ -27,7 +27,9 @@ _POSE_WEIGHT = np.array([0.25, 0.32, 0.08])
 """Cost of a pitch, yaw and roll difference, per radian."""
 _MOVES = ((1, 0.0), (0, 0.0015), (-1, 0.0050), (2, 0.004))
 """Steps through the footage inside a segment, and what they cost: to and fro is dearer than to stay."""
-_SEEN_BLUR = 0.25
+_LEAST_TO_TELL = 40
+"""Mouths from which it can be told how sharp each shape of lips usually is."""
+_SEEN_BLUR = 0.35
 """Smaller differences of sharpness are not seen, or matched when the mouth is laid in."""
 _CALM_IO = 0.004
 """Change of the wanted mouth from frame to frame from which it is free to change its texture too."""
@@ -103,19 +105,18 @@ def _distances(a: Float32, b: Float32) -> Float32:
     return np.sqrt(np.maximum(squared, 0, out=squared))
 
 
-def sharpness_to_lend(head: Floats, lips: Floats, gap: Floats) -> Floats:
+def sharpness_to_lend(head: Floats, lips: Floats, gap: Floats, wide: Floats) -> Floats:
     """The sharpness (n,) with which mouths are lent: the head's, or less where the lips moved by themselves.
 
-    `head`, `lips` (n,) are log variances of edges. Lips are held against those of about the same opening `gap` (n,):
-    lips that are pressed together have other edges than rounded ones.
+    `head`, `lips` (n,) are log variances of edges. Lips are held against what is usual for their opening `gap` and width
+    `wide` (n,), IO: lips that are pressed together have other edges than rounded ones.
     """
-    out = head.copy()
-    usual = float(np.percentile(head, 60))
-    n_like = max(8, len(gap) // 8)
-    for k in range(len(gap)):
-        like = np.argpartition(np.abs(gap - gap[k]), min(n_like, len(gap) - 1))[:n_like]
-        out[k] = min(head[k], usual + float(lips[k] - np.percentile(lips[like], 60)))
-    return out
+    shape = np.stack([np.ones(len(gap)), gap, gap**2, wide, wide**2, gap * wide], axis=1)
+    if len(gap) < _LEAST_TO_TELL:
+        shape = shape[:, :2]
+    usual = shape @ np.linalg.lstsq(shape, lips, rcond=None)[0]
+    blur = lips - usual - np.percentile(lips - usual, 60)
+    return np.minimum(head, np.percentile(head, 60) + blur)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
