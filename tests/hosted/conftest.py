@@ -221,23 +221,76 @@ def until() -> Callable[..., float]:
 StartWorker = Callable[..., "subprocess.Popen[bytes]"]
 
 
+def environment_of(settings: ServiceSettings) -> dict[str, str]:
+    """What worker processes are told."""
+    return {
+        "LIPWRIGHT_CONCURRENCY": "2",
+        "LIPWRIGHT_RENDER_NICENESS": "0",
+        "LIPWRIGHT_WARM_RENDERS": "false",
+        "LIPWRIGHT_ALLOW_HOSTS": settings.allow_hosts,
+        "LIPWRIGHT_DATABASE_URL": settings.database_url,
+        "STAND_IN": os.environ.get("LIPWRIGHT_TEST_STAND_IN", "1"),
+        "PYTHONPATH": f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+    }
+
+
+class Forked:
+    """A worker that was forked: what tests ask of subprocess.Popen."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def send_signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float = 30) -> None:
+        until_s = monotonic() + timeout_s
+        while self.is_alive:
+            assert monotonic() < until_s, "it does not end"
+            sleep(0.01)
+
+    def kill(self) -> None:
+        """And wait for its end."""
+        if self.is_alive:
+            self.send_signal(signal.SIGKILL)
+            self.wait()
+
+    @property
+    def is_alive(self) -> bool:
+        return Path(f"/proc/{self.pid}").exists()
+
+
+@pytest.fixture
+def fork_worker(settings: ServiceSettings, tmp_path: Path) -> Iterator[Callable[..., Forked]]:
+    """Starts a worker in a tenth of a second, which has loaded everything already (nursery.py)."""
+    started: list[Forked] = []
+    command = [sys.executable, str(HERE / "nursery.py")]
+    told = os.environ | environment_of(settings)
+    with subprocess.Popen(command, env=told, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
+
+        def fork(**environment: str) -> Forked:
+            assert nursery.stdin is not None
+            assert nursery.stdout is not None
+            log = str(tmp_path / f"forked{len(started)}.log")
+            asked = {"arguments": [settings.data], "environment": environment, "log": log}
+            nursery.stdin.write(json.dumps(asked) + "\n")
+            nursery.stdin.flush()
+            started.append(Forked(int(nursery.stdout.readline())))
+            return started[-1]
+
+        yield fork
+        for worker in started:
+            worker.kill()
+        nursery.kill()
+
+
 @pytest.fixture
 def start_worker(settings: ServiceSettings, tmp_path: Path) -> Iterator[StartWorker]:
     """Starts a worker process on the service's folder, and waits until it is ready if it shall."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*, is_awaited: bool = True, **environment: str) -> subprocess.Popen[bytes]:
-        path = f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-        given = {
-            "LIPWRIGHT_CONCURRENCY": "2",
-            "LIPWRIGHT_RENDER_NICENESS": "0",
-            "LIPWRIGHT_WARM_RENDERS": "false",
-            "LIPWRIGHT_ALLOW_HOSTS": settings.allow_hosts,
-            "LIPWRIGHT_DATABASE_URL": settings.database_url,
-            "STAND_IN": os.environ.get("LIPWRIGHT_TEST_STAND_IN", "1"),
-            "PYTHONPATH": path,
-            **environment,
-        }
+        given = environment_of(settings) | environment
         log_path = tmp_path / f"worker{len(started)}.log"
         with log_path.open("wb") as log:
             command = [sys.executable, str(HERE / "worker.py"), settings.data]
