@@ -157,7 +157,8 @@ class PageService:
             if found is None:
                 raise JobNotFound(job.id)
             kept = media.these(connection, list(found.inputs.values()))
-        return {role: kept[one] for role, one in found.inputs.items() if one in kept}
+        # the plan of a job in parts is nobody's to see
+        return {role: kept[one] for role, one in found.inputs.items() if one in kept and kept[one].kind != "data"}
 
     def search(self, account: Account, words: str, *, page: int = 1, page_size: int = 20) -> JobPage:
         """Jobs of its own whose request, state, id or files' names hold these words, newest first."""
