@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +17,13 @@ from starlette.exceptions import HTTPException
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from lipwright import sandbox
 from lipwright.core.jobs import JobRequest, JobState
 from lipwright.http import crossing, door, protocol
 from lipwright.http.errors import Refusal
 from lipwright.http.multipart import MAX_FIELD_BYTES, MAX_FIELDS, MultipartStream
 from lipwright.http.playground import session_of
+from lipwright.service.intake import N_LOOKS
 
 PIXVERSE = "/openapi/v2"
 JSON = {"Content-Type": "application/json"}
@@ -230,6 +233,30 @@ def test_one_owner_does_not_have_all_threads() -> None:
         return [*ended, *lane._owners]
 
     assert asyncio.run(crowd()) == ["modest"]
+
+
+def test_however_many_uploads_end_at_once_few_are_looked_at(
+    here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF    WAVE" + bytes(100))
+    at_work: list[int] = []
+    most = 0
+
+    def look(*_: Any, **__: Any) -> dict[str, Any]:
+        nonlocal most
+        at_work.append(1)
+        most = max(most, len(at_work))
+        time.sleep(0.05)
+        at_work.pop()
+        return {"kind": "audio", "duration_s": 1.0, "width_px": None, "height_px": None}
+
+    monkeypatch.setattr(sandbox, "call", look)
+    with ThreadPoolExecutor(20) as pool:
+        kept = list(pool.map(lambda _: here.hosted.upload_file(here.alice, path, "a.wav"), range(20)))
+
+    assert len({one.id for one in kept}) == 20
+    assert 1 < most <= N_LOOKS
 
 
 class Wire:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import re
 import shutil
+import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -38,6 +39,8 @@ from lipwright.store.database import now
 
 Stop = Callable[[], bool]
 
+N_LOOKS: Final = 8
+"""Files that are looked at at a time, each in a process of its own; the next ones wait."""
 _HEAD_BYTES: Final = 4096
 _OWNER: Final = "owner"
 _MIB: Final = 1 << 20
@@ -86,6 +89,7 @@ class Intake:
         self._blobs = blobs
         self._workshop = workshop
         self._hosts = hosts(settings)
+        self._looking = threading.BoundedSemaphore(N_LOOKS)
 
     def check_url(self, url: str) -> None:
         """Raises UrlRefused where it can be told without asking the network."""
@@ -175,12 +179,13 @@ class Intake:
             raise WrongContent(name, found="no media file", expected=("video", "audio", "image"))
         is_image = found.kinds[0] == "image"
         try:
-            seen = sandbox.call(
-                "lipwright.service.children:look",
-                {"path": str(path), "is_image": is_image, "limits": self._media_limits()},
-                limits=sandbox.Limits(cpu_s=30, wall_s=60, memory_bytes=4096 * _MIB, file_bytes=_MIB),
-                should_stop=should_stop,
-            )
+            with self._looking:
+                seen = sandbox.call(
+                    "lipwright.service.children:look",
+                    {"path": str(path), "is_image": is_image, "limits": self._media_limits()},
+                    limits=sandbox.Limits(cpu_s=30, wall_s=60, memory_bytes=4096 * _MIB, file_bytes=_MIB),
+                    should_stop=should_stop,
+                )
         except (LimitReached, WorkerCrashed) as exc:
             raise UnreadableMedia(Path(name), "looking at it took too much, or broke the decoder") from exc
         except InputError as exc:
