@@ -347,8 +347,10 @@ class RewriteAvatar:
             for row in candidates.tolist()
         ]
         lips = np.array([lip_sharpness(*mouth) for mouth in mouths])
-        lent = sharpness_to_lend(face.sharpness[candidates], lips, face.opening[candidates])
         views = self._views(candidates, lambda some: posed.shapes(candidates[some]))
+        lent = sharpness_to_lend(
+            face.sharpness[candidates], lips, views.gap.astype(np.float64), views.width.astype(np.float64)
+        )
         donors = Donors(
             replace(views, sharpness=lent.astype(np.float32)),
             face.frame_index[candidates],

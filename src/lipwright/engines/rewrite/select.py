@@ -31,6 +31,7 @@ _LEAST_TO_TELL = 40
 """Mouths from which it can be told how sharp each shape of lips usually is."""
 _SEEN_BLUR = 0.35
 """Smaller differences of sharpness are not seen, or matched when the mouth is laid in."""
+_WIDTH_WEIGHT = 1.4
 _CALM_IO = 0.004
 """Change of the wanted mouth from frame to frame from which it is free to change its texture too."""
 _N_SOURCES = 32
@@ -55,6 +56,11 @@ class MouthViews:
     def __len__(self) -> int:
         return len(self.features)
 
+    @property
+    def width(self) -> Float32:
+        """(n,) mouth width, IO."""
+        return self.features[:, -1] / np.float32(_WIDTH_WEIGHT)
+
     def rows(self, which: NDArray[np.intp] | slice) -> MouthViews:
         return MouthViews(self.features[which], self.gap[which], self.turn[which], self.sharpness[which])
 
@@ -70,7 +76,7 @@ def shape_features(shapes: Points) -> Float32:
             lips[..., :2].reshape(len(shapes), -1) / np.sqrt(n),
             0.3 * lips[..., 2] / np.sqrt(n),
             (shapes[:, lower, 1] - shapes[:, upper, 1]) / np.sqrt(7),
-            1.4 * width(shapes)[:, None],
+            _WIDTH_WEIGHT * width(shapes)[:, None],
         ]
     ).astype(np.float32)
 
@@ -108,8 +114,8 @@ def _distances(a: Float32, b: Float32) -> Float32:
 def sharpness_to_lend(head: Floats, lips: Floats, gap: Floats, wide: Floats) -> Floats:
     """The sharpness (n,) with which mouths are lent: the head's, or less where the lips moved by themselves.
 
-    `head`, `lips` (n,) are log variances of edges. Lips are held against what is usual for their opening `gap` and width
-    `wide` (n,), IO: lips that are pressed together have other edges than rounded ones.
+    `head`, `lips` (n,) are log variances of edges. Lips are held against what is usual for their opening `gap` and
+    width `wide` (n,), IO: lips that are pressed together have other edges than rounded ones.
     """
     shape = np.stack([np.ones(len(gap)), gap, gap**2, wide, wide**2, gap * wide], axis=1)
     if len(gap) < _LEAST_TO_TELL:
