@@ -147,9 +147,11 @@ def test_a_submit_at_once_is_a_submit_and_its_key_is_the_same_key(
 ) -> None:
     if not service.reads_at_once:
         pytest.skip("on PostgreSQL every submit is a thread's")
-    assert service.submit_at_once(account, request_of()) is None, "its queue is still to be made"
+    assert not service.submits_at_once(account, request_of()), "its queue is still to be made"
     first = service.submit(account, request_of(), idempotency_key="k", fingerprint="f")
 
+    assert service.submits_at_once(account, request_of())
+    assert not service.submits_at_once(account, request_of(audio=None, text="Hello.")), "voices may have to be read"
     again = service.submit_at_once(account, request_of(), idempotency_key="k", fingerprint="f")
     other = service.submit_at_once(account, request_of(), idempotency_key="other", fingerprint="f")
 

@@ -236,15 +236,17 @@ class Hosted:
         """Whether looking up a row waits for nobody: SQLite's readers never do, and the file is on this machine."""
         return self._database.is_sqlite
 
+    def submits_at_once(self, account: Account, request: JobRequest) -> bool:
+        """Whether to submit this waits for nothing but others who write."""
+        is_known = self._queue is not None and self._queue.is_prepared(account.max_running)
+        # a text asks for voices, whose files may have to be read; a signed link, for what came by it
+        return self.reads_at_once and is_known and request.text is None and not self._has_upload_links
+
     def submit_at_once(self, account: Account, request: JobRequest, **key: str | None) -> Job | None:
-        """As `submit`, but waiting for nobody; None, and nothing has begun, where it might have to wait.
+        """As `submit`, of what `submits_at_once`; None, and nothing has begun, while others write.
 
         It takes some 3 ms of one thread, less than changing to another thread and back does on a busy machine.
         """
-        is_known = self._queue is not None and self._queue.is_prepared(account.max_running)
-        # a text asks for voices, whose files may have to be read; a signed link, for what came by it
-        if not (self.reads_at_once and is_known and request.text is None and not self._has_upload_links):
-            return None
         try:
             with self._database.at_once():
                 return self.submit(account, request, **key)
