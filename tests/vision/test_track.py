@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lipwright.core.face import TrackedFace
+from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import Colour, VideoFrame
 from lipwright.media import open_footage
+from lipwright.vision.detect import Detection, FaceDetector
 from lipwright.vision.track import MeshTracker
 
 BT709 = Colour(is_full_range=False, primaries=1, transfer=1, matrix=1)
@@ -299,3 +300,23 @@ def test_the_one_face_of_every_clip_is_there_in_every_frame(tracker: MeshTracker
 def test_asking_for_no_faces_at_all_is_refused():
     with pytest.raises(ValueError, match="max_faces"):
         MeshTracker(max_faces=0)
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "sides_px"),
+    [(480, 480, {480}), (640, 360, {640, 360}), (720, 720, {720, 360}), (1280, 720, {1280, 720, 360})],
+)
+def test_parts_are_searched_only_where_they_show_faces_that_can_be_read(
+    width_px: int, height_px: int, sides_px: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: set[int] = set()
+    search = FaceDetector.search
+
+    def watched(self: FaceDetector, frame: VideoFrame, area: Box, *, also_near: bool = False) -> list[Detection]:
+        searched.add(round(max(area.width_px, area.height_px)))
+        return search(self, frame, area, also_near=also_near)
+
+    monkeypatch.setattr(FaceDetector, "search", watched)
+    list(MeshTracker().track([blank(width_px, height_px)]))
+
+    assert searched == sides_px
