@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -404,3 +405,13 @@ def test_a_deleted_job_is_deleted_and_tells_nothing_of_what_was_said(here: Any, 
     assert (before.json()["Resp"]["status"], "A secret." in before.text) == (5, True)
     assert (after.json()["Resp"]["status"], after.json()["Resp"]["url"], "A secret." in after.text) == (6, "", False)
     assert here.send("GET", f"{PIXVERSE}/video/result/{number}", here.bob_key).json()["ErrCode"] == 500008
+
+
+def test_what_the_list_of_operations_loads_from_elsewhere_is_known_to_the_byte(here: Any) -> None:
+    page = here.client.get("/docs").text
+
+    loaded = re.findall(r"<(?:script|link)[^>]*\"https?://[^>]*>", page)
+
+    assert len(loaded) == 2
+    for tag in loaded:
+        assert re.search(r'@\d+\.\d+\.\d+/.*integrity="sha384-[A-Za-z0-9+/]{64}" crossorigin="anonymous"', tag), tag
