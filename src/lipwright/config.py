@@ -142,7 +142,7 @@ class ServiceSettings(BaseSettings):
         description="Results of so many seconds and more are rendered in parts, by any workers; 0: none is.",
     )
     part_s: float = Field(
-        default=60,
+        default=45,
         ge=1,
         description="How long parts are at least, but for a third by which borders move; from 30 on all have 20 s.",
     )
