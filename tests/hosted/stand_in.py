@@ -44,8 +44,9 @@ def join(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 
 def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
-    if arguments["parts"] is not None and arguments["parts"]["over_s"] < 10:
-        Path(arguments["parts"]["plan"]).write_bytes(b"plan")
+    wanted = arguments.get("parts")
+    if wanted is not None and wanted["over_s"] < 10:
+        Path(wanted["plan"]).write_bytes(b"plan")
         return {"parts": [100] * N_PARTS, "stages_s": {}}
     burn(tell)
     shutil.copyfile(arguments["video"], arguments["output"])
