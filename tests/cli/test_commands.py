@@ -67,7 +67,7 @@ def test_an_installed_engine_is_found_by_its_name_and_the_environment_can_choose
 
     assert done.returncode == 0, done.stderr
     assert "engine still" in done.stdout
-    assert "30 passed through" in done.stdout
+    assert "30 left as they were" in done.stdout
 
 
 @pytest.mark.parametrize(

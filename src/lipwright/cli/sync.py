@@ -258,7 +258,7 @@ def summary(result: SyncResult) -> str:
         mouths = _MOUTHS.get(render.mode, render.mode)
         says = f" says {speaker.audio.name}" if len(result.speakers) > 1 else ""
         lines += [
-            f"  mouth    face {render.face_id} ({speaker.why}){says}: {mouths}, by {render.engine}",
+            f"  mouth    face {render.face_id} ({speaker.why}){says}: {mouths}, engine {render.engine}",
             f"  frames   {render.n_edited} with new lips{left}",
             *(
                 f"           {n}: {STATES.get(reason, reason)}"
