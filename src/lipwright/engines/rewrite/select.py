@@ -98,7 +98,7 @@ def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
     cost += _distances(wanted.turn * _POSE_WEIGHT.astype(np.float32), donors.turn * _POSE_WEIGHT.astype(np.float32))
     # what is blurred cannot be sharpened; what is sharp can be softened
     blurrier = wanted.sharpness[:, None] - donors.sharpness[None]
-    cost += np.clip(blurrier - _SEEN_BLUR, 0, 3) * 0.055 + np.clip(-blurrier - _SEEN_BLUR, 0, 3) * 0.02
+    cost += np.clip(blurrier - _SEEN_BLUR, 0, 3) * 0.12 + np.clip(-blurrier - _SEEN_BLUR, 0, 3) * 0.02
     cost += 0.05 * np.abs(np.log((wanted.gap[:, None] + 0.012) / (donors.gap[None] + 0.012)))
     # teeth may be uncovered by stretching only so far: beyond 1.4 times the donor's opening it smears
     cost += 0.25 * np.maximum((wanted.gap[:, None] - 1.4 * donors.gap[None] - 0.02), 0)
