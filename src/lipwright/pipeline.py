@@ -234,9 +234,7 @@ def sync(
     Raises the InputErrors and OutputErrors of core/errors.py; whatever is raised, no output is left behind, and one
     that was there before is still there.
     """
-    ready = prepare(
-        engine, tracker, video, lines, output, options, cache=cache, watch=watch, may_replace=may_replace
-    )
+    ready = prepare(engine, tracker, video, lines, output, options, cache=cache, watch=watch, may_replace=may_replace)
     if on_ready is not None:
         on_ready(ready)
     return write(ready)

@@ -143,7 +143,7 @@ def test_a_blurred_mouth_costs_more_on_a_sharp_frame_than_a_sharp_one_on_a_blurr
 
 def test_lips_that_blur_by_themselves_lend_less_sharpness_and_open_ones_no_less_than_closed_ones() -> None:
     head, gap, wide = np.full(80, 3.0), np.repeat([0.0, 0.2], 40), np.tile([0.5, 0.6], 40)
-    lips = np.repeat([3.5, 2.5], 40) + wide  # open lips and narrow ones have weaker edges
+    lips = np.add(np.repeat([3.5, 2.5], 40), wide)  # open lips and narrow ones have weaker edges
     lips[7] -= 1
 
     lent = sharpness_to_lend(head, lips, gap, wide)
