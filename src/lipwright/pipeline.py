@@ -329,6 +329,7 @@ def prepare(
                 seed=options.seed,
                 duration_s=max(speech.lasts_s for speech in ears.speeches.result()) if seems_picture else None,
                 threads=options.threads,
+                scratch=output.parent,
             )
             if seems_picture:
                 cache = None  # its frames are made, and another time they are others

@@ -34,6 +34,7 @@ from lipwright.media.native import n_cores
 from lipwright.media.opening import decoder_of, opened
 from lipwright.media.overlap import ahead
 from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
+from lipwright.media.shelf import Shelf
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
 from lipwright.media.timing import strictly_increasing
 
@@ -51,22 +52,23 @@ MAX_THREADS = 4
 """More decoding threads than this cost memory (a picture each) and gain little."""
 
 
-def open_footage(path: Path, *, threads: int = 0) -> MediaFootage:
+def open_footage(path: Path, *, threads: int = 0, scratch: Path | None = None) -> MediaFootage:
     """Open a video to read its frames; `threads` decode it, 0 for as many as this process has cores (at most 4).
 
     With more than one, frames are decoded while those before them are worked on; with one, when they are asked for.
+    `scratch` is a folder in which the pictures of short footage are kept, so that each of them is decoded once.
     Raises MediaNotFound, UnreadableMedia, NoVideo.
     """
     found = survey(path)
     if found.picture is None or found.info.video is None:
         raise NoVideo(path)
-    return MediaFootage(found.info, found.picture, threads=threads or min(MAX_THREADS, n_cores()))
+    return MediaFootage(found.info, found.picture, threads=threads or min(MAX_THREADS, n_cores()), scratch=scratch)
 
 
 class MediaFootage:
     """A video file as `core.media.Footage`. Not for use by two threads at once; open it twice for that."""
 
-    def __init__(self, info: SourceInfo, picture: Picture, *, threads: int) -> None:
+    def __init__(self, info: SourceInfo, picture: Picture, *, threads: int, scratch: Path | None = None) -> None:
         assert info.video is not None
         self._info = info
         self._video = info.video
@@ -75,6 +77,9 @@ class MediaFootage:
         self._is_sure = picture.is_trusted
         self._notes: dict[str, None] = {}
         self._pool = FramePool(keep=_IN_FLIGHT)
+        self._shelf: Shelf | None = None
+        if scratch is not None and not info.video.is_interlaced:  # which field is first is told by no plane
+            self._shelf = Shelf(scratch, n_frames=info.video.n_frames, frame_bytes=self._frame_bytes())
 
     @property
     def info(self) -> SourceInfo:
@@ -110,6 +115,8 @@ class MediaFootage:
         seen: list[int] = []
         with _Decoder(self._info.path, self._picture, self._decoding_threads, self._notes) as decoder:
             for frame, tick in decoder.run():
+                if self._shelf is not None:
+                    self._shelf.put(len(seen), frame)
                 seen.append(tick)
                 yield self._frame(frame, len(seen) - 1, tick, writable=writable)
         if not seen:
@@ -139,30 +146,48 @@ class MediaFootage:
         n = self._video.n_frames
         if min(order) < 0 or max(order) >= n:
             raise IndexError(f"frames 0..{n - 1} exist, asked for {min(order)}..{max(order)}")
-        n_window = self._window_frames()
+        n_window, comes_back = self._window_frames(), len(set(order)) < len(order)
         held: dict[int, av.VideoFrame] = {}
         """Pictures as decoded, by index: the last one, or those of the last backward window."""
         with _Cursor(self._info.path, self._picture, self._decoding_threads, self._notes) as cursor:
             for k, index in enumerate(order):
+                kept = None if self._shelf is None else self._shelf.take(index, self._pool, self._like)
+                if kept is not None:
+                    yield self._upright(kept, index, int(self._picture.ticks[index]))
+                    continue
                 if index not in held:
                     low, high = _window(order, k, n_window)
+                    if self._shelf is not None:  # what lies there ends the run
+                        low = max((i + 1 for i in range(low, high) if i in self._shelf), default=low)
                     held.clear()
                     held.update(cursor.read(low, high))
+                if comes_back and self._shelf is not None:
+                    self._shelf.put(index, held[index])
                 yield self._frame(held[index], index, int(self._picture.ticks[index]), writable=True)
 
     def _window_frames(self) -> int:
+        return int(min(MAX_WINDOW, max(MIN_WINDOW, WINDOW_BYTES // self._frame_bytes())))
+
+    def _frame_bytes(self) -> int:
+        """What a picture takes, a little more where chroma is not a whole share of luma."""
         shape = layout(nearest_planar(self._picture.format_name))
         assert shape is not None
         n_bytes = self._picture.width_px * self._picture.height_px * (1 if shape.bits <= 8 else 2)
         n_planes = 1 if shape.is_grey else 1 + 2 / (shape.step[0] * shape.step[1])
-        per_frame = n_bytes * (n_planes + shape.has_alpha)
-        return int(min(MAX_WINDOW, max(MIN_WINDOW, WINDOW_BYTES // per_frame)))
+        return int(n_bytes * (n_planes + shape.has_alpha))
+
+    @property
+    def _like(self) -> tuple[int, int, str]:
+        """Width, height and format of every picture."""
+        return self._picture.width_px, self._picture.height_px, nearest_planar(self._picture.format_name)
 
     def _frame(self, decoded: av.VideoFrame, index: int, tick: int, *, writable: bool) -> VideoFrame:
-        video = self._video
         if writable:
-            decoded = with_properties(decoded) if video.is_interlaced else self._pool.copy(decoded)
-        orientation = self._picture.orientation
+            decoded = with_properties(decoded) if self._video.is_interlaced else self._pool.copy(decoded)
+        return self._upright(decoded, index, tick, writable=writable)
+
+    def _upright(self, decoded: av.VideoFrame, index: int, tick: int, *, writable: bool = True) -> VideoFrame:
+        video, orientation = self._video, self._picture.orientation
         planes = planes_of(decoded)
         if not writable:
             for plane in planes:

@@ -28,15 +28,17 @@ def open_source(
     seed: int = 0,
     duration_s: Fraction | None = None,
     threads: int = 0,
+    scratch: Path | None = None,
 ) -> tuple[MediaFootage | Portrait, FaceTracker]:
     """Footage of a file, and what finds the faces in it: a still PNG, JPEG or WebP comes to life, a video is itself.
 
     A picture is searched for faces with `tracker` once; after that their places are known. `is_still` lets nothing
     move but what an engine moves; `seed` chooses the motion; `duration_s` is for how long footage is wanted (None: a
-    whole loop of 24 s). `threads` decode a video. Raises MediaNotFound, UnreadableMedia, NoVideo, PictureTooLarge.
+    whole loop of 24 s). `threads` and `scratch` are as `media.open_footage` has them.
+    Raises MediaNotFound, UnreadableMedia, NoVideo, PictureTooLarge.
     """
     if not is_picture(path):
-        return open_footage(path, threads=threads), tracker
+        return open_footage(path, threads=threads, scratch=scratch), tracker
     # what draws portraits brings SciPy's interpolation along: a second of CPU time that videos do without
     from lipwright.portrait.footage import PortraitTracker, make_portrait
 

@@ -184,7 +184,7 @@ def render_part(
         raise BrokenEngine(options.engine, "it knows nothing of parts")
     start_s, stop_s = shared.span_s(part)
     with clock.stage("open"):
-        footage = _footage(shared, video)
+        footage = _footage(shared, video, scratch=output.parent)
         settings = pipeline.engine_settings(options)
         n_lines = len(shared.about["lines"])
         avatars = [chosen.part(footage, shared.arrays(f"line/{line}"), settings) for line in range(n_lines)]
@@ -229,7 +229,7 @@ def _from_zero(frames: Iterator[VideoFrame], start_s: Fraction) -> Iterator[Vide
             yield frame
 
 
-def _footage(shared: Shared, video: Path) -> Footage:
+def _footage(shared: Shared, video: Path, *, scratch: Path | None = None) -> Footage:
     from lipwright.vision.track import MeshTracker
 
     options = shared.options
@@ -241,6 +241,7 @@ def _footage(shared: Shared, video: Path) -> Footage:
         seed=options.seed,
         duration_s=shared.longest_s,
         threads=options.threads,
+        scratch=scratch,
     )
     return footage
 

@@ -148,7 +148,7 @@ def choose_donors(
     wanted: MouthViews,
     donors: Donors,
     *,
-    jump_base: float = 0.06,
+    jump_base: float = 0.09,
     forbidden: Callable[[int], NDArray[np.bool_]] | None = None,
 ) -> NDArray[np.intp]:
     """The donor (row of `donors`) of each wanted mouth, (n_wanted,).

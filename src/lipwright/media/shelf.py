@@ -1,0 +1,135 @@
+"""Pictures of footage that were decoded once, put down on disk, so that they are not decoded again.
+
+    study    decode ──> put
+    write              take, in any order
+
+To put a picture down and take it up again costs a quarter of decoding it, a tenth where footage runs backwards. It is
+only ever a saving: where pictures do not fit, or the disk is full or slow, they are decoded again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from contextlib import suppress
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from time import perf_counter
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.media.pixels import FramePool, planes_of
+
+MOST_BYTES = 2 << 30
+"""Footage that is larger than this, decoded, is not kept: 27 s of 1080x1920 at 25 fps."""
+SHARE_OF_DISK = 0.25
+"""No more of what is free is taken: the result must fit beside it."""
+SLOWEST_BYTES_PER_S = 400e6
+"""A disk (or a disk's cache) that takes less is no faster than a decoder."""
+_N_TO_JUDGE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where a picture lies, and what its planes do not tell."""
+
+    offset: int
+    colour: tuple[int, int, int, int]
+    """Range, matrix, primaries, transfer, as FFmpeg numbers them."""
+
+
+class Shelf:
+    """Planar pictures of one size and format by their index, in a file without a name that ends with this object.
+
+    Not for use by two threads at once.
+    """
+
+    def __init__(self, folder: Path, *, n_frames: int, frame_bytes: int, most_bytes: int | None = None) -> None:
+        """`frame_bytes` is what one of `n_frames` pictures takes, padding not counted."""
+        self._kept: dict[int, _Kept] = {}
+        self._end = 0
+        self._wrote_s = 0.0
+        self._file: FileIO | None = None
+        need = n_frames * frame_bytes
+        if need > (MOST_BYTES if most_bytes is None else most_bytes):
+            return
+        with suppress(OSError):
+            if need <= SHARE_OF_DISK * shutil.disk_usage(folder).free:
+                self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (it ends with this object)
+                weakref.finalize(self, self._file.close)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._kept
+
+    def put(self, index: int, frame: av.VideoFrame) -> None:
+        """Keep a picture, unless none are kept any more."""
+        if self._file is None or index in self._kept:
+            return
+        start_s = perf_counter()
+        try:
+            self._file.seek(self._end)
+            for plane in planes_of(frame):
+                _write(self._file, np.ascontiguousarray(plane))
+            end = self._file.tell()
+        except OSError:  # the disk is full, or the file larger than this process may write
+            self.clear()
+            return
+        colour = (int(frame.color_range), int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
+        self._kept[index] = _Kept(self._end, colour)
+        self._end = end
+        self._wrote_s += perf_counter() - start_s
+        if len(self._kept) >= _N_TO_JUDGE and self._end < SLOWEST_BYTES_PER_S * self._wrote_s:
+            self.clear()
+
+    def take(self, index: int, pool: FramePool, like: tuple[int, int, str]) -> av.VideoFrame | None:
+        """A copy of a picture in the pool's memory, or None where it is not here.
+
+        `like` is the width and height in pixels and the format that all pictures have.
+        """
+        kept = self._kept.get(index)
+        if kept is None or self._file is None:
+            return None
+        frame = pool.take(*like)
+        try:
+            self._file.seek(kept.offset)
+            for plane in planes_of(frame):
+                _read(self._file, plane)
+        except OSError:
+            self.clear()
+            return None
+        frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = kept.colour
+        return frame
+
+    def clear(self) -> None:
+        """Keep nothing any more, and give the disk back."""
+        self._kept.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _write(file: FileIO, plane: NDArray[np.generic]) -> None:
+    """Raises OSError."""
+    left = plane.data.cast("B")
+    while left:
+        left = left[file.write(left) :]
+
+
+def _read(file: FileIO, plane: NDArray[np.generic]) -> None:
+    """Raises OSError where the file ends before the plane is full."""
+    whole = plane if plane.flags.c_contiguous else np.empty_like(plane, order="C")
+    left = whole.data.cast("B")
+    while left:
+        n = file.readinto(left)
+        if not n:
+            raise OSError(f"{len(left)} of {whole.nbytes} bytes are missing")
+        left = left[n:]
+    if whole is not plane:
+        np.copyto(plane, whole)

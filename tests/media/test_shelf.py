@@ -1,0 +1,191 @@
+"""Pictures that are decoded once and kept on disk: the same pictures, and never in the way."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lipwright.media import MediaFootage, open_footage
+from lipwright.media import shelf as shelf_module
+from lipwright.media.footage import _Cursor, _Decoder  # pyright: ignore[reportPrivateUsage]
+
+N = 24
+BOUNCE = [*range(N), *range(N - 2, -1, -1), *range(1, N)]
+
+
+@pytest.fixture(autouse=True)
+def _any_disk_is_fast_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf_module, "SLOWEST_BYTES_PER_S", 0.0)
+
+
+@pytest.fixture
+def never_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once asked for, nothing is decoded any more."""
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(_Cursor, "read", refuse)
+
+
+def pictures(footage: MediaFootage, order: list[int]) -> list[list[NDArray[Any]]]:
+    """Copies of the planes; the frames are spoilt, as by somebody who edits them."""
+    out: list[list[NDArray[Any]]] = []
+    for frame in footage.play(order):
+        out.append([plane.copy() for plane in frame.planes])
+        for plane in frame.planes:
+            plane[:] = 3
+    return out
+
+
+def n_open_files() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def same(some: list[list[NDArray[Any]]], others: list[list[NDArray[Any]]]) -> bool:
+    return len(some) == len(others) and all(
+        np.array_equal(a, b) for one, two in zip(some, others, strict=True) for a, b in zip(one, two, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending", "pixel_format", "size", "ccw"),
+    [
+        ("libx264", "mp4", "yuv420p", (192, 108), 0),
+        ("libx264", "mp4", "yuv420p", (182, 106), 90),
+        ("libx264", "mp4", "yuv420p10le", (192, 108), 0),
+        ("libx264", "mp4", "yuv444p", (192, 108), 180),
+        ("ffv1", "mkv", "gray", (190, 108), 0),
+        ("ffv1", "mkv", "yuva420p", (192, 108), 0),
+        ("rawvideo", "nut", "nv12", (192, 108), 0),
+        ("qtrle", "mov", "argb", (192, 108), 0),
+    ],
+)
+def test_what_was_kept_is_what_was_decoded(
+    make_video: Any, tmp_path: Path, codec: str, ending: str, pixel_format: str, size: tuple[int, int], ccw: int,
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
+    path = make_video(
+        f"kept.{ending}", n=N, codec=codec, pixel_format=pixel_format, size=size, rotation_ccw_deg=ccw,
+        **({"options": {"g": "10", "bf": "2"}} if codec == "libx264" else {}),
+    )  # fmt: skip
+    wanted = pictures(open_footage(path, threads=1), BOUNCE)
+    times = [frame.time_s for frame in open_footage(path, threads=1).play(BOUNCE)]
+
+    footage = open_footage(path, threads=1, scratch=tmp_path)
+    for _ in footage.frames(writable=False):
+        pass
+    request.getfixturevalue("never_again")
+
+    assert same(pictures(footage, BOUNCE), wanted)
+    assert [frame.time_s for frame in footage.play(BOUNCE)] == times
+
+
+def test_colour_is_kept_with_the_picture(make_video: Any, tmp_path: Path) -> None:
+    path = make_video(n=4, colour=(2, 9, 16, 9), pixel_format="yuv420p10le")
+    footage = open_footage(path, threads=1, scratch=tmp_path)
+    decoded = [frame.raw.frame for frame in footage.frames()]
+
+    for before, frame in zip(decoded, footage.play(range(4)), strict=True):
+        now = frame.raw.frame
+        assert now is not before
+        for name in ("color_range", "colorspace", "color_primaries", "color_trc"):
+            assert getattr(now, name) == getattr(before, name)
+
+
+def test_footage_that_is_known_is_decoded_once_for_a_bounce(
+    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(n=N, options={"g": "250"})
+    decoded: list[int] = []
+    run = _Decoder.run
+
+    def counted(self: _Decoder, *given: Any) -> Iterator[Any]:
+        for item in run(self, *given):
+            decoded.append(item[1])
+            yield item
+
+    monkeypatch.setattr(_Decoder, "run", counted)
+
+    pictures(open_footage(path, threads=1, scratch=tmp_path), BOUNCE)
+
+    assert len(decoded) == N
+
+
+def test_nothing_lies_in_the_folder_while_it_is_used_or_after(make_video: Any, tmp_path: Path) -> None:
+    path = make_video(n=N)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    before = n_open_files()
+    footage = open_footage(path, threads=1, scratch=scratch)
+
+    pictures(footage, BOUNCE)
+
+    assert list(scratch.iterdir()) == []
+    del footage
+    gc.collect()
+    assert n_open_files() == before
+
+
+@pytest.mark.parametrize("what", ["too large", "disk nearly full", "no such folder", "slow"])
+def test_where_pictures_cannot_be_kept_they_are_decoded_again(
+    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    path, scratch = make_video(n=N), tmp_path
+    wanted = pictures(open_footage(path, threads=1), BOUNCE)
+    if what == "too large":
+        monkeypatch.setattr(shelf_module, "MOST_BYTES", N * 192 * 108)
+    elif what == "disk nearly full":
+        usage = shutil.disk_usage(tmp_path)
+        monkeypatch.setattr(shelf_module.shutil, "disk_usage", lambda _: usage._replace(free=N * 192 * 108 * 3))
+    elif what == "slow":
+        monkeypatch.setattr(shelf_module, "SLOWEST_BYTES_PER_S", 1e15)
+    else:
+        scratch = tmp_path / "none"
+
+    footage = open_footage(path, threads=1, scratch=scratch)
+
+    assert same(pictures(footage, BOUNCE), wanted)
+    assert footage._shelf is not None  # pyright: ignore[reportPrivateUsage]
+    assert len(footage._shelf) == 0  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("fails_at", [0, 7])
+def test_a_disk_that_is_full_in_the_middle_costs_only_time(
+    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    path = make_video(n=N)
+    wanted = pictures(open_footage(path, threads=1), BOUNCE)
+    n_written = 0
+    write = shelf_module._write  # pyright: ignore[reportPrivateUsage]
+
+    def filling(*given: Any) -> None:
+        nonlocal n_written
+        if n_written >= 3 * fails_at:
+            raise OSError(28, "No space left on device")
+        n_written += 1
+        write(*given)
+
+    monkeypatch.setattr(shelf_module, "_write", filling)
+
+    assert same(pictures(open_footage(path, threads=1, scratch=tmp_path), BOUNCE), wanted)
+
+
+def test_a_damaged_file_is_kept_as_it_was_decoded(make_video: Any, tmp_path: Path) -> None:
+    path = make_video("damaged.mkv", n=N, options={"g": "6"})
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    path.write_bytes(data)
+    plain, kept = open_footage(path, threads=1), open_footage(path, threads=1, scratch=tmp_path)
+    n = sum(1 for _ in plain.frames(writable=False))
+    assert sum(1 for _ in kept.frames(writable=False)) == n
+
+    order = [*range(n), *range(n - 1, -1, -1)]
+    assert same(pictures(kept, order), pictures(plain, order))
