@@ -29,6 +29,18 @@ def environment(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
     }
 
 
+def native_threads(_arguments: dict[str, Any], _tell: Any) -> dict[str, int]:
+    import cv2
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    assert np.ones((2, 2)).sum() == 4  # with numpy comes its BLAS
+    return {
+        "opencv": cv2.getNumThreads(),
+        "blas": max(int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"),
+    }
+
+
 def limits(_arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
     names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
     return {name: resource.getrlimit(getattr(resource, name))[0] for name in names} | {"nice": os.nice(0)}

@@ -223,9 +223,19 @@ def test_secrets_of_the_environment_stay_here(monkeypatch: pytest.MonkeyPatch) -
     seen = call("targets:environment", {}, limits=ROOMY)
 
     assert set(seen["names"]) <= {"PATH", "PYTHONPATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"} | {
-        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX", "GLOG_minloglevel",
-        "TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH",
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "MALLOC_ARENA_MAX",
+        "GLOG_minloglevel", "TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE",
+        "LD_LIBRARY_PATH",
     }  # fmt: skip
+
+
+def test_native_libraries_keep_to_one_thread_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+        monkeypatch.delenv(name, raising=False)
+    assert call("targets:native_threads", {}, limits=ROOMY) == {"opencv": 1, "blas": 1}
+
+    monkeypatch.setenv("OPENCV_FOR_THREADS_NUM", "2")
+    assert call("targets:native_threads", {}, limits=ROOMY) == {"opencv": 2, "blas": 1}
 
 
 def test_the_folder_that_we_are_in_and_our_open_files_do_not_travel(

@@ -32,8 +32,15 @@ LAST_WORDS_BYTES = 8000
 # (keys, addresses of databases, proxies, our own settings) stays here.
 PASSED_ON = (
     "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL",
-    "LC_CTYPE", "TZ", "TMPDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+    "LC_CTYPE", "TZ", "TMPDIR",
 )  # fmt: skip
+# Who has set these others knows why. A second thread of BLAS or OpenCV waits by spinning (media/native.py).
+UNLESS_SET = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+}
 SET = {
     # each arena of glibc reserves 64 MB of addresses, which would count against `memory_bytes`
     "MALLOC_ARENA_MAX": "2",
@@ -125,7 +132,8 @@ class _Said:
 
 def start(limits: Limits, ready: str = "") -> Child:
     """A child with these limits, that waits for its request; meanwhile it runs `ready`, a target without arguments."""
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | SET
+    passed_on = {name: os.environ[name] for name in (*PASSED_ON, *UNLESS_SET) if name in os.environ}
+    environment = UNLESS_SET | passed_on | SET
     told_pipe, tell_pipe = os.pipe()
     about = json.dumps({"ready": ready, "parent": os.getpid(), "tell": tell_pipe, "limits": asdict(limits)})
     try:
