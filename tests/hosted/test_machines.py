@@ -204,17 +204,24 @@ def test_a_process_takes_no_more_connections_than_it_may(
     account: Account,
     work_here: Callable[..., Hosted],
     postgres: Any,
+    until: Until,
 ) -> None:
     n_most = 4
     name = service._database.url.database
-    worker = work_here(0.2, database_connections=n_most)
-    service.close()
     seen: list[int] = []
     is_over = threading.Event()
 
+    def n_connections() -> int:
+        return postgres.execute(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")[0][0]
+
+    # the database ends its side of a closed connection when it gets to it
+    service.close()
+    until(lambda: n_connections() == 0)
+    worker = work_here(0.2, database_connections=n_most)
+
     def count() -> None:
         while not is_over.wait(0.02):
-            seen.append(postgres.execute(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")[0][0])
+            seen.append(n_connections())
 
     def ask() -> None:
         for _ in range(10):
