@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from lipwright.articulation.curves import highest, runs, smooth
 from lipwright.articulation.network import Heard, Population
-from lipwright.articulation.plan import SMOOTHING_S, at_full_amplitude, opening_direction, plan
+from lipwright.articulation.opening import opening_direction
+from lipwright.articulation.plan import SMOOTHING_S, at_full_amplitude, plan
 from lipwright.articulation.style import population_style, speaking_style
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, mouth_scale, opening, width

@@ -1,7 +1,7 @@
 """The journey of one request: footage and speech in, the footage saying it out.
 
 video ──> open ──> study or recall ──> who speaks ──> avatar ──┬─ style ─> plan ──> mouth ─┐
-                      its own sound ──────┘                    │             │             │
+                      its own sound ──────┴──> adapt ──────────┼─────────────┤             │
 audio ──> read_speech ──> listen ──────────────────────────────┼─────────────┘             ├─> avatar.speak ──> write
           longest length ──> plan_frames ──────────────────────┴──> frames ────────────────┘
 """
@@ -90,6 +90,8 @@ class Speaker:
     speech_s: Fraction
     own_sync: articulation.Agreement | None
     """How the lips go with the footage's own sound, before anything was changed; None where it has no sound."""
+    learned_s: float
+    """Seconds of own speech from which their way of saying sounds was learned; 0 where there was too little."""
     render: RenderReport
     seen: SeenFace
     """Where this face is in the footage."""
@@ -112,6 +114,7 @@ class Speaker:
             "speech_s": float(self.speech_s),
             "av_offset_s": None if self.av_offset_s is None else round(self.av_offset_s, 3),
             "av_offset_confidence": 0.0 if self.own_sync is None else round(self.own_sync.confidence, 2),
+            "learned_s": round(self.learned_s, 2),
             "render": _plain(self.render),
         }
 
@@ -257,6 +260,7 @@ class Ready:
     people: dict[int, SeenFace]
     avatars: list[Avatar]
     mouths: list[MouthTrack]
+    learned_s: list[float]
     speeches_s: list[Fraction]
     notes: list[str]
     """All but those of the footage."""
@@ -277,13 +281,14 @@ class Ready:
                 audio=line.audio,
                 speech_s=speech_s,
                 own_sync=role.own_sync,
+                learned_s=learned_s,
                 render=render,
                 seen=self.people[role.face.face_id],
                 mouth=mouth,
                 phones=line.phones,
             )
-            for role, line, speech_s, render, mouth in zip(
-                self.roles, self.lines, self.speeches_s, renders, self.mouths, strict=True
+            for role, line, speech_s, learned_s, render, mouth in zip(
+                self.roles, self.lines, self.speeches_s, self.learned_s, renders, self.mouths, strict=True
             )
         )
 
@@ -352,12 +357,16 @@ def prepare(
     with clock.stage("listen"):
         clock.tell("listen", 0, 1)
         heard = [speech.heard.followed_by_silence(frames.duration_s) for speech in speeches]
+        learned = [
+            None if own_sound is None else articulation.adapt(own_sound, avatar.style, role.own_sync)
+            for avatar, role in zip(avatars, roles, strict=True)
+        ]
         mouths = [
-            articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones)
-            for said, avatar, line in zip(heard, avatars, lines, strict=True)
+            articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones, adaptation=own)
+            for said, avatar, line, own in zip(heard, avatars, lines, learned, strict=True)
         ]
         notes += _silent(lines, heard)
-        del speeches, heard
+        del speeches, heard, own_sound
         clock.tell("listen", 1, 1)
     return Ready(
         engine=engine,
@@ -372,6 +381,7 @@ def prepare(
         people=people,
         avatars=avatars,
         mouths=mouths,
+        learned_s=[0.0 if own is None else own.learned_s for own in learned],
         speeches_s=lasts_s,
         notes=notes,
         is_recalled=is_recalled,

@@ -13,8 +13,8 @@ from scipy.signal import resample_poly
 from lipwright.articulation import Heard, listen, plan
 from lipwright.articulation.known_phones import Known, corrected, heard_as_said, known, shapes_of
 from lipwright.articulation.network import population
+from lipwright.articulation.opening import opening_direction
 from lipwright.articulation.phones import PHONES
-from lipwright.articulation.plan import opening_direction
 from lipwright.core.media import AudioClip
 from lipwright.core.speech import SILENCE, Phone, Utterance
 from lipwright.core.time import Span

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from lipwright.articulation import Heard, listen, plan, population_style, speaking_style
 from lipwright.articulation.network import population
+from lipwright.articulation.opening import opening_direction
 from lipwright.articulation.phones import PHONES
-from lipwright.articulation.plan import closure_strength, find_pauses, opening_direction
+from lipwright.articulation.plan import closure_strength, find_pauses
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision import shape
 

@@ -99,7 +99,7 @@ def leading(closed: Points, asked: NDArray[Any], own: NDArray[Any]) -> tuple[Poi
     basis, none = shape_basis(), np.zeros(len(asked))
     targets = target_shapes(asked, none, closed, basis, Limits())
     mine = target_shapes(own, none, closed, basis, Limits())
-    return targets, mine, with_lead(targets, mine)
+    return targets, mine, with_lead(targets, mine, np.ones(len(asked)))
 
 
 def test_lips_are_driven_further_than_asked_and_away_from_the_frames_own(closed: Points) -> None:
@@ -126,18 +126,32 @@ def test_noise_of_the_tracker_gets_no_lead(closed: Points) -> None:
     targets, own, _ = leading(closed, still, np.zeros((60, 8)))
     shaken = own + np.random.default_rng(5).normal(0, 0.01, own.shape)
 
-    lead = (with_lead(targets, shaken) - with_lead(targets, own))[:, mesh.CORNERS, :2]
+    lead = (with_lead(targets, shaken, np.ones(60)) - with_lead(targets, own, np.ones(60)))[:, mesh.CORNERS, :2]
 
     assert np.diff(lead, axis=0).std() < 0.1 * np.diff(shaken[:, mesh.CORNERS, :2], axis=0).std()
 
 
-def test_what_is_as_asked_is_not_driven(closed: Points) -> None:
+def test_corners_that_are_as_asked_are_not_driven_and_lips_a_little_wider_than_they_will_be_read(
+    closed: Points,
+) -> None:
     for still in many(n=5):
         asked = np.repeat(still[None], 20, axis=0)
         targets, own, led = leading(closed, asked, asked)
 
         np.testing.assert_array_equal(targets, own)
-        np.testing.assert_allclose(led, targets, atol=1e-12)
+        np.testing.assert_allclose(led[:, mesh.CORNERS], targets[:, mesh.CORNERS], atol=1e-12)
+        assert (opening(led) >= opening(targets) - 1e-12).all()
+        assert (opening(led) <= 1.131 * opening(targets) + 1e-12).all()
+
+
+def test_frames_that_are_hardly_changed_hardly_get_a_lead(closed: Points) -> None:
+    parted = np.repeat(np.eye(8)[:1] * 0.15, 30, axis=0)
+    targets, own, led = leading(closed, parted, parted)
+    fading = np.linspace(0, 1, 30)
+
+    lead = (opening(with_lead(targets, own, fading)) - opening(targets)) / (opening(led) - opening(targets))
+
+    np.testing.assert_allclose(lead, fading, atol=1e-9)
 
 
 def test_a_pause_stands_still_while_the_footages_mouth_goes_on(closed: Points) -> None:

@@ -137,6 +137,16 @@ def test_the_second_run_says_that_it_remembered(portrait: Path, short_speech: Pa
     assert (tmp_path / "0.mp4").read_bytes() == (tmp_path / "1.mp4").read_bytes()
 
 
+def test_who_speaks_in_the_footage_is_learned_from_and_the_result_tells(
+    clips: Path, portrait: Path, tmp_path: Path, short_speech: Path
+) -> None:
+    talker = lipwright.sync(clips / "video" / "vr_4.mp4", short_speech, tmp_path / "talker.mp4")
+    silent = lipwright.sync(portrait, short_speech, tmp_path / "silent.mp4")
+
+    assert 4 < talker.speakers[0].as_dict()["learned_s"] < float(talker.source_s)
+    assert silent.speakers[0].as_dict()["learned_s"] == 0
+
+
 def test_footage_out_of_step_is_told_and_the_result_is_not(clips: Path, tmp_path: Path, make_sound: Any) -> None:
     """it_ref shows lips some 70 ms behind its own sound."""
     speech = make_sound("short.wav", media.read_speech(clips / "speech" / "jfk.flac").samples[:16_000])

@@ -2,9 +2,11 @@
 
 heard = listen(speech)                                     # 16 kHz mono in, 50 Hz out
 style = speaking_style(coefficients, opening, times_s)     # from the person's own footage
-track = plan(heard, style)                                 # a MouthTrack for an engine
+adaptation = adapt(own_sound, style, agreement(...))       # where the footage has their speech
+track = plan(heard, style, adaptation=adaptation)          # a MouthTrack for an engine
 """
 
+from lipwright.articulation.adaptation import Adaptation, adapt
 from lipwright.articulation.agreement import LEAST_TALK_S, Agreement, agreement
 from lipwright.articulation.network import Heard, listen, listen_to
 from lipwright.articulation.plan import plan
@@ -12,8 +14,10 @@ from lipwright.articulation.style import population_style, speaking_style
 
 __all__ = [
     "LEAST_TALK_S",
+    "Adaptation",
     "Agreement",
     "Heard",
+    "adapt",
     "agreement",
     "listen",
     "listen_to",

@@ -25,7 +25,7 @@ _RIVAL_S: Final = 0.15
 """A second best offset is looked for this far from the best."""
 _DRIFT_S: Final = 0.6
 """What changes slower is mood, head and microphone."""
-_LONGEST_GAP_S: Final = 0.1
+LONGEST_GAP_S: Final = 0.1
 """Between frames farther apart than this nothing is known of the lips."""
 _LEAST_RANGE_IO: Final = 0.03
 
@@ -65,7 +65,7 @@ def agreement(heard: Heard, lip_gap: Array, times_s: Array) -> Agreement:
     grid_s = np.arange(-reach, n + reach) / TICK_RATE_HZ
     seen = _without_drift(np.interp(grid_s, times_s, lip_gap))
     after = np.searchsorted(times_s, grid_s).clip(1, len(times_s) - 1)
-    is_seen = (times_s[after] - times_s[after - 1] <= _LONGEST_GAP_S) & (times_s[0] <= grid_s) & (grid_s <= times_s[-1])
+    is_seen = (times_s[after] - times_s[after - 1] <= LONGEST_GAP_S) & (times_s[0] <= grid_s) & (grid_s <= times_s[-1])
     said = _without_drift(heard.opening)
     # speech and what lies close around it: lips that come to rest belong to it
     is_said = highest(smooth(heard.rest, 2.0) < 0.5, 2 * (TICK_RATE_HZ // 5) + 1) > 0

@@ -1,6 +1,7 @@
 """From what was heard to what this mouth shall do.
 
     heard     z-scores, too small            ..--..-.--.......-..--..-
+    adapted   as this mouth says it          ..--..-.-........-..--..-     where its own speech was heard and seen
     spoken    own mean and spread            .:"":.":":.......".:"":."
     held      pauses stand still             .:"":.":":=======":":"":.     a talker keeps the lips parted in
                                              ____:":"":_______":":____     short pauses, and is at rest before
@@ -13,18 +14,18 @@ Nothing here shifts time: every filter is symmetric.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final, Literal
 
 import numpy as np
 
+from lipwright.articulation.adaptation import Adaptation
 from lipwright.articulation.curves import Array, Floats, highest, runs, smooth, smoothstep
 from lipwright.articulation.known_phones import LIP_TO_TEETH_IO, corrected, known
 from lipwright.articulation.network import TICK_RATE_HZ, Heard, Population, population
+from lipwright.articulation.opening import own_direction, with_opening
 from lipwright.articulation.phones import PHONES
 from lipwright.core.speech import Phone
-from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle, Timeline
-from lipwright.vision.shape import ShapeBasis, shape_basis
+from lipwright.core.timeline import MouthTrack, SpeakingStyle, Timeline
 
 SMOOTHING_S: Final = 0.03
 """Gaussian over the coefficients; jitter goes down by a tenth, correlation stays."""
@@ -56,20 +57,6 @@ class Pause:
     start: int
     stop: int
     kind: Kind
-
-
-@cache
-def _own_direction() -> Floats:
-    return opening_direction(shape_basis())
-
-
-def opening_direction(basis: ShapeBasis) -> Floats:
-    """(N_SHAPE,) how much each coefficient opens the inner lips, IO, at reference mouth width."""
-    effect = (basis.components[:N_SHAPE].reshape(N_SHAPE, -1, 3) / basis.weights)[..., 1]
-    column = {int(point): index for index, point in enumerate(basis.points)}
-    below = effect[:, [column[p] for p in (87, 14, 317)]].mean(1)
-    above = effect[:, [column[p] for p in (82, 13, 312)]].mean(1)
-    return below - above
 
 
 def find_pauses(heard: Heard, *, is_talker: bool) -> list[Pause]:
@@ -119,16 +106,6 @@ def closure_strength(heard: Heard) -> Floats:
     return np.clip(smooth(np.maximum(sure, 0.7 * highest(sure, 3)), 0.6), 0.0, 1.0)
 
 
-def with_opening(coefficients: Array, opening: Array, spread: Array, direction: Array) -> Floats:
-    """Coefficients (n, N_SHAPE) with another opening (n,), IO, by the likeliest change.
-
-    Opening is linear in the coefficients, `coefficients @ direction`; among all changes that bring it
-    about, this one is the shortest in units of the person's spread (N_SHAPE,).
-    """
-    towards = np.asarray(spread, np.float64) ** 2 * direction
-    return coefficients + ((opening - coefficients @ direction) / (direction @ towards))[:, None] * towards
-
-
 def at_full_amplitude(heard: Heard, spread: Array, people: Population, direction: Array) -> Floats:
     """(n, N_SHAPE) movement around the mean, as large as this person's (spread (N_SHAPE,)) in every coefficient.
 
@@ -146,6 +123,7 @@ def plan(
     *,
     intensity: float = 1.0,
     phones: Timeline[Phone] | None = None,
+    adaptation: Adaptation | None = None,
     people: Population | None = None,
     direction: Array | None = None,
 ) -> MouthTrack:
@@ -154,6 +132,7 @@ def plan(
     `intensity` scales the movement around the mean: 1 is the person's own, 0 a still mouth. Full
     amplitude on every coefficient; the lips touch where `closure` says so; pauses stand still.
     `phones` are those of speech made from text: they are exact, and correct what was heard (`known_phones`).
+    `adaptation` is what was learned of this person from their own speech (`adapt`).
     `people` and `direction` (N_SHAPE,) are those of the shipped network and basis unless another network
     is being judged. Raises ValueError for a negative intensity.
     """
@@ -161,11 +140,13 @@ def plan(
         raise ValueError(f"intensity cannot be negative, got {intensity}")
     n = len(heard)
     people = population() if people is None else people
-    direction = _own_direction() if direction is None else direction
+    direction = own_direction() if direction is None else direction
     spread = style.spread.astype(np.float64)
     facts = None if phones is None else known(phones, n)
     if facts is not None:
         heard = corrected(heard, facts)
+    if adaptation is not None:
+        heard, people = adaptation.applied(heard, people)
     spoken = intensity * at_full_amplitude(heard, spread, people, direction) + style.mean
     spoken = smooth(spoken, SMOOTHING_S * TICK_RATE_HZ)
 

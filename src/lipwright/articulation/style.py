@@ -8,7 +8,7 @@ import numpy as np
 
 from lipwright.articulation.curves import Array, highest, lowest, smooth
 from lipwright.articulation.network import TICK_RATE_HZ, Population, population
-from lipwright.core.timeline import N_SHAPE, SpeakingStyle
+from lipwright.core.timeline import N_SHAPE, SeenMouth, SpeakingStyle
 
 TALKING_RANGE_IO: Final = 0.07
 """A mouth whose opening goes over more than this (percentiles 3 to 97) is talking."""
@@ -71,5 +71,5 @@ def speaking_style(
     mean = trust_mean * own_mean + (1 - trust_mean) * people.mean
     return SpeakingStyle(
         mean.astype(np.float32), spread.astype(np.float32), rest.astype(np.float32),
-        is_talking=True, talking_s=talking_s,
+        is_talking=True, talking_s=talking_s, seen=SeenMouth(times_s, coefficients),
     )  # fmt: skip

@@ -19,7 +19,7 @@ from lipwright.core.media import AudioClip, VideoFrame
 from lipwright.core.plan import plan_frames
 from lipwright.core.timeline import FramePlan, MouthTrack
 from lipwright.engines.base import RenderReport
-from lipwright.engines.rewrite.engine import RewriteEngine
+from lipwright.engines.rewrite.engine import RewriteAvatar, RewriteEngine
 from lipwright.metrics.closures import closure_events, closures
 from lipwright.metrics.jitter import jitter, jitter_ratio
 from lipwright.metrics.measure import Floats
@@ -30,7 +30,7 @@ from lipwright.vision.shape import opening, width
 
 HALF_COLUMNS = [
     "seconds", "r opening", "r width", "lag ms", "r at lag", "gain", "closure events", "n events", "jitter ratio",
-    "sharpness ratio", "flicker ratio", "seam ratio", "still % IO", "donor changes", "untouched", "mode",
+    "sharpness ratio", "flicker ratio", "seam ratio", "still % IO", "donor changes", "learned s", "untouched", "mode",
 ]  # fmt: skip
 CONTROL_COLUMNS = ["seconds", "source as is", "audio +200 ms", "audio -200 ms", "other audio"]
 CROSS_COLUMNS = [
@@ -73,6 +73,8 @@ class Spoken:
 
     seen: Watched
     mouth: MouthTrack
+    learned_s: float
+    """Seconds of own speech behind it."""
     plan: FramePlan
     report: RenderReport
     study_s: float
@@ -96,7 +98,8 @@ def speak(clip: Clip, start: int, stop: int, speech: AudioClip, *, network: Path
     face_id = next(iter(main.values())).face_id
     avatar = RewriteEngine().prepare(part, tracker=Recorded(clip.faces, start), face=FaceChoice(face_id=face_id))
     study_s = perf_counter() - began_s
-    mouth = articulation.plan(articulation.listen(speech, model=network), avatar.style)
+    learned = _learned(clip, start, stop, avatar, network)
+    mouth = articulation.plan(articulation.listen(speech, model=network), avatar.style, adaptation=learned)
     plan = plan_frames(part.info.video, speech.duration_s, when_short="bounce")
     frames = avatar.speak(mouth, plan)
     seen = watch(frames, _shown(clip, start, stop, plan), main, n_expected=len(plan))
@@ -105,7 +108,21 @@ def speak(clip: Clip, start: int, stop: int, speech: AudioClip, *, network: Path
     shapes = seen.posed(clip.posed.template).shapes
     gap, wide = np.full(len(plan), np.nan), np.full(len(plan), np.nan)
     gap[seen.index], wide[seen.index] = opening(shapes), width(shapes)
-    return Spoken(seen, mouth, plan, avatar.report, study_s, gap, wide, seen.index)
+    return Spoken(
+        seen, mouth, 0.0 if learned is None else learned.learned_s, plan, avatar.report, study_s, gap, wide, seen.index
+    )
+
+
+def _learned(
+    clip: Clip, start: int, stop: int, avatar: RewriteAvatar, network: Path | None
+) -> articulation.Adaptation | None:
+    """What these frames of the clip, with their own sound, tell of the person."""
+    if clip.speech is None:
+        return None
+    first_s = start / float(clip.fps)
+    own_sound = articulation.listen(between(clip.speech, first_s, stop / float(clip.fps)), model=network)
+    sync = articulation.agreement(own_sound, avatar.face.opening, avatar.face.time_s)
+    return articulation.adapt(own_sound, avatar.style, sync)
 
 
 def _shown(clip: Clip, start: int, stop: int, plan: FramePlan) -> Iterator[VideoFrame]:
@@ -146,6 +163,7 @@ def run_half(clip: Clip, out: Section, folder: Path, network: Path | None = None
             "seam ratio": seam.value,
             "still % IO": stillness(_filled(done.opening), pauses(done)).value,
             "donor changes": done.report.n_donor_changes / max(1, done.report.n_edited),
+            "learned s": done.learned_s,
             "untouched": _reasons(done.report),
             "mode": done.report.mode,
         }

@@ -84,6 +84,16 @@ class MouthTrack:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SeenMouth:
+    """What a mouth did in its own footage."""
+
+    times_s: NDArray[np.float64]
+    """(n,) increasing, in the footage's time."""
+    coefficients: NDArray[np.float64]
+    """(n, N_SHAPE) in the shared shape basis."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SpeakingStyle:
     """How one person's mouth moves, in the shared shape basis, measured on their own footage."""
 
@@ -97,6 +107,8 @@ class SpeakingStyle:
     """Whether the footage shows them speaking: else `mean` and `spread` are the population's."""
     talking_s: float
     """Seconds of talk that the measures rest on."""
+    seen: SeenMouth | None = None
+    """The mouth as it moved, for who hears the sound that belongs to it; None where it did not speak or is not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.articulation import Heard, agreement, plan, speaking_style
-from lipwright.articulation.plan import opening_direction
+from lipwright.articulation.opening import opening_direction
 from lipwright.core.errors import NoFaceFound
 from lipwright.core.face import FaceChoice, SeenFace, Why, choose_face
 from lipwright.core.media import Footage

@@ -103,12 +103,13 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
                 "face_id": role.face.face_id,
                 "why": role.face.why,
                 "own_sync": None if role.own_sync is None else asdict(role.own_sync),
+                "learned_s": learned_s,
                 "speech_s": str(speech_s),
                 "rate_hz": str(mouth.rate_hz),
                 "phones": phones_as_json(line.phones),
             }
-            for line, role, speech_s, mouth in zip(
-                ready.lines, ready.roles, ready.speeches_s, ready.mouths, strict=True
+            for line, role, learned_s, speech_s, mouth in zip(
+                ready.lines, ready.roles, ready.learned_s, ready.speeches_s, ready.mouths, strict=True
             )
         ],
         "notes": [*pipeline.notes_of(ready.footage), *ready.notes],
@@ -362,6 +363,7 @@ def _speakers(shared: Shared, sounds: Sequence[Path], told: Sequence[Mapping[str
                 audio=sound,
                 speech_s=Fraction(line["speech_s"]),
                 own_sync=None if own_sync is None else Agreement(**own_sync),
+                learned_s=line.get("learned_s", 0.0),  # plans of older workers do not tell
                 render=joined(renders),
                 seen=people[line["face_id"]],
                 mouth=MouthTrack(mouth["coefficients"], mouth["closure"], mouth["rest"], Fraction(line["rate_hz"])),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.articulation import speaking_style
-from lipwright.articulation.plan import opening_direction, with_opening
+from lipwright.articulation.opening import opening_direction, with_opening
 from lipwright.core.face import FaceChoice, TrackedFace, choose_face
 from lipwright.core.media import Footage, VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
@@ -153,7 +153,7 @@ class _Script:
         before = min(start, LEAD_MARGIN_FRAMES)
         entries = self.edited[start - before : start + BLOCK + LEAD_MARGIN_FRAMES]
         own = self.face.posed.shapes(self.rows[entries])
-        return with_lead(self.targets(entries), own)[before : before + BLOCK]
+        return with_lead(self.targets(entries), own, self.strength[entries])[before : before + BLOCK]
 
 
 class RewriteAvatar:

@@ -126,33 +126,35 @@ def _lead_shares() -> Floats:
 
 _LEAD_SHARES = _lead_shares()
 _LEAD_FRAMES = 1.5
-_USUAL_FRAMES = 12.0
-LEAD_MARGIN_FRAMES = 30
+LEAD_MARGIN_FRAMES = 8
 """So many frames before and after a block take part in the smoothing of its lead."""
 _LEAD_GAP = 0.13
 """Gaps are read too small by this share, whatever the frame's own mouth does; slits are not widened."""
+_WIDE_IO, _WIDEST_IO = 0.16, 0.28
+"""Gaps from which the lead fades, and at which there is none: wide mouths get no wider."""
 
 
-def with_lead(targets: Points, own: Points) -> Points:
+def with_lead(targets: Points, own: Points, strength: Floats) -> Points:
     """Shapes (n, 478, 3) driven so far that they are *read* as `targets` on frames whose own shapes are `own`.
+
+    `strength` (n,) 0..1 is how much of a frame is changed at all.
 
     A mouth is read together with the face around it, and that stays the base frame's: of a move of the corners or the
     upper lip that is asked for, a tracker sees 0.6 to 0.8 again, and for the rest the old mouth (measured on three
     people; docs/benchmarks.md). So lips are driven further, away from the frame's own shape, but for what changes
     from frame to frame, or the tracker's noise would be amplified. Gaps between the lips are read 0.87 times as
-    wide as asked, hardly depending on the old ones: these lead away from what is usual around the frame, so that a
-    pause stands still while the footage's mouth goes on. Where lips are to touch they still touch, and wide mouths get
-    no wider.
+    wide as asked, hardly depending on the old ones: these are driven by that share further whatever the frame shows, so
+    that a pause stands still while the footage's mouth goes on. Where lips are to touch they still touch, and the
+    widest mouths get no wider.
     """
     gaps = np.maximum(targets[:, _LOWER, 1] - targets[:, _UPPER, 1], 0)
-    share = 1 - smoothstep((gaps.max(1) - 0.12) / 0.10)
+    share = 1 - smoothstep((gaps.max(1) - _WIDE_IO) / (_WIDEST_IO - _WIDE_IO))
     ahead = (targets - own)[..., :2] * _LEAD_SHARES * share[:, None, None]
     out = targets.copy()
     out[..., :2] += gaussian_over_frames(ahead, _LEAD_FRAMES)
     led = out[:, _LOWER, 1] - out[:, _UPPER, 1]
-    usual = gaussian_over_frames(own[:, _LOWER, 1] - own[:, _UPPER, 1], _USUAL_FRAMES)
-    share = _LEAD_GAP * share * smoothstep((gaps.max(1) - 0.02) / 0.03)
-    _change_gaps(out, np.maximum(gaps + share[:, None] * (gaps - usual), 0) - led)
+    share = _LEAD_GAP * strength * share * smoothstep((gaps.max(1) - 0.02) / 0.03)
+    _change_gaps(out, gaps * (1 + share[:, None]) - led)
     return out
 
 

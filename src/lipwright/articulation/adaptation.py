@@ -1,0 +1,155 @@
+"""How one person's mouth says what the network hears: learned from their own speech, where the footage has it.
+
+heard     what the sound calls for in anybody's mouth      .:"":. .:":.
+seen      what this mouth did with that sound              ..--.. .:"::
+          a linear map from the one to the other, which stays near to changing nothing
+
+The network knows people in general. Somebody who hardly moves the upper lip, or rounds little, does so in every
+sentence, and half a minute of their own speech tells. Ridge regression (Hoerl and Kennard 1970) of what the network
+left unexplained, on its own shapes and on the sounds around: the less speech there is, the less is changed. Training
+the network itself any further takes more speech than footage has (docs/decisions/0018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+import numpy as np
+
+from lipwright.articulation.agreement import LONGEST_GAP_S, Agreement
+from lipwright.articulation.curves import Array, Floats, highest, smooth
+from lipwright.articulation.network import TICK_RATE_HZ, Heard, Population, population
+from lipwright.articulation.opening import own_direction
+from lipwright.articulation.style import DRIFT_S
+from lipwright.core.timeline import N_SHAPE, SeenMouth, SpeakingStyle
+
+LEAST_S: Final = 4.0
+"""From less speech than this nothing is learned: on people held out it helped no more often than it harmed."""
+SURE: Final = 0.5
+"""Confidence, in how sound and lips lie to each other, from which they are learned from."""
+MOST_S: Final = 300.0
+"""More than this is not looked at: what there is to learn is learned."""
+SMOOTHING_TICKS: Final = 1.5
+"""Gaussian over what was heard, as the plan's own."""
+_TAPS: Final = (-6, -3, 0, 3, 6)
+"""Ticks at which the sounds around are looked at: 120 ms to either side."""
+_SHAPES_PENALTY, _SOUNDS_PENALTY = 600.0, 10_000.0
+"""In ticks of unit spread: 12 s of speech weigh as much as knowing nothing; the many inputs of sounds weigh less."""
+_LEAST_SHAPE, _LEAST_SOUND = 0.5, 0.05
+"""Inputs that vary by less, of the population's shrinkage and as a probability, are not made more of."""
+_OTHERS_SHRINKAGE: Final = 0.45
+"""Spread of the network's own width and jaw on people it has not met."""
+_N_SHAPES: Final = N_SHAPE + 3
+"""Inputs that are shapes: coefficients, opening, width, jaw; all others are sounds."""
+_REACH: Final = TICK_RATE_HZ // 2
+"""Ticks around speech that belong to it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adaptation:
+    """From what the network says to what this person's mouth does."""
+
+    weights: Floats
+    """(n_inputs, N_SHAPE)."""
+    bias: Floats
+    """(N_SHAPE,)."""
+    shrinkage: Floats
+    """(N_SHAPE,) spread of the adapted shapes, of that of the person's own: `Population.shrinkage` for them alone."""
+    opening_shrinkage: float
+    learned_s: float
+    """Seconds of own speech behind it."""
+
+    def applied(self, heard: Heard, people: Population) -> tuple[Heard, Population]:
+        """What was heard in anybody's voice, in this person's shapes, and what its numbers mean then."""
+        shape = np.concatenate(
+            [
+                _inputs(heard, at) @ self.weights + self.bias
+                for at in np.array_split(np.arange(len(heard)), _pieces(heard))
+            ]
+        )
+        own = replace(people, shrinkage=self.shrinkage.astype(np.float32), opening_shrinkage=self.opening_shrinkage)
+        return replace(heard, shape=shape.astype(np.float32)), own
+
+
+def adapt(
+    own_sound: Heard,
+    style: SpeakingStyle,
+    sync: Agreement | None,
+    *,
+    people: Population | None = None,
+    direction: Array | None = None,
+) -> Adaptation | None:
+    """Learn from `own_sound` of the footage how the person of `style` says what is heard, or None: too little is known.
+
+    `sync` is how their lips go with that sound; they are compared at its offset. `people` and `direction` (N_SHAPE,)
+    are those of the shipped network and basis unless another network is being judged.
+    """
+    if sync is None or style.seen is None or not sync.speaks or sync.confidence < SURE or sync.talk_s < LEAST_S:
+        return None
+    people = population() if people is None else people
+    direction = own_direction() if direction is None else direction
+    times_s = style.seen.times_s - sync.offset_s  # in the time of the sound
+    grid_s = np.arange(len(own_sound)) / TICK_RATE_HZ
+    after = np.searchsorted(times_s, grid_s).clip(1, len(times_s) - 1)
+    is_seen = (times_s[after] - times_s[after - 1] <= LONGEST_GAP_S) & (times_s[0] <= grid_s) & (grid_s <= times_s[-1])
+    is_speech = highest(smooth(own_sound.rest, 2.0) < 0.5, 2 * _REACH + 1) > 0
+    ticks = np.flatnonzero(is_seen & is_speech)[: int(MOST_S * TICK_RATE_HZ)]
+    if len(ticks) < LEAST_S * TICK_RATE_HZ:
+        return None
+
+    stop = int(ticks[-1]) + 1
+    moved = _without_drift(style.seen, grid_s[:stop] + sync.offset_s)[ticks]
+    moved -= moved.mean(0)
+    inputs = smooth(_inputs(own_sound, np.arange(stop)), SMOOTHING_TICKS)[ticks]
+    mean = inputs.mean(0)
+    inputs -= mean
+
+    spread = style.spread.astype(np.float64)
+    weights = _unexplained(inputs, moved / spread - inputs[:, :N_SHAPE], people)
+    weights[:N_SHAPE] += np.eye(N_SHAPE)
+    drawn: Floats = inputs @ weights
+    opened, drawn_opened = np.std(moved @ direction), np.std((drawn * spread) @ direction)
+    return Adaptation(
+        weights,
+        -mean @ weights,
+        # what sound hardly tells is not made more of than in people in general
+        np.maximum(people.shrinkage, np.std(drawn, axis=0) / np.maximum(np.std(moved / spread, axis=0), 1e-6)),
+        max(0.5 * people.opening_shrinkage, float(drawn_opened / max(opened, 1e-6))),
+        len(ticks) / TICK_RATE_HZ,
+    )
+
+
+def _without_drift(seen: SeenMouth, at_s: Floats) -> Floats:
+    """(n, N_SHAPE) what a mouth did at these times (n,), but for slow changes of mood."""
+    moved: Floats = np.empty((len(at_s), N_SHAPE))
+    for number in range(N_SHAPE):
+        moved[:, number] = np.interp(at_s, seen.times_s, seen.coefficients[:, number])
+    return moved - smooth(moved, DRIFT_S * TICK_RATE_HZ, mirror=True)
+
+
+def _unexplained(inputs: Floats, left: Floats, people: Population) -> Floats:
+    """(n_inputs, N_SHAPE) ridge weights on inputs (n, n_inputs) of what they explain of `left` (n, N_SHAPE)."""
+    n_inputs = inputs.shape[1]
+    is_shape = np.arange(n_inputs) < _N_SHAPES
+    usual = np.array([*people.shrinkage, people.opening_shrinkage, _OTHERS_SHRINKAGE, _OTHERS_SHRINKAGE])
+    least = np.full(n_inputs, _LEAST_SOUND)
+    least[:_N_SHAPES] = _LEAST_SHAPE * usual
+    scale = np.maximum(np.std(inputs, axis=0), least)
+    penalty = np.diag(np.where(is_shape, _SHAPES_PENALTY, _SOUNDS_PENALTY))
+    even: Floats = inputs / scale
+    return cast(Floats, np.linalg.solve(even.T @ even + penalty, even.T @ left)) / scale[:, None]
+
+
+def _pieces(heard: Heard) -> int:
+    """So that an hour of speech needs no more memory than a minute."""
+    return 1 + len(heard) // (60 * TICK_RATE_HZ)
+
+
+def _inputs(heard: Heard, ticks: Array) -> Floats:
+    """(k, n_inputs) what the map looks at for these ticks (k,): shapes first, then the sounds around."""
+    last = len(heard) - 1
+    shapes = np.column_stack([heard.shape[ticks], heard.opening[ticks], heard.width[ticks], heard.jaw[ticks]])
+    around = [np.clip(ticks + tap, 0, last) for tap in _TAPS]
+    sounds = [np.column_stack([heard.phones[at], heard.closure[at], heard.rest[at]]) for at in around]
+    return np.concatenate([shapes, *sounds], axis=1).astype(np.float64)
