@@ -162,6 +162,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     server = Server(Config(app, port=0, http=protocol.BoundedHttp, log_config=None, access_log=False))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # who asks before the server is up waits for it
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -44,6 +44,11 @@ _LINE_FROM_IO, _LINE_TO_IO = 0.006, 0.016
 """Gap up to which only a line is drawn, and over what width it gives way to the inside of the mouth."""
 _LINE_DEPTH = 0.44
 """How much darker than the lips around it their line is: with 0.17, shut mouths of a grin were read 2.5 % IO open."""
+
+_HIDDEN_AROUND_IO, _HIDDEN_ABOVE_IO = 0.015, 0.10
+"""How far teeth go on under the lips that were seen to lie on them."""
+_RIM_IO = 0.013
+"""How far from there they are mixed with the lips' colour and shadow."""
 
 
 def looks_drawn(template: Points) -> bool:
@@ -237,6 +242,8 @@ class Interior:
         tooth = colours.tooth if self.teeth is None else self.teeth.colour
         edge = 0.0 if self.teeth is None else self.teeth.edge_io - 0.004
         cover, light = _arch(u, v - edge, 1.6 * texel, _UPPER_ARCH, _UPPER_EDGE, 1, 0.115)
+        if self.teeth is not None:  # beside teeth that were seen, drawn ones are lost in the dark
+            cover = cover * (1 - 0.85 * smoothstep((side - 0.50) / 0.35))
         rgb = rgb * (1 - cover[..., None]) + cover[..., None] * tooth * light[..., None]
         # a smile that shows its teeth lets light in, and shows them far to the side
         lip, corner = (0.40, 0.68) if self.teeth is None else (0.25, 0.38)
@@ -372,13 +379,39 @@ def harvest_teeth(
         return None
     _, rgb, seen, resolution = best
     whole = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    cover = cv2.GaussianBlur(cv2.erode(whole, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.2)
+    rgb, shown = _grown(rgb, whole, resolution)
+    cover = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 1.2)
     middle = slice(int((-Teeth.LEFT - 0.08) * resolution), int((-Teeth.LEFT + 0.08) * resolution))
     columns = whole[:, middle]
     rows = [int(np.flatnonzero(column)[-1]) for column in columns.T if column.any()]
     edge = float(np.median(rows)) / resolution + Teeth.TOP if rows else 0.0
     colour = np.percentile(rgb[whole > 0], 60, axis=0)
     return Teeth(rgb.astype(np.float32), np.asarray(cover, np.float32), np.asarray(colour), edge, resolution)
+
+
+def _grown(rgb: Floats, seen: NDArray[Any], resolution: float) -> tuple[Floats, NDArray[Any]]:
+    """Teeth (h, w, 3) where they were `seen` (h, w), and a little beyond: what the lips hid of them, as its neighbours.
+
+    Lips that showed them lay on them: where these move on, teeth go on, far upwards and hardly to other sides.
+    """
+    around = max(1, round(_HIDDEN_AROUND_IO * resolution))
+    upwards = round(_HIDDEN_ABOVE_IO * resolution)
+    rim = max(1, round(_RIM_IO * resolution))
+    firm = cv2.erode(seen, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    if not firm.any():
+        firm = seen
+    grown = cv2.dilate(
+        firm, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (around + rim) + 1, 2 * (around + rim) + 1))
+    )
+    rising = np.zeros((2 * upwards + 1, 1), np.uint8)
+    rising[upwards:] = 1  # a texel is reached from those below it
+    grown = np.maximum(grown, cv2.dilate(firm, rising))
+    _, found = cv2.distanceTransformWithLabels(1 - firm, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    labels = np.asarray(found, np.intp)
+    first = np.zeros(int(labels.max()) + 1, np.intp)
+    first[labels[firm > 0]] = np.flatnonzero(firm)
+    filled = cv2.GaussianBlur(rgb.reshape(-1, 3)[first[labels]], (0, 0), max(0.5, 0.01 * resolution))
+    return np.where(firm[..., None] > 0, rgb, filled), grown
 
 
 def _sample_rgb(picture: Picture, x: Floats, y: Floats, to_rgb: Floats) -> Floats:
