@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -177,10 +178,11 @@ def test_hundreds_of_requests_leave_no_file_open() -> None:
     spares = Spares(1, "", ROOMY)
     call("targets:double", {"number": 1}, limits=ROOMY, spares=spares)
     waiting(spares)
+    gc.collect()  # or files of other tests that are closed meanwhile hide one that is not
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(int(os.environ.get("LIPWRIGHT_TEST_SPARES", "5"))):
         call("targets:double", {"number": 1}, limits=ROOMY, spares=spares)
     waiting(spares)
 
-    assert until(lambda: len(list(Path("/proc/self/fd").iterdir())) == before)
+    assert until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
     spares.close()
