@@ -67,9 +67,44 @@ MUTANTS = (
     Mutant(
         "lead opens lips that must touch",
         f"{ENGINE}/target.py",
-        "_change_gaps(out, np.maximum(gaps + share[:, None] * (gaps - usual), 0) - led)",
+        "_change_gaps(out, gaps * (1 + share[:, None]) - led)",
         "pass",
         ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "gaps are read smaller than asked",
+        f"{ENGINE}/target.py",
+        "_LEAD_GAP = 0.13",
+        "_LEAD_GAP = 0.0",
+        ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "nobody's way of speaking is learned",
+        "articulation/adaptation.py",
+        "    weights = _unexplained(inputs, moved / spread - inputs[:, :N_SHAPE], people)\n",
+        "    weights = np.zeros((inputs.shape[1], N_SHAPE))\n",
+        ("tests/articulation/test_adaptation.py",),
+    ),
+    Mutant(
+        "it is learned from lips that do not belong to the sound",
+        "articulation/adaptation.py",
+        "not sync.speaks or sync.confidence < SURE or ",
+        "",
+        ("tests/articulation/test_adaptation.py",),
+    ),
+    Mutant(
+        "sound and lips are learned from out of step",
+        "articulation/adaptation.py",
+        "grid_s[:stop] + sync.offset_s",
+        "grid_s[:stop]",
+        ("tests/articulation/test_adaptation.py",),
+    ),
+    Mutant(
+        "teeth end where a lip lay on them",
+        f"{ENGINE}/interior.py",
+        "    grown = np.maximum(grown, cv2.dilate(firm, rising))\n",
+        "",
+        ("tests/engines/test_interior.py",),
     ),
     Mutant(
         "mask shrunk: the old lips show beside the new ones",
@@ -109,16 +144,16 @@ MUTANTS = (
     Mutant(
         "faceless frames dropped",
         f"{ENGINE}/engine.py",
-        "            frame.time_s = plan.times_s[k]\n            yield frame\n",
-        "            frame.time_s = plan.times_s[k]\n            if n is None and rows[k] < 0:\n"
-        "                continue\n            yield frame\n",
+        "                frame.time_s = plan.times_s[k]\n                yield frame\n",
+        "                frame.time_s = plan.times_s[k]\n                if n is None and rows[k] < 0:\n"
+        "                    continue\n                yield frame\n",
         ("tests/engines/test_rewrite.py",),
     ),
     Mutant(
         "frame rate rounded to a whole number",
         "media/write.py",
-        "self._clock = VFR_CLOCK if video.is_vfr else 1 / video.fps",
-        "self._clock = VFR_CLOCK if video.is_vfr else Fraction(1, round(video.fps))",
+        "return VFR_CLOCK if video.is_vfr else 1 / video.fps",
+        "return VFR_CLOCK if video.is_vfr else Fraction(1, round(video.fps))",
         ("tests/media/test_write.py",),
     ),
     Mutant(
