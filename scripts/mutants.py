@@ -95,8 +95,8 @@ MUTANTS = (
     Mutant(
         "sound and lips are learned from out of step",
         "articulation/adaptation.py",
-        "grid_s[:stop] + sync.offset_s",
-        "grid_s[:stop]",
+        "/ TICK_RATE_HZ + sync.offset_s",
+        "/ TICK_RATE_HZ",
         ("tests/articulation/test_adaptation.py",),
     ),
     Mutant(

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.articulation.curves import highest, runs, smooth
-from lipwright.articulation.network import Heard, Population
+from lipwright.articulation.network import SMOOTHING_S, Heard, Population
 from lipwright.articulation.opening import opening_direction
-from lipwright.articulation.plan import SMOOTHING_S, at_full_amplitude, plan
+from lipwright.articulation.plan import at_full_amplitude, plan
 from lipwright.articulation.style import population_style, speaking_style
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision.shape import ShapeBasis, mouth_scale, opening, width

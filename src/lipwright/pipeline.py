@@ -56,8 +56,6 @@ Watch: TypeAlias = Callable[[Phase, int, int], None]
 
 APART_S = 0.06
 """Sound and lips of the footage that are farther apart than this are told of."""
-SURE = 0.5
-"""Confidence from which an offset is believed."""
 _SAYS_NOTHING = 0.5
 """A recording that rests more than this throughout holds no speech."""
 
@@ -486,7 +484,7 @@ def _apart(roles: list[Role]) -> list[str]:
     notes: list[str] = []
     for role in roles:
         sync = role.own_sync
-        if sync is not None and sync.confidence >= SURE and abs(sync.offset_s) > APART_S:
+        if sync is not None and sync.confidence >= articulation.SURE and abs(sync.offset_s) > APART_S:
             which = "behind" if sync.offset_s > 0 else "ahead of"
             notes.append(
                 f"In the footage itself the lips of face {role.face.face_id} are {1000 * abs(sync.offset_s):.0f} ms "

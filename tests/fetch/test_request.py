@@ -177,7 +177,7 @@ def test_a_slow_drip_ends_at_the_deadline(
     with pytest.raises(FetchFailed, match="too long"):
         download("http://public.test/slow", tmp_path / "got", limits=FetchLimits(1000, total_s=0.8), network=elsewhere)
 
-    assert time.monotonic() - started_s < 4  # it would drip for six seconds
+    assert time.monotonic() - started_s < 2.5
 
 
 @pytest.mark.parametrize("silent_s", [0.1, 20])
@@ -202,14 +202,14 @@ def test_a_download_that_nobody_wants_any_more_ends_at_once(
             should_stop=lambda: time.monotonic() - started_s > 0.4,
         )
 
-    assert time.monotonic() - started_s < 8
+    assert time.monotonic() - started_s < 2
     assert not list(tmp_path.iterdir())
 
 
 def test_a_resolver_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
     class Mute(Network):
         def resolve(self, host: str, port: int) -> list[str]:
-            time.sleep(6)
+            time.sleep(3)
             return []
 
     started_s = time.monotonic()
@@ -217,7 +217,7 @@ def test_a_resolver_that_never_answers_is_not_waited_for(tmp_path: Path) -> None
     with pytest.raises(FetchFailed, match="not known"):
         download("http://mute.test/", tmp_path / "got", limits=FetchLimits(1000, connect_s=0.3), network=Mute())
 
-    assert time.monotonic() - started_s < 4
+    assert time.monotonic() - started_s < 2
 
 
 def test_proxies_of_the_environment_are_not_used(

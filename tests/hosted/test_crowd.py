@@ -21,7 +21,7 @@ from lipwright.store import Database, accounts
 from lipwright.store.tables import job, ledger
 
 DATABASES = os.environ.get("LIPWRIGHT_TEST_DATABASES", "postgresql").split(",")
-N_QUEUED, N_KEYS, N_OF_A_KEY = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_CROWD", "1000,6,16").split(","))
+N_QUEUED, N_KEYS, N_OF_A_KEY = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_CROWD", "1000,6,32").split(","))
 N_TIMED = 25
 
 
@@ -57,22 +57,16 @@ def test_a_thousand_jobs_that_wait_slow_a_submit_by_a_fifth_at_most(
     first = service.submit(account, asked)
     queue_up(service._database, first.id, N_QUEUED)
     quiet.cancel(other, quiet.submit(other, asked).id)
-    alone = crowded = 0.0
-    for _ in range(3):  # what else the machine does may hold up one of the two only: then once more
-        times_ms: dict[bool, list[float]] = {False: [], True: []}
-        for _ in range(N_TIMED):
-            for hosted, owner, is_crowded in ((quiet, other, False), (service, account, True)):
-                start_s = perf_counter()
-                made = hosted.submit(owner, asked)
-                times_ms[is_crowded].append(1000 * (perf_counter() - start_s))
-                hosted.cancel(owner, made.id)
-        alone, crowded = (quantiles(times_ms[one], n=10)[0] for one in (False, True))
-        print(
-            f"a submit beside {N_QUEUED} jobs of its account: {crowded:.2f} ms, alone {alone:.2f} ms (tenth centiles)"
-        )
-        if crowded < 1.2 * alone + 0.5:
-            break
+    times_ms: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(N_TIMED):
+        for hosted, owner, is_crowded in ((quiet, other, False), (service, account, True)):
+            start_s = perf_counter()
+            made = hosted.submit(owner, asked)
+            times_ms[is_crowded].append(1000 * (perf_counter() - start_s))
+            hosted.cancel(owner, made.id)
     quiet.close()
+    alone, crowded = (quantiles(times_ms[one], n=10)[0] for one in (False, True))
+    print(f"a submit beside {N_QUEUED} jobs of its account: {crowded:.2f} ms, alone {alone:.2f} ms (tenth percentiles)")
 
     assert service.figures()["jobs_queued"] > N_QUEUED
     assert crowded < 1.2 * alone + 0.5
@@ -151,8 +145,7 @@ def test_accounts_with_equal_limits_share_the_machines_equally_whoever_came_firs
 
     shares = [tally.done[name] for name in names]
     print(f"{N_KEYS} accounts, half of {N_OF_A_KEY} jobs each: from {min(shares)} to {max(shares)} done")
-    # an account runs two jobs at a time: in a small crowd two turns more or less are a large share
-    assert max(shares) <= max(1.5 * min(shares), min(shares) + 2 * 2)
+    assert max(shares) <= 1.5 * min(shares)
 
 
 def test_a_job_that_an_older_release_prepared_is_rendered(service: Hosted) -> None:

@@ -124,7 +124,7 @@ def test_a_cancel_ends_all_parts_and_leaves_nothing(
     took_s = until(lambda: worker._worker is not None and worker._worker.n_active == 0)
 
     print(f"cancelled, all gone after {took_s:.2f} s")
-    assert took_s < 2 or os.getloadavg()[0] > 2  # two seconds on a machine that has nothing else to do
+    assert took_s < 2 or os.getloadavg()[0] > 4
     assert service.balance_microusd(account) == 10_000_000
     until(lambda: service._open_queue().fates([job.id]) == {job.id: "ended"})
     assert blobs_left(service, settings, monkeypatch) == given(job)
@@ -141,7 +141,7 @@ def test_a_deadline_is_for_all_parts_together(
     done = service.wait(account, job.id, 60)
 
     assert (done.state, done.error_code) == (JobState.FAILED, "deadline_exceeded")
-    assert monotonic() - start_s < 6 + 2 or os.getloadavg()[0] > 2
+    assert monotonic() - start_s < 6 + 2 or os.getloadavg()[0] > 4
     until(lambda: worker._worker is not None and worker._worker.n_active == 0)
     assert service.balance_microusd(account) == 10_000_000
 

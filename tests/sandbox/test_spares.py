@@ -128,7 +128,7 @@ def test_time_counts_from_the_request_on_and_a_deaf_child_is_gone_within_two_sec
     with pytest.raises(Cancelled):
         call("targets:sleep_with_children", {}, limits=ROOMY, should_stop=lambda: True, spares=spares)
 
-    assert time.monotonic() - asked_s < 15  # the child would sleep for a minute
+    assert time.monotonic() - asked_s < 2
     assert until(lambda: not any(is_alive(pid) for pid in told[0]["pids"]), 2)
     spares.close()
 
@@ -184,5 +184,5 @@ def test_hundreds_of_requests_leave_no_file_open() -> None:
         call("targets:double", {"number": 1}, limits=ROOMY, spares=spares)
     waiting(spares)
 
-    assert until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
+    assert until(lambda: len(list(Path("/proc/self/fd").iterdir())) == before)
     spares.close()

@@ -7,13 +7,14 @@ track = plan(heard, style, adaptation=adaptation)          # a MouthTrack for an
 """
 
 from lipwright.articulation.adaptation import Adaptation, adapt
-from lipwright.articulation.agreement import LEAST_TALK_S, Agreement, agreement
+from lipwright.articulation.agreement import LEAST_TALK_S, SURE, Agreement, agreement
 from lipwright.articulation.network import Heard, listen, listen_to
 from lipwright.articulation.plan import plan
 from lipwright.articulation.style import population_style, speaking_style
 
 __all__ = [
     "LEAST_TALK_S",
+    "SURE",
     "Adaptation",
     "Agreement",
     "Heard",

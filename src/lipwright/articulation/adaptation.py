@@ -17,21 +17,19 @@ from typing import Final, cast
 
 import numpy as np
 
-from lipwright.articulation.agreement import LONGEST_GAP_S, Agreement
-from lipwright.articulation.curves import Array, Floats, highest, smooth
-from lipwright.articulation.network import TICK_RATE_HZ, Heard, Population, population
+from lipwright.articulation.agreement import SURE, Agreement, near_speech, seen_at
+from lipwright.articulation.curves import Array, Floats, smooth
+from lipwright.articulation.network import SMOOTHING_S, TICK_RATE_HZ, Heard, Population, population
 from lipwright.articulation.opening import own_direction
 from lipwright.articulation.style import DRIFT_S
 from lipwright.core.timeline import N_SHAPE, SeenMouth, SpeakingStyle
 
 LEAST_S: Final = 4.0
 """From less speech than this nothing is learned: on people held out it helped no more often than it harmed."""
-SURE: Final = 0.5
-"""Confidence, in how sound and lips lie to each other, from which they are learned from."""
 MOST_S: Final = 300.0
-"""More than this is not looked at: what there is to learn is learned."""
-SMOOTHING_TICKS: Final = 1.5
-"""Gaussian over what was heard, as the plan's own."""
+"""More speech than this is not looked at: what there is to learn is learned."""
+SPAN_S: Final = 1200.0
+"""Nor what comes later than this after its beginning, so that hours need no more memory."""
 _TAPS: Final = (-6, -3, 0, 3, 6)
 """Ticks at which the sounds around are looked at: 120 ms to either side."""
 _SHAPES_PENALTY, _SOUNDS_PENALTY = 600.0, 10_000.0
@@ -42,8 +40,10 @@ _OTHERS_SHRINKAGE: Final = 0.45
 """Spread of the network's own width and jaw on people it has not met."""
 _N_SHAPES: Final = N_SHAPE + 3
 """Inputs that are shapes: coefficients, opening, width, jaw; all others are sounds."""
-_REACH: Final = TICK_RATE_HZ // 2
-"""Ticks around speech that belong to it."""
+_PIECE_TICKS: Final = 60 * TICK_RATE_HZ
+"""A speech is adapted so much at a time: all inputs of an hour would be 170 MB."""
+_REACH_S: Final = 0.5
+"""What lies so close to speech belongs to it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,12 +62,9 @@ class Adaptation:
 
     def applied(self, heard: Heard, people: Population) -> tuple[Heard, Population]:
         """What was heard in anybody's voice, in this person's shapes, and what its numbers mean then."""
-        shape = np.concatenate(
-            [
-                _inputs(heard, at) @ self.weights + self.bias
-                for at in np.array_split(np.arange(len(heard)), _pieces(heard))
-            ]
-        )
+        shapes, sounds = _said(heard, slice(None))
+        pieces = np.array_split(np.arange(len(heard)), 1 + len(heard) // _PIECE_TICKS)
+        shape = np.concatenate([_inputs(shapes, sounds, at) @ self.weights + self.bias for at in pieces])
         own = replace(people, shrinkage=self.shrinkage.astype(np.float32), opening_shrinkage=self.opening_shrinkage)
         return replace(heard, shape=shape.astype(np.float32)), own
 
@@ -89,19 +86,18 @@ def adapt(
         return None
     people = population() if people is None else people
     direction = own_direction() if direction is None else direction
-    times_s = style.seen.times_s - sync.offset_s  # in the time of the sound
-    grid_s = np.arange(len(own_sound)) / TICK_RATE_HZ
-    after = np.searchsorted(times_s, grid_s).clip(1, len(times_s) - 1)
-    is_seen = (times_s[after] - times_s[after - 1] <= LONGEST_GAP_S) & (times_s[0] <= grid_s) & (grid_s <= times_s[-1])
-    is_speech = highest(smooth(own_sound.rest, 2.0) < 0.5, 2 * _REACH + 1) > 0
-    ticks = np.flatnonzero(is_seen & is_speech)[: int(MOST_S * TICK_RATE_HZ)]
+    at_s = np.arange(len(own_sound)) / TICK_RATE_HZ + sync.offset_s  # in the time of the picture
+    ticks = np.flatnonzero(seen_at(at_s, style.seen.times_s) & near_speech(own_sound, _REACH_S))
+    ticks = ticks[ticks - ticks[:1] < SPAN_S * TICK_RATE_HZ][: int(MOST_S * TICK_RATE_HZ)]
     if len(ticks) < LEAST_S * TICK_RATE_HZ:
         return None
 
-    stop = int(ticks[-1]) + 1
-    moved = _without_drift(style.seen, grid_s[:stop] + sync.offset_s)[ticks]
+    first, stop = max(0, int(ticks[0]) + _TAPS[0]), int(ticks[-1]) + 1 + _TAPS[-1]
+    moved = _without_drift(style.seen, at_s[first:stop])[ticks - first]
     moved -= moved.mean(0)
-    inputs = smooth(_inputs(own_sound, np.arange(stop)), SMOOTHING_TICKS)[ticks]
+    shapes, sounds = _said(own_sound, slice(first, stop))
+    smoothing = SMOOTHING_S * TICK_RATE_HZ
+    inputs = _inputs(smooth(shapes, smoothing), smooth(sounds, smoothing), ticks - first)
     mean = inputs.mean(0)
     inputs -= mean
 
@@ -141,15 +137,14 @@ def _unexplained(inputs: Floats, left: Floats, people: Population) -> Floats:
     return cast(Floats, np.linalg.solve(even.T @ even + penalty, even.T @ left)) / scale[:, None]
 
 
-def _pieces(heard: Heard) -> int:
-    """So that an hour of speech needs no more memory than a minute."""
-    return 1 + len(heard) // (60 * TICK_RATE_HZ)
+def _said(heard: Heard, part: slice) -> tuple[Array, Array]:
+    """Shapes (n, _N_SHAPES) and sounds (n, 22) of a part of what was heard."""
+    shapes = (heard.shape, heard.opening[:, None], heard.width[:, None], heard.jaw[:, None])
+    sounds = (heard.phones, heard.closure[:, None], heard.rest[:, None])
+    return np.concatenate([one[part] for one in shapes], axis=1), np.concatenate([one[part] for one in sounds], axis=1)
 
 
-def _inputs(heard: Heard, ticks: Array) -> Floats:
+def _inputs(shapes: Array, sounds: Array, ticks: Array) -> Floats:
     """(k, n_inputs) what the map looks at for these ticks (k,): shapes first, then the sounds around."""
-    last = len(heard) - 1
-    shapes = np.column_stack([heard.shape[ticks], heard.opening[ticks], heard.width[ticks], heard.jaw[ticks]])
-    around = [np.clip(ticks + tap, 0, last) for tap in _TAPS]
-    sounds = [np.column_stack([heard.phones[at], heard.closure[at], heard.rest[at]]) for at in around]
-    return np.concatenate([shapes, *sounds], axis=1).astype(np.float64)
+    last = len(sounds) - 1
+    return np.concatenate([shapes[ticks], *(sounds[np.clip(ticks + tap, 0, last)] for tap in _TAPS)], axis=1)

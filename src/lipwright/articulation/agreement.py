@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lipwright.articulation.curves import Array, Floats, highest, smooth
 from lipwright.articulation.network import TICK_RATE_HZ, Heard
@@ -21,11 +22,13 @@ LEAST_TALK_S: Final = 2.0
 """Less speech says nothing about an offset."""
 LEAST_FIT: Final = 0.3
 """Correlation from which lips count as those that speak: people who listen stay below."""
+SURE: Final = 0.5
+"""Confidence from which an offset is believed."""
 _RIVAL_S: Final = 0.15
 """A second best offset is looked for this far from the best."""
 _DRIFT_S: Final = 0.6
 """What changes slower is mood, head and microphone."""
-LONGEST_GAP_S: Final = 0.1
+_LONGEST_GAP_S: Final = 0.1
 """Between frames farther apart than this nothing is known of the lips."""
 _LEAST_RANGE_IO: Final = 0.03
 
@@ -64,11 +67,10 @@ def agreement(heard: Heard, lip_gap: Array, times_s: Array) -> Agreement:
     # a margin on either side, so that a shifted sound finds lips to be held against
     grid_s = np.arange(-reach, n + reach) / TICK_RATE_HZ
     seen = _without_drift(np.interp(grid_s, times_s, lip_gap))
-    after = np.searchsorted(times_s, grid_s).clip(1, len(times_s) - 1)
-    is_seen = (times_s[after] - times_s[after - 1] <= LONGEST_GAP_S) & (times_s[0] <= grid_s) & (grid_s <= times_s[-1])
+    is_seen = seen_at(grid_s, times_s)
     said = _without_drift(heard.opening)
-    # speech and what lies close around it: lips that come to rest belong to it
-    is_said = highest(smooth(heard.rest, 2.0) < 0.5, 2 * (TICK_RATE_HZ // 5) + 1) > 0
+    # lips that come to rest belong to speech
+    is_said = near_speech(heard, 0.2)
     talk_s = float((is_said & is_seen[reach : reach + n]).sum()) / TICK_RATE_HZ
     fits = np.array([_fit(said, seen[k : k + n], is_said & is_seen[k : k + n]) for k in range(2 * reach + 1)])
     best = int(fits.argmax())
@@ -80,6 +82,18 @@ def agreement(heard: Heard, lip_gap: Array, times_s: Array) -> Agreement:
         confidence = 0.0
     offset_s = (best - reach + _summit(fits, best)) / TICK_RATE_HZ
     return Agreement(offset_s, float(fits[best]), confidence, talk_s)
+
+
+def seen_at(at_s: Array, times_s: Array) -> NDArray[np.bool_]:
+    """(n,) whether lips that were tracked at increasing `times_s` (k,), k > 1, were seen around each of `at_s` (n,)."""
+    after = np.searchsorted(times_s, at_s).clip(1, len(times_s) - 1)
+    is_near = times_s[after] - times_s[after - 1] <= _LONGEST_GAP_S
+    return np.asarray(is_near & (times_s[0] <= at_s) & (at_s <= times_s[-1]))
+
+
+def near_speech(heard: Heard, reach_s: float) -> NDArray[np.bool_]:
+    """(n,) ticks at which something is said, and those closer to it than `reach_s`."""
+    return highest(smooth(heard.rest, 2.0) < 0.5, 2 * round(reach_s * TICK_RATE_HZ) + 1) > 0
 
 
 def _without_drift(curve: Array) -> Floats:

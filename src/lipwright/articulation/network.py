@@ -23,6 +23,8 @@ from lipwright.core.timeline import N_SHAPE
 
 TICK_RATE_HZ: Final = 50
 """A tick is one row of what the network says: a 50th of a second."""
+SMOOTHING_S: Final = 0.03
+"""Gaussian over the coefficients; jitter goes down by a tenth, correlation stays."""
 _BLOCK = 1000
 """Ticks given out by one run of the network: 20 s, whose numbers stay in the processor's cache."""
 _MARGIN = 100

@@ -21,14 +21,12 @@ import numpy as np
 from lipwright.articulation.adaptation import Adaptation
 from lipwright.articulation.curves import Array, Floats, highest, runs, smooth, smoothstep
 from lipwright.articulation.known_phones import LIP_TO_TEETH_IO, corrected, known
-from lipwright.articulation.network import TICK_RATE_HZ, Heard, Population, population
+from lipwright.articulation.network import SMOOTHING_S, TICK_RATE_HZ, Heard, Population, population
 from lipwright.articulation.opening import own_direction, with_opening
 from lipwright.articulation.phones import PHONES
 from lipwright.core.speech import Phone
 from lipwright.core.timeline import MouthTrack, SpeakingStyle, Timeline
 
-SMOOTHING_S: Final = 0.03
-"""Gaussian over the coefficients; jitter goes down by a tenth, correlation stays."""
 SHORTEST_PAUSE_S: Final = 0.24
 """Shorter gaps belong to speech: stops and breaths between words."""
 LONGEST_HOLD_S: Final = 1.5
