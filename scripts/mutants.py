@@ -53,9 +53,23 @@ MUTANTS = (
     Mutant(
         "lips may cross",
         f"{ENGINE}/target.py",
-        "_change_gaps(shapes, np.maximum(gaps, 0) * (1 - shut[:, None]) - gaps)",
-        "_change_gaps(shapes, gaps * (1 - shut[:, None]) - gaps)",
+        "_change_gaps(shapes, np.maximum(gaps, 0) * (1 - shut[:, None]) - pressed - gaps)",
+        "_change_gaps(shapes, gaps * (1 - shut[:, None]) - pressed - gaps)",
         ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "lips that must touch only just meet",
+        f"{ENGINE}/target.py",
+        "- pressed - gaps)",
+        "- gaps)",
+        ("tests/engines/test_target.py",),
+    ),
+    Mutant(
+        "the footage's own sound is heard again each time",
+        "articulation/recall.py",
+        "if kept is not None:",
+        "if kept is not None and not kept:",
+        ("tests/articulation/test_heard_once.py",),
     ),
     Mutant(
         "lead off: mouths are read smaller than asked",

@@ -13,6 +13,8 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
+from importlib import metadata, resources
 from pathlib import Path
 from time import time
 from typing import IO, Any, Final, cast
@@ -120,3 +122,28 @@ def key_of(path: Path, *about: str) -> str:
     with path.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def made_with(packages: Iterable[str], libraries: Iterable[str]) -> list[str]:
+    """What is made depends on this beside the file: the code of these packages, and the versions of these libraries."""
+    return [
+        *(f"{package} {_code(package)}" for package in dict.fromkeys(packages)),
+        *(f"{name} {_version(name)}" for name in libraries),
+    ]
+
+
+@cache
+def _code(package: str) -> str:
+    """A check sum over the files of a package: whoever changes one cannot forget to say so."""
+    digest = hashlib.sha256()
+    files = [entry for entry in resources.files(package).iterdir() if entry.is_file()]
+    for entry in sorted(files, key=lambda entry: entry.name):
+        digest.update(f"{entry.name}\0".encode() + hashlib.sha256(entry.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "none"

@@ -324,7 +324,8 @@ def prepare(
             check_output(output, (video, *sounds), may_replace=may_replace)
             media.check_encoding(output, options.codec, options.encoder)
             seems_picture = is_picture(video)
-            ears = stack.enter_context(_listening(lines, None if seems_picture else video, is_aside=threads > 1))
+            footage_sound = None if seems_picture else video
+            ears = stack.enter_context(_listening(lines, footage_sound, cache, is_aside=threads > 1))
             footage, tracker = open_source(
                 video,
                 tracker,
@@ -448,15 +449,17 @@ class _Ears:
 
 
 @contextmanager
-def _listening(lines: Sequence[Line], video: Path | None, *, is_aside: bool) -> Generator[_Ears]:
-    """Make and hear the speeches, and the sound of `video`: while the block goes on, or else before it."""
+def _listening(lines: Sequence[Line], video: Path | None, cache: Cache | None, *, is_aside: bool) -> Generator[_Ears]:
+    """Make and hear the speeches, and the sound of `video`, unless it is remembered: while the block goes on, or else
+    before it.
+    """
 
     def hear() -> list[_Speech]:
         made = (line.made() for line in lines)
         return [_Speech(line, *_heard(line.audio)) for line in made]
 
     with ThreadPoolExecutor(1, thread_name_prefix="listen") as thread:
-        ears = _Ears(thread.submit(hear), thread.submit(_own_sound, video))
+        ears = _Ears(thread.submit(hear), thread.submit(_own_sound, video, cache))
         try:
             if not is_aside:
                 ears.speeches.result()
@@ -471,10 +474,10 @@ def _heard(audio: Path) -> tuple[articulation.Heard, Fraction]:
         return articulation.listen_to(pieces)
 
 
-def _own_sound(video: Path | None) -> articulation.Heard | None:
+def _own_sound(video: Path | None, cache: Cache | None) -> articulation.Heard | None:
     """What is heard in the footage itself; None where it is without sound."""
     try:
-        return None if video is None else _heard(video)[0]
+        return None if video is None else articulation.heard_once(video, lambda: _heard(video)[0], cache)
     except NoAudio:
         return None
 

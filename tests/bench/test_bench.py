@@ -55,3 +55,19 @@ def test_a_kind_that_does_not_exist_and_a_folder_without_video_are_refused(folde
     refused = bench(empty, "cross")
     assert refused.returncode != 0
     assert "no video" in refused.stderr
+
+
+def test_everybody_says_sentences_from_text_a_still_portrait_too(tmp_path: Path):
+    clips, out = tmp_path / "clips", tmp_path / "out"
+    clips.mkdir()
+    shutil.copy(demo.picture_path(), clips / "still.jpg")
+
+    done = bench(clips, "text", "-o", out, "--sentences", "2")
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    (row,) = json.loads((out / "bench.json").read_text())["sections"][0]["rows"]
+    assert row["clip"] == "still"
+    assert row["sentences"] == 2
+    assert row["n closures"] >= 10, "these sentences are full of p, b and m"
+    assert row["closures"] >= 0.97, "in the finished file, tracked afresh"
+    assert row["frames lost"] == 0

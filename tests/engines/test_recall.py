@@ -20,7 +20,8 @@ from lipwright.engines.rewrite import study as studying
 from lipwright.engines.rewrite.face import prepare_face
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import fill_gaps, steady
-from lipwright.media import MediaFootage
+from lipwright.media import MediaFootage, open_footage
+from lipwright.vision.track import MeshTracker
 
 
 class Counting:
@@ -89,6 +90,40 @@ def test_an_entry_that_lacks_something_is_made_anew(
     assert not again.is_recalled
     assert "looked at again" in again.notes[0]
     assert study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path)).is_recalled
+
+
+def test_a_person_who_talks_is_kept_ready_with_all_that_is_asked_of_their_mouths(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    footage = open_footage(clips / "video" / "vr_2.mp4")
+    first = study(RewriteEngine(), MeshTracker(), footage, {}, cache=Cache(tmp_path))
+    wanted = spoken(first.studied)
+
+    def nobody_prepares(*_: Any) -> None:
+        pytest.fail("a person who is known was prepared again")
+
+    for name in ("prepare_face", "lip_sharpness", "mouth_look"):
+        monkeypatch.setattr(f"lipwright.engines.rewrite.shared.{name}", nobody_prepares)
+    second = study(RewriteEngine(), MeshTracker(), footage, {}, cache=Cache(tmp_path))
+
+    assert second.is_recalled
+    assert spoken(second.studied) == wanted
+    assert second.studied.avatar(1).style.is_talking
+
+
+def test_who_is_seen_for_one_frame_only_does_not_spoil_what_is_kept_of_others(
+    portrait: MediaFootage, known_tracker: Any, tmp_path: Path
+) -> None:
+    (face,) = known_tracker.faces[20]
+    known_tracker.faces[20] = [face, TrackedFace(2, face.landmarks + np.float32(30), face.score)]
+
+    first = study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+    second = study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+
+    assert second.is_recalled
+    assert [person.face_id for person in second.people] == [1, 2]
+    assert spoken(first.studied) == spoken(second.studied)
+    assert second.studied.avatar(2).report.face_id == 2
 
 
 def test_landmarks_lose_less_than_a_fiftieth_of_a_pixel(known_tracker: Any) -> None:

@@ -38,13 +38,15 @@ def test_no_plan_is_the_person_with_closed_lips(closed: Points) -> None:
     np.testing.assert_allclose(shapes[0, :, :2], closed[:, :2], atol=5e-3)
 
 
-def test_lips_meet_wherever_closure_asks_for_it(closed: Points) -> None:
+def test_lips_meet_wherever_closure_asks_for_it_and_are_pressed_together_a_little(closed: Points) -> None:
     shapes = target_shapes(many(), np.ones(200), closed, shape_basis(), Limits())
 
-    assert largest_gap(shapes).max() < 1e-9
-    # in depth too: a head that is seen from below or above shows them shut as well
     upper, lower = (shapes[:, ring[1:-1], 1:] for ring in (mesh.INNER_UPPER, mesh.INNER_LOWER))
-    np.testing.assert_allclose(upper, lower, atol=1e-9)
+    gaps = lower[..., 0] - upper[..., 0]
+    assert gaps.max() < -0.005, "lips that only just meet are seen as apart"
+    assert gaps.min() > -0.012, "nobody bites their lips"
+    # in depth they meet: a head that is seen from below or above shows them shut as well
+    np.testing.assert_allclose(upper[..., 1], lower[..., 1], atol=1e-9)
 
 
 def test_lips_never_cross(closed: Points) -> None:
@@ -118,6 +120,17 @@ def test_lips_that_must_touch_touch_whatever_the_lead(closed: Points) -> None:
 
     assert largest_gap(own).min() > 0.08
     assert np.abs(led[:, mesh.INNER_LOWER[1:-1], 1] - led[:, mesh.INNER_UPPER[1:-1], 1]).max() < 1e-9
+
+
+def test_lips_that_are_pressed_together_stay_so_whatever_the_lead(closed: Points) -> None:
+    own = target_shapes(np.repeat(np.eye(8)[:1] * 0.5, 30, axis=0), np.zeros(30), closed, shape_basis(), Limits())
+    pressed = target_shapes(np.zeros((30, 8)), np.ones(30), closed, shape_basis(), Limits())
+
+    led = with_lead(pressed, own, np.ones(30))
+
+    asked, gaps = (s[:, mesh.INNER_LOWER[1:-1], 1] - s[:, mesh.INNER_UPPER[1:-1], 1] for s in (pressed, led))
+    assert gaps.max() < -0.005
+    np.testing.assert_allclose(gaps, asked, atol=1e-9)
 
 
 def test_noise_of_the_tracker_gets_no_lead(closed: Points) -> None:

@@ -79,6 +79,27 @@ def test_what_has_the_right_rate_comes_through_untouched(make_sound: Any, clicks
     assert np.array_equal(read_speech(path).samples, samples)
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.mp3"])
+def test_the_first_seconds_are_those_of_the_whole_and_hardly_more_is_decoded(
+    make_sound: Any, clicks: Any, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    path = make_sound(name, clicks(30.0, 44_100), rate_hz=44_100)
+    whole = read_speech(path)
+    decoded: list[int] = []
+
+    def counted(chunk: Any) -> Any:
+        decoded.append(chunk.shape[1])
+        return chunk[0]
+
+    monkeypatch.setattr("lipwright.media.audio._mono", counted)
+    first = read_speech(path, first_s=2.5)
+
+    assert len(first.samples) == 40_000
+    assert np.array_equal(first.samples, whole.samples[:40_000])
+    assert sum(decoded) < 4.5 * 44_100
+    assert np.array_equal(read_speech(path, first_s=100.0).samples, whole.samples)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6, 8])
 def test_channels_are_averaged(make_sound: Any, channels: int):
     time = np.arange(16_000) / 16_000

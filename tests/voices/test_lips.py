@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any, cast
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,10 +12,7 @@ from lipwright.core.options import SyncOptions
 from lipwright.demo import picture_path
 from lipwright.service.speech import say
 from lipwright.vision import shape
-from lipwright.vision.colour import to_rgb
 from lipwright.vision.track import MeshTracker
-
-N_SENTENCES = int(os.environ.get("LIPWRIGHT_TEST_SENTENCES", "0"))
 
 
 def gaps_where_the_lips_must_meet(footage: Path, output: Path, text: str) -> tuple[list[float], float]:
@@ -53,34 +47,3 @@ def test_a_picture_that_shows_its_teeth_shuts_its_lips_too(tmp_path: Path) -> No
     assert len(gaps) == 6
     assert max(gaps) < 0.01
     assert widest > 0.04
-
-
-@pytest.mark.clips
-@pytest.mark.timeout(3600)
-@pytest.mark.skipif(not N_SENTENCES, reason="minutes of work: set LIPWRIGHT_TEST_SENTENCES=50 to do it")
-@pytest.mark.parametrize(
-    ("name", "is_picture"),
-    [("", True), ("ls_demo1", True), ("vr_4", True), ("vr_2", False), ("reporter_71s", False)],
-)
-def test_p_b_and_m_are_shut_over_many_sentences(name: str, is_picture: bool, clips: Path, tmp_path: Path) -> None:
-    """Of pictures cut from the first frames of clips (the bundled one without a name), and of clips."""
-    footage = clips / "video" / f"{name}.mp4" if name else picture_path()
-    if name and is_picture:
-        footage = first_frame(footage, tmp_path / f"{name}.png")
-    sentences = Path(__file__).with_name("sentences.txt").read_text(encoding="utf-8").splitlines()[:N_SENTENCES]
-
-    gaps, _ = gaps_where_the_lips_must_meet(footage, tmp_path / "out.mp4", " ".join(sentences))
-
-    shut = np.array(gaps) < 0.01
-    print(f"{name or 'bundled portrait'}: {shut.sum()} of {len(shut)} shut, the widest {max(gaps):.3f}")
-    assert shut.mean() >= 0.97
-
-
-def first_frame(video: Path, output: Path) -> Path:
-    """A PNG of the first frame."""
-    frame = next(iter(media.open_footage(video).frames(writable=False)))
-    height, width = frame.planes[0].shape
-    planes: list[Any] = [cv2.resize(cast("Any", plane), (width, height)) for plane in frame.planes[:3]]
-    rgb = to_rgb(planes, frame)
-    assert cv2.imwrite(str(output), np.ascontiguousarray(rgb[..., ::-1]))
-    return output

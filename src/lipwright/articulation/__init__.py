@@ -10,6 +10,7 @@ from lipwright.articulation.adaptation import Adaptation, adapt
 from lipwright.articulation.agreement import LEAST_TALK_S, SURE, Agreement, agreement
 from lipwright.articulation.network import Heard, listen, listen_to
 from lipwright.articulation.plan import plan
+from lipwright.articulation.recall import heard_once
 from lipwright.articulation.style import population_style, speaking_style
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Heard",
     "adapt",
     "agreement",
+    "heard_once",
     "listen",
     "listen_to",
     "plan",

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 VIDEO = frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".gif"))
 SOUND = frozenset((".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac"))
-Kind = Literal["oracle", "halves", "cross", "speed"]
+PICTURE = frozenset((".png", ".jpg", ".jpeg", ".webp"))
+Kind = Literal["oracle", "halves", "cross", "text", "speed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -39,23 +41,29 @@ class Choice:
     """Of another person's speech."""
     network: Path | None = None
     """Halves: another articulation network than the shipped one."""
+    sentences: int | None = None
+    """Text: so many of the fifty."""
 
 
 def measure(args: Choice) -> Path:
     """All kinds over all videos; what is done so far is on the page at any time. Returns the page.
 
+    Text is said by still pictures too.
     Raises MediaNotFound where the folder does not exist, NoVideo where it holds no video (of these names).
     """
     if not args.clips.is_dir():
         raise MediaNotFound(args.clips)
-    videos = [path for path in find(args.clips, VIDEO) if not args.only or path.stem in args.only]
-    if not videos:
+    videos, stills = (
+        [path for path in find(args.clips, endings) if not args.only or path.stem in args.only]
+        for endings in (VIDEO, PICTURE)
+    )
+    if not videos and not (stills and args.kinds == ("text",)):
         raise NoVideo(args.clips)
     # mistakes on the command line are told before seconds go into loading the networks
     import cv2
     from rich.console import Console
 
-    from lipwright.bench import oracle, page, speed, spoken
+    from lipwright.bench import oracle, page, speed, spoken, text
 
     kinds = args.kinds
     cv2.setNumThreads(1)
@@ -65,19 +73,22 @@ def measure(args: Choice) -> Path:
     clips = [_clip(path, args.seconds) for path in videos]
     sections: list[page.Section] = []
 
+    def one(section: page.Section, name: str, run: Callable[[], None], fit: Callable[[], bool] = lambda: True) -> None:
+        began_s = perf_counter()
+        try:
+            if not fit():
+                console.print(f"[dim]{section.title}: {name} does not qualify[/dim]")
+                return
+            run()
+        except LipwrightError as error:
+            section.rows.append({"clip": name, "untouched": error.code})
+        console.print(f"{section.title}: {name} in {perf_counter() - began_s:.1f} s")
+        page.write(sections, _facts(args), args.out)
+
     def each(section: page.Section, run: Callable[[Clip], None], fit: Callable[[Clip], bool]) -> None:
         sections.append(section)
         for clip in clips:
-            began_s = perf_counter()
-            try:
-                if not fit(clip):
-                    console.print(f"[dim]{section.title}: {clip.name} does not qualify[/dim]")
-                    continue
-                run(clip)
-            except LipwrightError as error:
-                section.rows.append({"clip": clip.name, "untouched": error.code})
-            console.print(f"{section.title}: {clip.name} in {perf_counter() - began_s:.1f} s")
-            page.write(sections, _facts(args), args.out)
+            one(section, clip.name, partial(run, clip), partial(fit, clip))
         page.show(section, console)
 
     if "oracle" in kinds:
@@ -109,6 +120,12 @@ def measure(args: Choice) -> Path:
             spoken.run_cross(clip, speech, args.speech_seconds, cross, args.out / "sheets")
 
         each(cross, somebody_else, lambda clip: bool(speeches))
+    if "text" in kinds:
+        told = text.section()
+        sections.append(told)
+        for path in (*videos, *stills):
+            one(told, path.stem, partial(text.run, path, told, args.out / "sheets", n_sentences=args.sentences))
+        page.show(told, console)
     if "speed" in kinds:
         fast = speed.section()
         talking = [clip for clip in clips if clip.speech is not None]

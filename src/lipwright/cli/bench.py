@@ -17,6 +17,7 @@ class Kind(StrEnum):
     oracle = "oracle"
     halves = "halves"
     cross = "cross"
+    text = "text"
     speed = "speed"
 
 
@@ -33,11 +34,15 @@ def bench(
     network: Annotated[
         Path | None, typer.Option(help="For halves: another articulation network, that has not met these people.")
     ] = None,
+    sentences: Annotated[
+        int | None, typer.Option(min=1, help="For text: so many of the fifty sentences.", show_default="all")
+    ] = None,
 ) -> None:
     """Measure the engine over a folder of clips. Controls beside it; one table, and a page with contact sheets.
 
     oracle: lips driven by their own true shapes. halves: the first half of a clip, driven by the sound of the second.
-    cross: somebody else's speech. speed: beside a plain decode and encode.
+    cross: somebody else's speech. text: fifty sentences, said by still portraits too; are the lips together at p, b
+    and m? speed: beside a plain decode and encode.
     """
     from lipwright.bench.measure import KINDS, Choice, measure
 
@@ -50,5 +55,6 @@ def bench(
             seconds=seconds,
             speech_seconds=speech_seconds,
             network=network,
+            sentences=sentences,
         )
     )

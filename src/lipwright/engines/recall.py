@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata, resources
 from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.cache import Cache, key_of
+from lipwright.cache import Cache, key_of, made_with
 from lipwright.core.face import SeenFace
 from lipwright.core.media import Footage
 from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
 from lipwright.engines.people import Witness, memory_of, people_from
 
 _NOT_OF_STUDY: Final = ("seed", "threads")
+_MADE_OF: Final = ("lipwright.core", "lipwright.articulation", "lipwright.media", "lipwright.vision")
 _LIBRARIES: Final = ("lipwright", "mediapipe", "numpy", "opencv-contrib-python-headless", "scipy")
 
 
@@ -95,25 +93,6 @@ def _recall(
 
 
 def _makers(*types: type[Any]) -> list[str]:
-    """What a study depends on beside the footage: the code of engine and tracker, and the libraries that they use."""
-    return [
-        *(f"{made.__module__}.{made.__qualname__} {_code(made.__module__.rpartition('.')[0])}" for made in types),
-        *(f"{name} {_version(name)}" for name in _LIBRARIES),
-    ]
-
-
-@cache
-def _code(package: str) -> str:
-    """A check sum over the files of a package: whoever changes one cannot forget to say so."""
-    digest = hashlib.sha256()
-    files = [entry for entry in resources.files(package).iterdir() if entry.is_file()]
-    for entry in sorted(files, key=lambda entry: entry.name):
-        digest.update(f"{entry.name}\0".encode() + hashlib.sha256(entry.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "none"
+    """What a study depends on beside the footage: engine and tracker, what they are made of, and their libraries."""
+    packages = [*(made.__module__.rpartition(".")[0] for made in types), *_MADE_OF]
+    return [*(f"{made.__module__}.{made.__qualname__}" for made in types), *made_with(packages, _LIBRARIES)]

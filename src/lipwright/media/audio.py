@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lipwright.core.errors import NoAudio
 from lipwright.core.media import AudioClip
 from lipwright.media.opening import opened
+from lipwright.media.overlap import kept_open
 from lipwright.media.survey import has_decoder, presentation_start
 
 JITTER_S = Fraction(1, 25)
@@ -44,18 +45,24 @@ Samples = NDArray[np.float32]
 """(channels, n), full scale is [-1, 1]."""
 
 
-def read_speech(path: Path, rate_hz: int = 16_000) -> AudioClip:
+def read_speech(path: Path, rate_hz: int = 16_000, *, first_s: float | None = None) -> AudioClip:
     """The sound of a file as mono: the average of its channels, resampled, from time zero of the presentation.
 
     Where the sound starts after the picture, silence comes first. Samples that are not numbers are silent.
-    Needs memory for the result alone. Raises MediaNotFound, UnreadableMedia, NoAudio.
+    Needs memory for the result alone; of `first_s` seconds, nothing after them is read.
+    Raises MediaNotFound, UnreadableMedia, NoAudio.
     """
+    most = None if first_s is None else round(first_s * rate_hz)
     n, out = 0, np.empty(0, np.float32)
-    for piece in speech_pieces(path, rate_hz):
-        if n + len(piece) > len(out):
-            out.resize(int(1.1 * (n + len(piece))) + rate_hz, refcheck=False)  # large arrays move without a copy
-        out[n : n + len(piece)] = piece
-        n += len(piece)
+    with kept_open(speech_pieces(path, rate_hz)) as pieces:
+        for piece in pieces:
+            if n + len(piece) > len(out):
+                out.resize(int(1.1 * (n + len(piece))) + rate_hz, refcheck=False)  # large arrays move without a copy
+            out[n : n + len(piece)] = piece
+            n += len(piece)
+            if most is not None and n >= most:
+                n = most
+                break
     out.resize(n, refcheck=False)
     return AudioClip(out, rate_hz)
 

@@ -180,9 +180,14 @@ def report_of(said: Said, *, measuring: Measuring | None = None) -> dict[str, An
 
 
 def own_voice(video: Path) -> AudioClip | None:
-    """The sound of the footage; None where it has none. Raises UnreadableMedia."""
+    """As much of the sound of the footage as tells how high its voice is; None where it has none.
+
+    Raises UnreadableMedia.
+    """
+    from lipwright.voices.pitch import LOOKED_AT_S
+
     try:
-        return media.read_speech(video)
+        return media.read_speech(video, first_s=LOOKED_AT_S)
     except NoAudio:
         return None
 

@@ -18,7 +18,8 @@ _VOICED: Final = 0.55
 _LOUD_SHARE: Final = 0.8
 """Of the frames; the loudest alone are stressed, and higher than the voice."""
 _LEAST_VOICED_S: Final = 0.4
-_LONGEST_LOOKED_AT_S: Final = 60
+LOOKED_AT_S: Final = 60
+"""Of a longer recording the beginning tells."""
 
 
 def median_pitch_hz(clip: AudioClip) -> float | None:
@@ -29,7 +30,7 @@ def median_pitch_hz(clip: AudioClip) -> float | None:
     """
     step = max(1, clip.rate_hz // 8000)
     rate_hz = clip.rate_hz / step
-    some = clip.samples[: _LONGEST_LOOKED_AT_S * clip.rate_hz]
+    some = clip.samples[: LOOKED_AT_S * clip.rate_hz]
     # the mean over a few samples is low-pass enough under 400 Hz
     blocks = some[: len(some) // step * step].reshape(-1, step)
     thin = cast(NDArray[np.float64], np.mean(blocks, axis=1, dtype=np.float64))
@@ -47,17 +48,14 @@ def median_pitch_hz(clip: AudioClip) -> float | None:
     own, echo = _autocorrelation(window[None], longest)[0], _autocorrelation(loud * window, longest)
     likeness = echo / np.maximum(own, 1e-9)
     likeness = likeness / likeness[:, :1]
-    found: list[float] = []
-    for row in likeness:
-        inside = row[shortest : longest + 1]
-        peaks = np.flatnonzero((inside[1:-1] >= inside[:-2]) & (inside[1:-1] > inside[2:])) + 1
-        if len(peaks) == 0:
-            continue
-        best = inside[peaks].max()
-        if best < _VOICED:
-            continue
-        found.append(rate_hz / (shortest + int(peaks[inside[peaks] >= 0.97 * best][0])))
-    return float(np.median(found)) if len(found) * _HOP_S >= _LEAST_VOICED_S else None
+    inside = likeness[:, shortest : longest + 1]
+    is_peak = np.zeros(inside.shape, np.bool_)
+    is_peak[:, 1:-1] = (inside[:, 1:-1] >= inside[:, :-2]) & (inside[:, 1:-1] > inside[:, 2:])
+    best = cast(NDArray[np.float64], np.where(is_peak, inside, -np.inf).max(axis=1))
+    voiced = best >= _VOICED
+    # the first peak, that is the shortest period, that comes near the best
+    first: NDArray[np.intp] = np.argmax(is_peak[voiced] & (inside[voiced] >= 0.97 * best[voiced, None]), axis=1)
+    return float(np.median(rate_hz / (shortest + first))) if len(first) * _HOP_S >= _LEAST_VOICED_S else None
 
 
 def _autocorrelation(frames: NDArray[np.float64], longest: int) -> NDArray[np.float64]:

@@ -31,9 +31,17 @@ from lipwright.engines.rewrite.select import (
     mouth_views,
     sharpness_to_lend,
 )
-from lipwright.engines.rewrite.shared import Choice, Sitter, packed_choice, packed_sitter, sitter_of, unpacked
+from lipwright.engines.rewrite.shared import (
+    Choice,
+    Sitter,
+    packed_choice,
+    packed_sitter,
+    sitter_of,
+    sitters_from,
+    unpacked,
+)
 from lipwright.engines.rewrite.steady import gaussian_over_frames
-from lipwright.engines.rewrite.study import Study, lip_sharpness, mouth_look
+from lipwright.engines.rewrite.study import Study
 from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
 from lipwright.media import kept_open
 from lipwright.media.overlap import ahead
@@ -45,8 +53,6 @@ Forbidden = Callable[[int], NDArray[np.bool_]]
 ShapesAt = Callable[[NDArray[np.intp]], Points]
 """The wanted canonical shapes (k, 478, 3) of these (k,) entries of the plan."""
 
-TALKING_RANGE_IO = 0.07
-"""Opening p97 - p3 above which the footage shows its own talking mouth."""
 _WIDER_THAN_SEEN = 1.3
 _UNCOVERED_SHARE = 0.25
 _MOOD_SHARE = 0.5
@@ -79,7 +85,7 @@ class RewriteEngine:
                 study.observe(frame, faces)
                 if progress is not None:
                     progress(done, max(total, done))
-        return RewriteStudied(source, study, options or {})
+        return RewriteStudied(source, options or {}, study=study)
 
     def prepare(
         self,
@@ -97,7 +103,7 @@ class RewriteEngine:
 
     def recall(self, source: Footage, memory: Mapping[str, NDArray[Any]], options: Mapping[str, str]) -> RewriteStudied:
         """The study that was kept. Raises ValueError where the memory is none of ours."""
-        return RewriteStudied(source, Study.recall(memory), options)
+        return RewriteStudied(source, options, sitters=sitters_from(memory))
 
     def part(self, source: Footage, shared: Mapping[str, NDArray[Any]], options: Mapping[str, str]) -> RewritePart:
         """The avatar that told `shared`. Raises ValueError where that is none of ours."""
@@ -114,20 +120,36 @@ def _tracked(
 
 
 class RewriteStudied:
-    """Everyone in one piece of footage."""
+    """Everyone in one piece of footage: as they were studied, until somebody asks for them, or as they were kept."""
 
-    def __init__(self, source: Footage, study: Study, options: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: Footage,
+        options: Mapping[str, str],
+        *,
+        study: Study | None = None,
+        sitters: dict[int, Sitter] | None = None,
+    ) -> None:
         self._source = source
-        self._study = study
         self._options = options
+        self._studied = {} if study is None else dict(study.faces)
+        self._sitters = {} if sitters is None else sitters
 
     def avatar(self, face_id: int) -> RewriteAvatar:
         """Raises KeyError for a face that the tracker has not seen."""
-        study = self._study.faces[face_id]
-        return RewriteAvatar(self._source, sitter_of(study), self._options)
+        return RewriteAvatar(self._source, self._sitter(face_id), self._options)
 
     def memory(self) -> Memory:
-        return self._study.memory()
+        """Everyone, prepared: the next speech begins at once."""
+        for face_id in sorted({*self._studied, *self._sitters}):
+            for name, values in packed_sitter(self._sitter(face_id)):
+                yield f"face/{face_id}/{name}", values
+
+    def _sitter(self, face_id: int) -> Sitter:
+        if face_id not in self._sitters:
+            self._sitters[face_id] = sitter_of(self._studied[face_id])
+            del self._studied[face_id]  # what was seen of them is all in there
+        return self._sitters[face_id]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,10 +189,9 @@ class RewriteAvatar:
         self.face = sitter.face
         self._mouths = sitter.mouths
         self._drawing: Drawing = "cartoon" if looks_drawn(self.face.posed.template) else "photo"
-        gap = self.face.opening
-        self.is_talking = float(np.percentile(gap, 97) - np.percentile(gap, 3)) > TALKING_RANGE_IO
+        self.is_talking = self.face.is_talking
         self._destination = Destination.for_template(self.face.posed.template, self._basis)
-        self._style = speaking_style(self.face.coefficients, gap, self.face.time_s)
+        self._style = speaking_style(self.face.coefficients, self.face.opening, self.face.time_s)
         self._face_id = sitter.face_id
         self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
 
@@ -201,7 +222,7 @@ class RewriteAvatar:
         donor_rows = self._donors_for(script, None)
         lending = self._open_rows() if donor_rows is None else donor_rows.tolist()
         lent = {row: self._mouths[row] for row in set(lending) if row in self._mouths}
-        yield from packed_sitter(replace(self._sitter, mouths=lent))
+        yield from packed_sitter(replace(self._sitter, mouths=lent, lenders=None))  # they are chosen
         yield from packed_choice(Choice(mouth, donor_rows, self._report))
 
     def speak_part(
@@ -330,32 +351,24 @@ class RewriteAvatar:
         if not len(edited):
             return None
         report = self._report
-        if not self.is_talking:
+        lenders = self._sitter.lenders
+        if lenders is None:
             report.mode = "own-lips"
             video = self._source.info.video
             if video is None or not video.is_seamless:  # nobody expects it of a picture
                 report.notes.append("The mouth hardly moves in this footage: its inside is drawn, not taken from it.")
             return None
-        candidates = np.array(sorted(row for row in self._mouths if face.strength[row] > 0.99), np.intp)
+        candidates = lenders.rows
         if len(candidates) < 8:
             report.mode = "own-lips"
             report.notes.append("Too few frames show the mouth to take mouths from them: its inside is drawn.")
             return None
         posed = face.posed
-        mouths = [
-            (self._mouths[row], face.landmarks.row(row).astype(np.float32), posed.of(row).scale)
-            for row in candidates.tolist()
-        ]
-        lips = np.array([lip_sharpness(*mouth) for mouth in mouths])
         views = self._views(candidates, lambda some: posed.shapes(candidates[some]))
         lent = sharpness_to_lend(
-            face.sharpness[candidates], lips, views.gap.astype(np.float64), views.width.astype(np.float64)
+            face.sharpness[candidates], lenders.sharpness, views.gap.astype(np.float64), views.width.astype(np.float64)
         )
-        donors = Donors(
-            replace(views, sharpness=lent.astype(np.float32)),
-            face.frame_index[candidates],
-            np.stack([mouth_look(*mouth) for mouth in mouths]),
-        )
+        donors = Donors(replace(views, sharpness=lent.astype(np.float32)), face.frame_index[candidates], lenders.looks)
         wanted = self._views(script.rows[edited], lambda some: script.targets(edited[some]))
         numbers = face.frame_index[candidates]
 

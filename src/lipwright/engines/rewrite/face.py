@@ -37,6 +37,8 @@ _MAX_FIT = 600
 _MAX_NEUTRAL = 600
 _MOOD_S = 2.0
 """What changes slower than this is mood, not speech."""
+TALKING_RANGE_IO = 0.07
+"""Opening p97 - p3 above which the footage shows its own talking mouth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +94,12 @@ class Face:
     """(n, N_SHAPE) its slow part: mood and pose, not speech."""
     time_s: Floats
     """(n,); filled rows lie between their neighbours."""
+
+    @property
+    def is_talking(self) -> bool:
+        """Whether the footage shows how this mouth talks."""
+        gap = self.opening
+        return float(np.percentile(gap, 97) - np.percentile(gap, 3)) > TALKING_RANGE_IO
 
 
 def prepare_face(study: FaceStudy) -> Face:

@@ -1,6 +1,7 @@
-"""What those who render a part of a speech are told: the person as prepared, and what was chosen for the whole.
+"""What is kept of a person for another speech, and what those are told who render a part of one.
 
-All of it is arrays, exactly as they were: a part that is rendered elsewhere has the same pixels.
+The person as prepared (`Sitter`), and what was chosen for the whole speech (`Choice`). All of it is arrays, exactly as
+they were: what is rendered later, or elsewhere, has the same pixels.
 """
 
 from __future__ import annotations
@@ -17,15 +18,40 @@ from numpy.typing import NDArray
 from lipwright.core.timeline import MouthTrack
 from lipwright.engines.base import Memory, RenderReport
 from lipwright.engines.rewrite.face import Face, Posed, prepare_face
-from lipwright.engines.rewrite.picture import Picture
+from lipwright.engines.rewrite.picture import Float32, Picture
 from lipwright.engines.rewrite.rows import LandmarkRows
-from lipwright.engines.rewrite.study import FaceStudy, packed_mouths, unpacked_mouths
+from lipwright.engines.rewrite.study import FaceStudy, lip_sharpness, mouth_look, packed_mouths, unpacked_mouths
 from lipwright.vision.shape import Floats
 
 _OF_FACE: Final = (
     "frame_index", "opening", "turn", "sharpness", "strength", "closed", "coefficients", "slow", "time_s",
 )  # fmt: skip
 _OF_POSED: Final = ("template", "scale_px", "rotation", "translation_px")
+_OF_LENDERS: Final = ("rows", "sharpness", "looks")
+_CLEAR: Final = 0.99
+"""Strength above which a frame shows the mouth clearly enough to lend it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lenders:
+    """The mouths that may lend their pixels, and what is asked of each."""
+
+    rows: NDArray[np.intp]
+    """(k,) of the face, in order."""
+    sharpness: Floats
+    """(k,) as `lip_sharpness`."""
+    looks: Float32
+    """(k, 840) as `mouth_look`."""
+
+    @classmethod
+    def among(cls, mouths: Mapping[int, Picture], face: Face) -> Lenders:
+        """Those of `mouths` that nothing covers, on frames that may be changed."""
+        rows = np.array(sorted(row for row in mouths if face.strength[row] > _CLEAR), np.intp)
+        views = [
+            (mouths[row], face.landmarks.row(row).astype(np.float32), face.posed.of(row).scale) for row in rows.tolist()
+        ]
+        looks = [mouth_look(*view) for view in views]
+        return cls(rows, np.array([lip_sharpness(*view) for view in views]), np.array(looks, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +65,8 @@ class Sitter:
     skin: Floats
     """(3,) code values, 8-bit scale."""
     lip: Floats
+    lenders: Lenders | None
+    """None where no mouth is ever lent: the footage does not show how this one talks."""
 
 
 def sitter_of(study: FaceStudy) -> Sitter:
@@ -46,7 +74,8 @@ def sitter_of(study: FaceStudy) -> Sitter:
     face = prepare_face(study)
     mouths = {face.row_of[study.frame_index[row]]: mouth for row, mouth in study.mouths.items()}
     skin, lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
-    return Sitter(study.face_id, face, mouths, skin, lip)
+    lenders = Lenders.among(mouths, face) if face.is_talking else None
+    return Sitter(study.face_id, face, mouths, skin, lip, lenders)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +114,22 @@ def packed_sitter(sitter: Sitter) -> Memory:
     for number, block in enumerate(face.landmarks.packed()):
         yield f"landmarks/{number}", block
     yield from packed_mouths("mouths", sitter.mouths)
+    for name in _OF_LENDERS if sitter.lenders is not None else ():
+        yield f"lenders/{name}", getattr(sitter.lenders, name)
+
+
+def sitters_from(memory: Mapping[str, NDArray[Any]]) -> dict[int, Sitter]:
+    """Everyone, from the arrays of `packed_sitter` under `face/<id>/`. Raises ValueError where they are none."""
+    parts: dict[int, dict[str, NDArray[Any]]] = {}
+    try:
+        for name, values in memory.items():
+            kind, _, rest = name.partition("/")
+            face_id, _, what = rest.partition("/")
+            if kind == "face":
+                parts.setdefault(int(face_id), {})[what] = values
+        return {face_id: unpacked_sitter(arrays) for face_id, arrays in parts.items()}
+    except KeyError as exc:
+        raise ValueError(f"{exc.args[0]} is missing") from exc
 
 
 def packed_choice(choice: Choice) -> Memory:
@@ -101,12 +146,13 @@ def packed_choice(choice: Choice) -> Memory:
 def unpacked(memory: Mapping[str, NDArray[Any]]) -> tuple[Sitter, Choice]:
     """Raises ValueError where the arrays are none of `packed_sitter` and `packed_choice`."""
     try:
-        return _sitter(memory), _choice(memory)
+        return unpacked_sitter(memory), _choice(memory)
     except KeyError as exc:
         raise ValueError(f"{exc.args[0]} is missing") from exc
 
 
-def _sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
+def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
+    """Raises KeyError, ValueError where the arrays are none of `packed_sitter`."""
     landmarks = LandmarkRows()
     for number in range(sum(name.startswith("landmarks/") for name in memory)):
         landmarks.unpack(memory[f"landmarks/{number}"])
@@ -120,7 +166,12 @@ def _sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
         reason=_untext(memory["face/reason"]),
     )
     mouths = unpacked_mouths("mouths", memory)
-    return Sitter(int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"])
+    has_lenders = f"lenders/{_OF_LENDERS[0]}" in memory
+    lenders = Lenders(**{name: memory[f"lenders/{name}"] for name in _OF_LENDERS}) if has_lenders else None
+    n = len(face.frame_index)
+    if not n or {n} != {len(landmarks), len(face.strength), len(face.time_s), len(face.coefficients)}:
+        raise ValueError(f"face {memory['face_id']} has rows of different lengths")
+    return Sitter(int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders)
 
 
 def _choice(memory: Mapping[str, NDArray[Any]]) -> Choice:

@@ -56,7 +56,6 @@ class FaceStudy:
     n_bytes: int = 0
     _meter: OcclusionMeter = field(default_factory=OcclusionMeter)
     """Sees the same rows."""
-    _hidden: NDArray[np.bool_] | None = None
     _cells: dict[int, Cell] = field(default_factory=dict[int, Cell])
     """What each kept mouth shows, coarsely."""
 
@@ -87,7 +86,7 @@ class FaceStudy:
     @property
     def is_hidden(self) -> NDArray[np.bool_]:
         """(n,) whether something covers the mouth."""
-        return self._meter.finish().is_hidden if self._hidden is None else self._hidden
+        return self._meter.finish().is_hidden
 
     @property
     def frames_per_s(self) -> float:
@@ -109,40 +108,6 @@ class FaceStudy:
         for row in [row for row in self.mouths if row // _RUN == given_up]:
             self.n_bytes -= self.mouths.pop(row).n_bytes
             del self._cells[row]
-
-    def memory(self) -> Memory:
-        """All of it, as arrays whose names begin with the face's id."""
-        name = f"face/{self.face_id}"
-        yield f"{name}/frame_index", np.array(self.frame_index, np.int64)
-        yield f"{name}/time_s", np.array(self.time_s)
-        for number, block in enumerate(self.landmarks.packed()):
-            yield f"{name}/landmarks/{number}", block
-        yield f"{name}/sharpness", np.array(self.sharpness)
-        yield f"{name}/hidden", self.is_hidden
-        yield f"{name}/skin", np.array(self.skin)
-        yield f"{name}/lip", np.array(self.lip)
-        yield from packed_mouths(f"{name}/mouths", self.mouths)
-
-    @classmethod
-    def recall(cls, face_id: int, memory: Mapping[str, NDArray[Any]]) -> FaceStudy:
-        """From the arrays of this face, without its id. Raises KeyError, ValueError where they do not fit together."""
-        study = cls(
-            face_id,
-            frame_index=[int(k) for k in memory["frame_index"]],
-            time_s=[float(t) for t in memory["time_s"]],
-            sharpness=[float(value) for value in memory["sharpness"]],
-            skin=list(memory["skin"]),
-            lip=list(memory["lip"]),
-            _hidden=memory["hidden"].astype(np.bool_),
-        )
-        for number in range(sum(name.startswith("landmarks/") for name in memory)):
-            study.landmarks.unpack(memory[f"landmarks/{number}"])
-        n = len(study.frame_index)
-        if not n or {n} != {len(study.time_s), len(study.landmarks), len(study.sharpness), len(study.is_hidden)}:
-            raise ValueError(f"face {face_id} has rows of different lengths")
-        study.mouths = unpacked_mouths("mouths", memory)
-        study.n_bytes = sum(picture.n_bytes for picture in study.mouths.values())
-        return study
 
 
 def packed_mouths(name: str, mouths: Mapping[int, Picture]) -> Memory:
@@ -188,24 +153,6 @@ class Study:
             study.observe(frame, face)
         while sum(study.n_bytes for study in self.faces.values()) > LIBRARY_BYTES:
             max(self.faces.values(), key=lambda study: study.n_bytes).thin()
-
-    def memory(self) -> Memory:
-        for study in self.faces.values():
-            yield from study.memory()
-
-    @classmethod
-    def recall(cls, memory: Mapping[str, NDArray[Any]]) -> Study:
-        """Raises ValueError where the arrays are not those of a study."""
-        parts: dict[int, dict[str, NDArray[Any]]] = {}
-        for name, values in memory.items():
-            kind, _, rest = name.partition("/")
-            face_id, _, what = rest.partition("/")
-            if kind == "face":
-                parts.setdefault(int(face_id), {})[what] = values
-        try:
-            return cls({face_id: FaceStudy.recall(face_id, parts[face_id]) for face_id in sorted(parts)})
-        except KeyError as exc:
-            raise ValueError(f"{exc.args[0]} is missing") from exc
 
 
 def _cell(face: TrackedFace, io_px: float) -> Cell:

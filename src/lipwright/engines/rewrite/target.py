@@ -39,6 +39,10 @@ _ABOVE = ((0, 164), (37, 167), (267, 393), (39, 165), (269, 391))
 _KEEP_BELOW = 0.75
 _KEEP_ABOVE = 0.6
 
+_PRESS_IO = 0.010
+"""By so much lips that must touch are pressed together, as they are at p, b and m; lips that only just meet are now and
+then read as apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -93,11 +97,12 @@ def keep_from_folding(shapes: Points, closed: Points) -> None:
 def close_lips(shapes: Points, closure: Floats) -> None:
     """Bring the inner lips together, in place, where their largest gap is under 3 % IO or `closure` asks for it.
 
-    Inner lips never cross. 40 % of the way is the upper lip's.
+    Inner lips cross only where `closure` presses them together. 40 % of the way is the upper lip's.
     """
     gaps = shapes[:, _LOWER, 1] - shapes[:, _UPPER, 1]
     shut = np.maximum(smoothstep((0.030 - gaps.max(1)) / 0.015), closure)
-    _change_gaps(shapes, np.maximum(gaps, 0) * (1 - shut[:, None]) - gaps)
+    pressed = _PRESS_IO * closure[:, None] ** 2
+    _change_gaps(shapes, np.maximum(gaps, 0) * (1 - shut[:, None]) - pressed - gaps)
     # what touches touches in depth too: else lips are apart in the picture of a head that is seen from below
     depth = shut[:, None] * (shapes[:, _LOWER, 2] - shapes[:, _UPPER, 2])
     shapes[:, _UPPER, 2] += 0.4 * depth
@@ -147,7 +152,7 @@ def with_lead(targets: Points, own: Points, strength: Floats) -> Points:
     that a pause stands still while the footage's mouth goes on. Where lips are to touch they still touch, and the
     widest mouths get no wider.
     """
-    gaps = np.maximum(targets[:, _LOWER, 1] - targets[:, _UPPER, 1], 0)
+    gaps = np.maximum(targets[:, _LOWER, 1] - targets[:, _UPPER, 1], -_PRESS_IO)
     share = 1 - smoothstep((gaps.max(1) - _WIDE_IO) / (_WIDEST_IO - _WIDE_IO))
     ahead = (targets - own)[..., :2] * _LEAD_SHARES * share[:, None, None]
     out = targets.copy()

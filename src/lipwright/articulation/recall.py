@@ -1,0 +1,41 @@
+"""Hear the sound of footage, or remember what was heard of the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.articulation.network import Heard
+from lipwright.cache import Cache, key_of, made_with
+
+_MADE_OF: Final = ("lipwright.articulation", "lipwright.media")
+_LIBRARIES: Final = ("lipwright", "av", "numpy", "onnxruntime")
+
+
+def heard_once(path: Path, hear: Callable[[], Heard], cache: Cache | None) -> Heard:
+    """What `hear` makes of the sound of this file; with a `cache`, what it made of it before. Raises what it raises."""
+    if cache is None:
+        return hear()
+    key = key_of(path, "heard", *made_with(_MADE_OF, _LIBRARIES))
+    kept = cache.read(key)
+    if kept is not None:
+        try:
+            return _checked(Heard(**{field.name: kept[field.name] for field in fields(Heard)}))
+        except (KeyError, ValueError):
+            cache.drop(key, "does not fit together")
+    heard = hear()
+    cache.write(key, ((field.name, getattr(heard, field.name)) for field in fields(heard)))
+    return heard
+
+
+def _checked(heard: Heard) -> Heard:
+    """Raises ValueError where it is of different lengths."""
+    arrays: list[NDArray[np.float32]] = [getattr(heard, field.name) for field in fields(heard)]
+    if len({values.shape[:1] for values in arrays}) != 1 or not len(heard):
+        raise ValueError("what was heard has rows of different lengths")
+    return heard
