@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lipwright.core.errors import Cancelled, InputError, LipwrightError, OutputError
     from lipwright.core.options import SyncOptions
     from lipwright.pipeline import SyncResult
-    from lipwright.service import faces, probe, sync
+    from lipwright.service import faces, probe, study, sync
     from lipwright.service.evaluate import evaluate, measure
     from lipwright.service.speech import Said, say, visemes
 
@@ -35,6 +35,7 @@ _HOME: Final = {
     "measure": "lipwright.service.evaluate",
     "probe": "lipwright.service",
     "say": "lipwright.service.speech",
+    "study": "lipwright.service",
     "sync": "lipwright.service",
     "visemes": "lipwright.service.speech",
 }
@@ -53,6 +54,7 @@ __all__ = [
     "measure",
     "probe",
     "say",
+    "study",
     "sync",
     "visemes",
 ]

@@ -56,25 +56,32 @@ class Cache:
             os.utime(path)
         return arrays
 
-    def write(self, key: str, arrays: Arrays) -> None:
-        """Keep arrays, none of them of objects, taken one after the other; the oldest entries make room."""
+    def write(self, key: str, arrays: Arrays) -> bool:
+        """Keep arrays, none of them of objects, taken one after the other; the oldest entries make room.
+
+        False where they could not be kept: `notes` tell why.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{key[:16]}.", suffix=".part", dir=self.folder)
         except OSError as exc:
-            self._cannot_keep(exc)
-            return
-        part = Path(name)
+            self._cannot_keep(exc.strerror or str(exc))
+            return False
+        part, is_kept = Path(name), False
         try:
             with os.fdopen(handle, "wb") as file:
                 write_arrays(file, arrays)
             if part.stat().st_size <= self.max_bytes:
                 part.replace(self._path(key))
+                is_kept = True
+            else:
+                self._cannot_keep(f"it takes more than the {self.max_bytes} bytes that may be kept")
         except OSError as exc:
-            self._cannot_keep(exc)
+            self._cannot_keep(exc.strerror or str(exc))
         finally:
             part.unlink(missing_ok=True)
         self._make_room()
+        return is_kept
 
     def drop(self, key: str, why: str) -> None:
         """Remove an entry that `why`, such as "is damaged", cannot be used."""
@@ -85,9 +92,9 @@ class Cache:
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
 
-    def _cannot_keep(self, exc: OSError) -> None:
-        reason = (exc.strerror or str(exc)).lower()
-        self.notes.append(f"What was found out about this footage could not be kept in {self.folder}: {reason}.")
+    def _cannot_keep(self, reason: str) -> None:
+        told = f"{reason[:1].lower()}{reason[1:]}"
+        self.notes.append(f"What was found out about this footage could not be kept in {self.folder}: {told}.")
 
     def _make_room(self) -> None:
         entries: list[tuple[float, int, Path]] = []

@@ -36,7 +36,7 @@ from lipwright.core.options import SyncOptions
 from lipwright.core.plan import plan_frames
 from lipwright.core.speech import Phone
 from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
-from lipwright.engines.base import Avatar, Engine, Progress, RenderReport, Tracker
+from lipwright.engines.base import Avatar, Engine, Progress, RecallingEngine, RenderReport, Tracker
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import study
 from lipwright.media.encoders import CONTAINERS, unknown_ending
@@ -239,6 +239,59 @@ def sync(
     if on_ready is not None:
         on_ready(ready)
     return write(ready)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Footage of which the next speech begins at once."""
+
+    video: Path
+    n_frames: int
+    n_faces: int
+    has_sound: bool
+    """Its own sound was heard, from which a way of speaking may be learned."""
+    is_recalled: bool
+    """It was known before, and was not looked at again."""
+    is_kept: bool
+    """False where the next speech will look at it again; `notes` tell why."""
+    took_s: float
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "video": str(self.video), "took_s": round(self.took_s, 3)}
+
+
+def study_ahead(
+    engine: Engine, tracker: Tracker, video: Path, options: SyncOptions, cache: Cache, *, watch: Watch | None = None
+) -> Known:
+    """Look at footage, hear its sound, and keep what is found out, before anybody speaks.
+
+    Raises MediaNotFound, UnreadableMedia, NoVideo; InvalidOption where nothing would be kept.
+    """
+    check_inputs(video)
+    if is_picture(video):
+        raise InvalidOption("video", str(video), "a still picture has nothing to keep: give it to `say` or `sync`")
+    if not isinstance(engine, RecallingEngine):
+        raise InvalidOption("engine", options.engine, "this engine looks at footage anew for each speech")
+    clock = Clock(watch)
+    footage, tracker = open_source(video, tracker, threads=options.threads)
+    settings = {**engine_settings(options), "threads": str(options.threads or n_cores())}
+    with ThreadPoolExecutor(1, thread_name_prefix="listen") as thread:
+        own_sound = thread.submit(_own_sound, video, cache)
+        seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))
+        has_sound = own_sound.result() is not None
+    notes = dict.fromkeys([*footage.notes, *seen.notes, *cache.notes])
+    return Known(
+        video=video,
+        n_frames=seen.n_frames,
+        n_faces=len(seen.people),
+        has_sound=has_sound,
+        is_recalled=seen.is_recalled,
+        is_kept=seen.is_kept,
+        took_s=clock.took_s,
+        notes=tuple(notes),
+    )
 
 
 @dataclass(slots=True, eq=False)

@@ -73,8 +73,12 @@ def test_the_longest_unused_entries_make_room(tmp_path: Path) -> None:
 def test_an_entry_larger_than_the_bound_is_not_kept(tmp_path: Path) -> None:
     Cache(tmp_path).write("small", some(n=10).items())
 
-    Cache(tmp_path, max_bytes=5000).write("large", some(n=10_000).items())
+    cache = Cache(tmp_path, max_bytes=5000)
 
+    is_kept = cache.write("large", some(n=10_000).items())
+
+    assert not is_kept
+    assert "it takes more than" in cache.notes[0]
     assert [path.name for path in tmp_path.iterdir()] == ["small.npz"]
 
 

@@ -22,6 +22,7 @@ from lipwright.cli.probe import probe
 from lipwright.cli.report import report
 from lipwright.cli.say import say
 from lipwright.cli.serve import serve
+from lipwright.cli.study import study
 from lipwright.cli.sync import sync
 from lipwright.cli.visemes import visemes
 from lipwright.cli.voices import voices
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 app.command(epilog="Such as: lipwright sync footage.mp4 speech.wav -o out.mp4")(sync)
 app.command(epilog='Such as: lipwright say footage.mp4 "Good morning." -o out.mp4')(say)
-for command in (batch, report, evaluate, visemes, faces, probe, doctor, demo, bench, serve, worker, workers):
+for command in (batch, study, report, evaluate, visemes, faces, probe, doctor, demo, bench, serve, worker, workers):
     app.command()(command)
 app.add_typer(voices, name="voices")
 app.add_typer(keys, name="keys")

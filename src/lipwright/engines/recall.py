@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import numpy as np
@@ -32,6 +32,8 @@ class Study:
     cuts: NDArray[np.intp]
     """Numbers of the frames with which a shot begins."""
     notes: list[str] = field(default_factory=list[str])
+    is_kept: bool = False
+    """The next study of the same bytes will be recalled."""
 
 
 def study(
@@ -63,7 +65,8 @@ def study(
     done = Study(studied, witness.people, witness.n_frames, is_recalled=False, cuts=cuts)
     # footage that decodes to other frames than its packets promise is told of by its decoder each time
     if cache is not None and key is not None and source.info.video == promised:
-        cache.write(key, _memory(cast("Memorable", studied), done))
+        is_kept = cache.write(key, _memory(cast("Memorable", studied), done))
+        done = replace(done, is_kept=is_kept)
     if cache is not None:
         done.notes.extend(cache.notes)
     return done
@@ -86,7 +89,9 @@ def _recall(
         n_frames = int(memory.pop("n_frames"))
         cuts = memory.pop("cuts")
         people = people_from(memory)
-        return Study(engine.recall(source, memory, options), people, n_frames, is_recalled=True, cuts=cuts)
+        return Study(
+            engine.recall(source, memory, options), people, n_frames, is_recalled=True, cuts=cuts, is_kept=True
+        )
     except (KeyError, ValueError):
         cache.drop(key, "does not fit together")
         return None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lipwright.config import ServiceSettings
     from lipwright.core.speech import Phone
     from lipwright.core.timeline import Timeline
-    from lipwright.pipeline import Ready, SyncResult, Watch
+    from lipwright.pipeline import Known, Ready, SyncResult, Watch
     from lipwright.vision.survey import FaceSummary
     from lipwright.vision.track import MeshTracker
 
@@ -155,6 +155,33 @@ def sync_with(
         may_replace=may_replace,
         on_ready=on_ready,
     )
+
+
+def study(
+    video: Path | str,
+    *,
+    cache: Path | str,
+    engine: str = "rewrite",
+    engine_options: dict[str, str] | None = None,
+    threads: int = 0,
+    progress: Watch | None = None,
+) -> Known:
+    """Look at footage now and keep in `cache` what is found out: its next speech begins at once.
+
+    `sync` and `say` with the same `cache` and engine profit. Raises MediaNotFound, UnreadableMedia, NoVideo,
+    InvalidOption, UnknownEngine.
+    """
+    options = SyncOptions(engine=engine, engine_options=engine_options or {}, threads=threads)
+    return study_with(options, Path(video), Cache(Path(cache)), watch=progress)
+
+
+def study_with(options: SyncOptions, video: Path, cache: Cache, *, watch: Watch | None = None) -> Known:
+    """`study` with its choices in values."""
+    from lipwright import pipeline
+
+    pipeline.check_inputs(video)
+    with one_thread_each(), tracker_for(options, cache) as tracker:
+        return pipeline.study_ahead(load_engine(options.engine), tracker, video, options, cache, watch=watch)
 
 
 def load_engine(name: str) -> Engine:
