@@ -83,6 +83,11 @@ class Cache:
         self._make_room()
         return is_kept
 
+    def take_notes(self) -> list[str]:
+        """What went wrong since they were last taken: a note is told once, with the work that it came of."""
+        taken, self.notes = self.notes, []
+        return taken
+
     def drop(self, key: str, why: str) -> None:
         """Remove an entry that `why`, such as "is damaged", cannot be used."""
         self.notes.append(f"What was kept of this footage {why}; it was looked at again.")

@@ -281,7 +281,7 @@ def study_ahead(
         own_sound = thread.submit(_own_sound, video, cache)
         seen = study(engine, tracker, footage, settings, cache=cache, progress=clock.progress("study"))
         has_sound = own_sound.result() is not None
-    notes = dict.fromkeys([*footage.notes, *seen.notes, *cache.notes])
+    notes = dict.fromkeys([*footage.notes, *seen.notes, *cache.take_notes()])
     return Known(
         video=video,
         n_frames=seen.n_frames,
@@ -401,7 +401,8 @@ def prepare(
         roles = give_roles(choices, seen.people, own_sound, n_frames=seen.n_frames)
         avatars = [seen.studied.avatar(role.face.face_id) for role in roles]
         people = {person.face_id: person for person in seen.people}
-        is_recalled, cuts, notes = seen.is_recalled, seen.cuts, [*seen.notes, *_apart(roles)]
+        of_sound = [] if cache is None else cache.take_notes()
+        is_recalled, cuts, notes = seen.is_recalled, seen.cuts, [*seen.notes, *of_sound, *_apart(roles)]
         del seen  # and with it the pictures of everyone else
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo

@@ -124,3 +124,13 @@ def test_names_follow_from_content_and_makers_not_from_paths(tmp_path: Path) -> 
 
     assert key_of(one, "engine 1") == key_of(twin, "engine 1")
     assert len({key_of(one, "engine 1"), key_of(other, "engine 1"), key_of(one, "engine 2")}) == 3
+
+
+def test_a_note_is_told_once_with_the_work_that_it_came_of(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, max_bytes=100)
+    cache.write("large", some(n=1000).items())
+
+    first, second = cache.take_notes(), cache.take_notes()
+
+    assert "it takes more than" in first[0]
+    assert second == []

@@ -10,6 +10,9 @@ import pytest
 
 import lipwright as api
 from lipwright import demo
+from lipwright.cache import Cache
+from lipwright.core.options import SyncOptions
+from lipwright.service import study_with
 
 
 def test_the_first_speech_on_footage_that_was_studied_begins_at_once(
@@ -76,3 +79,17 @@ def test_what_makes_no_sense_is_told(
 
     assert done.returncode == 2
     assert f"error [{code}]" in done.stderr
+
+
+@pytest.mark.clips
+def test_notes_on_what_was_kept_are_told_once_and_of_the_sound_too(clips: Path, tmp_path: Path) -> None:
+    footage, cache = clips / "video" / "vr_2.mp4", Cache(tmp_path)
+    study_with(SyncOptions(), footage, cache)
+    of_sound = min(tmp_path.iterdir(), key=lambda path: path.stat().st_size)
+    of_sound.write_bytes(b"damaged")
+
+    second, third = (study_with(SyncOptions(), footage, cache) for _ in range(2))
+
+    assert second.is_recalled
+    assert [note for note in second.notes if "is damaged" in note]
+    assert not [note for note in third.notes if "is damaged" in note]

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from lipwright.articulation.curves import Floats, smooth, smoothstep
 from lipwright.articulation.network import TICK_RATE_HZ, Heard
 from lipwright.articulation.phones import PHONES
-from lipwright.core.speech import Phone
+from lipwright.core.speech import Phone, timed_looks
 from lipwright.core.timeline import N_SHAPE, Timeline
 
 LEAST_AGREEMENT: Final = 0.5
@@ -66,15 +67,13 @@ def known(phones: Timeline[Phone], n_ticks: int) -> Known:
     at_s = np.arange(n_ticks) / TICK_RATE_HZ
     closure: Floats = np.zeros(n_ticks)
     to_teeth: Floats = np.zeros(n_ticks)
-    for item in phones:
-        edges_s = np.linspace(float(item.span.start_s), float(item.span.stop_s), len(item.value.looks) + 1)
-        for name, start_s, stop_s in zip(item.value.looks, edges_s[:-1], edges_s[1:], strict=True):
-            look = PHONES.index(name)
-            looks[(at_s >= start_s) & (at_s < stop_s)] = look
-            if look == _PBM:
-                closure = np.maximum(closure, _contact(at_s, start_s, stop_s - _RELEASE_S))
-            elif look == _FV:
-                to_teeth = np.maximum(to_teeth, _contact(at_s, start_s, stop_s))
+    for name, start_s, stop_s in chain.from_iterable(map(timed_looks, phones)):
+        look = PHONES.index(name)
+        looks[(at_s >= start_s) & (at_s < stop_s)] = look
+        if look == _PBM:
+            closure = np.maximum(closure, _contact(at_s, start_s, stop_s - _RELEASE_S))
+        elif look == _FV:
+            to_teeth = np.maximum(to_teeth, _contact(at_s, start_s, stop_s))
     return Known(looks, closure, np.minimum(to_teeth, 1.0 - closure))
 
 

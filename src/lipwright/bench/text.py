@@ -17,7 +17,8 @@ import numpy as np
 from lipwright.bench.clip import Clip
 from lipwright.bench.judge import ZOOM_PX, mouth_box
 from lipwright.bench.page import Section, sheet
-from lipwright.core.speech import Phone
+from lipwright.bench.spoken import LONG_PAUSE_S
+from lipwright.core.speech import Phone, timed_looks
 from lipwright.core.timeline import Timeline
 from lipwright.metrics.closures import Meeting, meetings
 from lipwright.metrics.measure import Floats
@@ -32,9 +33,10 @@ COLUMNS = [
 ]  # fmt: skip
 TOUCH_IO: Final = 0.01
 """Lips that are nearer touch."""
-LONG_PAUSE_S: Final = 0.35
 _N_WORST: Final = 16
-_LEAST_TIMED: Final = 2
+"""So many are shown."""
+_FEWEST_FRAMES: Final = 2
+"""With the face, for anything to be measured."""
 
 
 def section() -> Section:
@@ -117,10 +119,11 @@ def _say(path: Path, language: str, sentence: str, folder: Path) -> _Said:
     phones = speaker.phones
     assert phones is not None  # the embedded voice times its phones
     clip = Clip(output, said.result.n_frames)
-    if len(clip.index) < _LEAST_TIMED:
+    if len(clip.index) < _FEWEST_FRAMES:
         return _Said(float(said.result.duration_s), [], (0.0, 0, 0), clip.n_frames, speaker.render.mode)
     gap, times_s = largest_gap(clip.posed.shapes), clip.times_s
-    found = meetings(gap, times_s, _together(phones))
+    together_s = [(start_s, stop_s) for item in phones for look, start_s, stop_s in timed_looks(item) if look == "PBM"]
+    found = meetings(gap, times_s, together_s)
     return _Said(
         float(said.result.duration_s),
         _moments(clip, found, gap),
@@ -144,17 +147,8 @@ def _moments(clip: Clip, found: list[Meeting], gap: Floats) -> list[_Moment]:
     return [_Moment(met, pictures.get(best.get(met, -1))) for met in found]
 
 
-def _together(phones: Timeline[Phone]) -> list[tuple[float, float]]:
-    """When the lips must touch: each p, b and m, from its start to its stop."""
-    spans: list[tuple[float, float]] = []
-    for item in phones:
-        edges_s = np.linspace(float(item.span.start_s), float(item.span.stop_s), len(item.value.looks) + 1)
-        pairs = zip(item.value.looks, edges_s[:-1].tolist(), edges_s[1:].tolist(), strict=True)
-        spans += [(start_s, stop_s) for look, start_s, stop_s in pairs if look == "PBM"]
-    return spans
-
-
 def _stillness(gap: Floats, times_s: Floats, phones: Timeline[Phone]) -> tuple[float, int, int]:
+    """As `_Said.still`, of an opening (n,) IO seen at times (n,)."""
     silent = [item.span for item in phones if item.value.is_silence]
     long = [span for span in silent if span.stop_s - span.start_s > LONG_PAUSE_S]
     is_pause = np.zeros(len(gap), np.bool_)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lipwright.core.media import AudioClip
-from lipwright.core.timeline import Timeline
+from lipwright.core.timeline import Timed, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,14 @@ class Phone:
 
 
 SILENCE = Phone("", ("sil",))
+
+
+def timed_looks(said: Timed[Phone]) -> Iterator[tuple[str, float, float]]:
+    """Each look of a phone with its start and stop in s: they share the phone's time evenly."""
+    looks, start_s = said.value.looks, float(said.span.start_s)
+    each_s = (float(said.span.stop_s) - start_s) / len(looks)
+    for k, look in enumerate(looks):
+        yield look, start_s + k * each_s, start_s + (k + 1) * each_s if k + 1 < len(looks) else float(said.span.stop_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

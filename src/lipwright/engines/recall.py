@@ -68,7 +68,7 @@ def study(
         is_kept = cache.write(key, _memory(cast("Memorable", studied), done))
         done = replace(done, is_kept=is_kept)
     if cache is not None:
-        done.notes.extend(cache.notes)
+        done.notes.extend(cache.take_notes())
     return done
 
 

@@ -26,7 +26,7 @@ from lipwright.articulation.curves import Floats, smooth
 from lipwright.articulation.known_phones import known
 from lipwright.articulation.network import TICK_RATE_HZ
 from lipwright.articulation.phones import PHONES
-from lipwright.core.speech import SILENCE, Phone
+from lipwright.core.speech import SILENCE, Phone, timed_looks
 from lipwright.core.time import Span, frame_count
 from lipwright.core.timeline import N_SHAPE, Timed, Timeline
 from lipwright.vision.shape import ShapeBasis, shape_basis
@@ -185,8 +185,7 @@ def oculus_json(phones: Timeline[Phone], duration_s: Fraction, fps: int) -> str:
     weights = np.zeros((len(times_s), len(OCULUS)))
     weights[:, 0] = 1.0
     for item in phones:
-        edges_s = np.linspace(float(item.span.start_s), float(item.span.stop_s), len(item.value.looks) + 1)
-        for look, start_s, stop_s in zip(item.value.looks, edges_s[:-1], edges_s[1:], strict=True):
+        for look, start_s, stop_s in timed_looks(item):
             viseme = "nn" if look == "TDN" and item.value.name.startswith(_NASALS) else _OCULUS_OF[look]
             weights[(times_s >= start_s) & (times_s < stop_s)] = np.eye(len(OCULUS))[OCULUS.index(viseme)]
     soft = smooth(weights, 0.025 * rate)

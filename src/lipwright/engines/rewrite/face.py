@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lipwright.articulation.style import TALKING_RANGE_IO
 from lipwright.core.face import Pose
 from lipwright.engines.rewrite.guards import strengths
 from lipwright.engines.rewrite.rows import LandmarkRows
@@ -37,8 +38,6 @@ _MAX_FIT = 600
 _MAX_NEUTRAL = 600
 _MOOD_S = 2.0
 """What changes slower than this is mood, not speech."""
-TALKING_RANGE_IO = 0.07
-"""Opening p97 - p3 above which the footage shows its own talking mouth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
