@@ -67,9 +67,23 @@ MUTANTS = (
     Mutant(
         "the footage's own sound is heard again each time",
         "articulation/recall.py",
-        "if kept is not None:",
-        "if kept is not None and not kept:",
+        "if (kept := _kept(cache, key)) is not None:",
+        "if (kept := _kept(cache, key)) is not None and not keys:",
         ("tests/articulation/test_heard_once.py",),
+    ),
+    Mutant(
+        "footage whose frames are not those that were promised is not looked at whole",
+        "engines/enough.py",
+        "or not self.is_sound()",
+        "or (not self.is_sound() and not people)",
+        ("tests/engines/test_enough.py",),
+    ),
+    Mutant(
+        "the beginning of footage is taken for enough of it",
+        "engines/recall.py",
+        "enough.is_reached(recalled.seen_s, recalled.people)",
+        "bool(recalled.people)",
+        ("tests/engines/test_enough.py",),
     ),
     Mutant(
         "lead off: mouths are read smaller than asked",

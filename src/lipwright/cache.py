@@ -130,10 +130,14 @@ def write_arrays(file: IO[bytes], arrays: Arrays) -> None:
 
 def key_of(path: Path, *about: str) -> str:
     """The name of what is made from a file, told apart by its content and by `about`. Raises OSError."""
-    digest = hashlib.sha256("\0".join(about).encode())
+    return keys_of(path, about)[0]
+
+
+def keys_of(path: Path, *abouts: Iterable[str]) -> list[str]:
+    """`key_of` each of `abouts`; the file is read once. Raises OSError."""
     with path.open("rb") as file:
-        digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+        content = hashlib.file_digest(file, "sha256").digest()
+    return [hashlib.sha256("\0".join(about).encode() + content).hexdigest() for about in abouts]
 
 
 def made_with(packages: Iterable[str], libraries: Iterable[str]) -> list[str]:

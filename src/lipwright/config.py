@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lipwright.core.errors import InvalidOption
-from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
 
 PREFIX = "LIPWRIGHT_"
 _DEFAULT = SyncOptions()
@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     )
     when_long: WhenLong = Field(
         default=_DEFAULT.when_long, description="What to do with footage longer than the speech."
+    )
+    look: Look = Field(
+        default=_DEFAULT.look, description="How much of footage that is much longer than the speech is looked at."
     )
     crf: float = Field(default=_DEFAULT.crf, ge=0, le=51, description="Quality of the picture: smaller is better.")
     preset: Preset = Field(default=_DEFAULT.preset, description="Effort of the encoder.")

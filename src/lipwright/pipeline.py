@@ -12,7 +12,7 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -37,8 +37,9 @@ from lipwright.core.plan import plan_frames
 from lipwright.core.speech import Phone
 from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
 from lipwright.engines.base import Avatar, Engine, Progress, RecallingEngine, RenderReport, Tracker
+from lipwright.engines.enough import Enough
 from lipwright.engines.people import Role, give_roles
-from lipwright.engines.recall import study
+from lipwright.engines.recall import Study, study
 from lipwright.media.encoders import CONTAINERS, unknown_ending
 from lipwright.media.footage import n_cores
 from lipwright.portrait import is_picture, open_source
@@ -161,6 +162,8 @@ class SyncResult:
     """"copied": the speech's own packets, bit by bit; "encoded": in another codec, which the container takes."""
     is_recalled: bool
     """The footage was not looked at again: what an earlier run found out about it was kept."""
+    looked_s: Fraction
+    """So much of the footage was looked at: all of it, or what was enough for this speech (`SyncOptions.look`)."""
     took_s: float
     cpu_s: float
     stages_s: dict[str, float]
@@ -204,6 +207,7 @@ class SyncResult:
             "render": _plain(self.render),
             "speakers": [speaker.as_dict() for speaker in self.speakers],
             "is_recalled": self.is_recalled,
+            "looked_s": round(float(self.looked_s), 3),
             "took_s": round(self.took_s, 3),
             "cpu_s": round(self.cpu_s, 3),
             "realtime_factor": round(self.realtime_factor, 3),
@@ -316,6 +320,8 @@ class Ready:
     notes: list[str]
     """All but those of the footage."""
     is_recalled: bool
+    looked_s: Fraction | None
+    """So much of the footage was looked at, which was enough; None: all of it."""
     clock: Clock
 
     @property
@@ -377,8 +383,7 @@ def prepare(
             check_output(output, (video, *sounds), may_replace=may_replace)
             media.check_encoding(output, options.codec, options.encoder)
             seems_picture = is_picture(video)
-            footage_sound = None if seems_picture else video
-            ears = stack.enter_context(_listening(lines, footage_sound, cache, is_aside=threads > 1))
+            ears = stack.enter_context(_listening(lines))
             footage, tracker = open_source(
                 video,
                 tracker,
@@ -388,14 +393,18 @@ def prepare(
                 threads=options.threads,
                 scratch=output.parent,
             )
+            enough = _enough(footage, choices, ears, options)
             if seems_picture:
                 cache = None  # its frames are made, and another time they are others
+            else:
+                ears.hear(video, cache, enough)
+            if threads == 1:
+                ears.finish()
         with clock.stage("study"):
             settings = {**engine_settings(options), "threads": str(threads)}
-            seen = study(
-                engine, tracker, footage, settings, cache=cache, progress=ears.heeding(clock.progress("study"))
-            )
-            speeches, own_sound = ears.speeches.result(), ears.own_sound.result()
+            told = ears.heeding(clock.progress("study"))
+            seen = study(engine, tracker, footage, settings, cache=cache, enough=enough, progress=told)
+            speeches, own_sound = ears.speeches.result(), ears.own_sound(video, cache, seen)
     lines, lasts_s = [speech.line for speech in speeches], [speech.lasts_s for speech in speeches]
     with clock.stage("study"):
         roles = give_roles(choices, seen.people, own_sound, n_frames=seen.n_frames)
@@ -403,6 +412,7 @@ def prepare(
         people = {person.face_id: person for person in seen.people}
         of_sound = [] if cache is None else cache.take_notes()
         is_recalled, cuts, notes = seen.is_recalled, seen.cuts, [*seen.notes, *of_sound, *_apart(roles)]
+        looked_s = None if seen.is_whole else seen.seen_s
         del seen  # and with it the pictures of everyone else
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
@@ -438,6 +448,7 @@ def prepare(
         speeches_s=lasts_s,
         notes=notes,
         is_recalled=is_recalled,
+        looked_s=looked_s,
         clock=clock,
     )
 
@@ -465,7 +476,7 @@ def write(ready: Ready) -> SyncResult:
         )
     speakers = ready.speakers([avatar.report for avatar in ready.avatars])
     notes = [*notes_of(ready.footage), *ready.notes]
-    return _result(clock, ready.video, ready.info, frames, speakers, written, notes, options, ready.is_recalled)
+    return _result(ready, speakers, written, notes)
 
 
 def notes_of(footage: Footage) -> list[str]:
@@ -483,13 +494,41 @@ class _Speech:
     lasts_s: Fraction
 
 
-@dataclass(frozen=True, slots=True)
 class _Ears:
-    """What is being listened to."""
+    """Make and hear the speeches, then the footage's own sound, in a thread."""
 
-    speeches: Future[list[_Speech]]
-    own_sound: Future[articulation.Heard | None]
-    """The footage's."""
+    def __init__(self, thread: Executor, lines: Sequence[Line]) -> None:
+        self._thread = thread
+        made = thread.submit(lambda: [line.made() for line in lines])
+        self.longest_s = thread.submit(lambda: max(media.speech_duration(line.audio) for line in made.result()))
+        """To within a sample, before any of it is heard."""
+        self.speeches = thread.submit(lambda: [_Speech(line, *_heard(line.audio)) for line in made.result()])
+        self._own: Future[tuple[articulation.Heard | None, Fraction | None]] | None = None
+
+    def hear(self, video: Path, cache: Cache | None, enough: Enough | None) -> None:
+        """Hear the sound of `video` too, as far as its picture is looked at."""
+
+        def hear() -> tuple[articulation.Heard | None, Fraction | None]:
+            first_s = None if enough is None else enough.far_s()
+            return _own_sound(video, cache, first_s), first_s
+
+        self._own = self._thread.submit(hear)
+
+    def finish(self) -> None:
+        """Until everything was heard. Raises what making and hearing the speeches raises."""
+        self.speeches.result()
+        if self._own is not None:
+            wait([self._own])
+
+    def own_sound(self, video: Path, cache: Cache | None, seen: Study) -> articulation.Heard | None:
+        """Of what was looked at."""
+        if self._own is None:
+            return None
+        heard, first_s = self._own.result()
+        if heard is None or first_s is None or seen.seen_s < first_s + 1:
+            return heard
+        # it was looked at for longer, or all of it is known
+        return _own_sound(video, cache, None if seen.is_whole else seen.seen_s)
 
     def heeding(self, progress: Progress) -> Progress:
         """`progress`, which ends the work at once where a speech cannot be heard."""
@@ -503,35 +542,35 @@ class _Ears:
 
 
 @contextmanager
-def _listening(lines: Sequence[Line], video: Path | None, cache: Cache | None, *, is_aside: bool) -> Generator[_Ears]:
-    """Make and hear the speeches, and the sound of `video`, unless it is remembered: while the block goes on, or else
-    before it.
-    """
-
-    def hear() -> list[_Speech]:
-        made = (line.made() for line in lines)
-        return [_Speech(line, *_heard(line.audio)) for line in made]
-
+def _listening(lines: Sequence[Line]) -> Generator[_Ears]:
+    """What is not wanted any more at the end of the block is not begun."""
     with ThreadPoolExecutor(1, thread_name_prefix="listen") as thread:
-        ears = _Ears(thread.submit(hear), thread.submit(_own_sound, video, cache))
         try:
-            if not is_aside:
-                ears.speeches.result()
-                wait([ears.own_sound])
-            yield ears
+            yield _Ears(thread, lines)
         finally:
-            ears.own_sound.cancel()
+            thread.shutdown(wait=False, cancel_futures=True)
 
 
-def _heard(audio: Path) -> tuple[articulation.Heard, Fraction]:
-    with media.kept_open(media.speech_pieces(audio)) as pieces:
+def _enough(footage: Footage, choices: Sequence[FaceChoice], ears: _Ears, options: SyncOptions) -> Enough | None:
+    """When the study of this footage may end early; None: never."""
+    video = footage.info.video
+    if options.look == "all" or options.when_long == "keep":
+        return None
+    if video is None or not isinstance(footage, media.MediaFootage):  # how a picture moves is known
+        return None
+    footage_s = video.start_s + video.duration_s
+    return Enough(ears.longest_s, footage_s, choices, is_sound=lambda: footage.is_as_promised)
+
+
+def _heard(audio: Path, first_s: Fraction | None = None) -> tuple[articulation.Heard, Fraction]:
+    with media.kept_open(media.speech_pieces(audio, first_s=first_s)) as pieces:
         return articulation.listen_to(pieces)
 
 
-def _own_sound(video: Path | None, cache: Cache | None) -> articulation.Heard | None:
-    """What is heard in the footage itself; None where it is without sound."""
+def _own_sound(video: Path, cache: Cache | None, first_s: Fraction | None = None) -> articulation.Heard | None:
+    """What is heard in the footage itself, or its beginning; None where it is without sound."""
     try:
-        return None if video is None else articulation.heard_once(video, lambda: _heard(video)[0], cache)
+        return articulation.heard_once(video, lambda: _heard(video, first_s)[0], cache, first_s=first_s)
     except NoAudio:
         return None
 
@@ -662,42 +701,33 @@ def peak_mb() -> int:
     return peak >> (20 if sys.platform == "darwin" else 10)  # macOS counts bytes, Linux KiB
 
 
-def _result(
-    clock: Clock,
-    path: Path,
-    source: SourceInfo,
-    frames: FramePlan,
-    speakers: tuple[Speaker, ...],
-    written: media.Written,
-    notes: list[str],
-    options: SyncOptions,
-    is_recalled: bool,
-) -> SyncResult:
-    video = source.video
+def _result(ready: Ready, speakers: tuple[Speaker, ...], written: media.Written, notes: list[str]) -> SyncResult:
+    clock, video = ready.clock, ready.info.video
     assert video is not None
     memory_mb = dict(clock.memory_mb)
     memory_mb["render"] = memory_mb["encode"] = memory_mb.pop("write")
     told = [note for speaker in speakers for note in speaker.render.notes]
     return SyncResult(
         output=written.path,
-        video=path,
+        video=ready.video,
         width_px=video.width_px,
         height_px=video.height_px,
         fps=video.fps,
         n_frames=written.n_frames,
         source_s=video.duration_s,
         n_source_frames=video.n_frames,
-        duration_s=frames.duration_s,
+        duration_s=ready.plan.duration_s,
         speakers=speakers,
         codec=written.codec,
         encoder=written.encoder,
         audio=written.audio,
-        is_recalled=is_recalled,
+        is_recalled=ready.is_recalled,
+        looked_s=video.duration_s if ready.looked_s is None else ready.looked_s,
         took_s=clock.took_s,
         cpu_s=clock.cpu_s,
         stages_s=clock.written_stages_s(),
         memory_mb=memory_mb,
         notes=tuple(dict.fromkeys([*notes, *written.notes, *told])),
-        options=options,
-        plan=frames,
+        options=ready.options,
+        plan=ready.plan,
     )

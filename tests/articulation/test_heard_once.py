@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,12 @@ def test_footage_without_sound_stays_without(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no sound"):
         heard_once(demo.video_path(), nothing, Cache(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_beginning_is_remembered_for_itself_and_the_whole_for_both(hear: Listener, tmp_path: Path) -> None:
+    def listen_for(first_s: Fraction | None) -> int:
+        heard_once(demo.speech_path(), hear, Cache(tmp_path), first_s=first_s)
+        return hear.n_times
+
+    assert [listen_for(Fraction(2)), listen_for(Fraction(2)), listen_for(Fraction(3))] == [1, 1, 2]
+    assert [listen_for(None), listen_for(None), listen_for(Fraction(1))] == [3, 3, 3]

@@ -132,6 +132,16 @@ def test_each_result_has_a_report_that_is_measured_as_that_of_sync(
     assert report["verdict"]["word"] in summary(rendered.first)
 
 
+def test_footage_that_several_speak_on_is_looked_at_whole(folder: Path, stand_in: StandIn) -> None:
+    items = read_items(jobs_file(folder, line("a", "1"), line("b", "2"), line("a", "3")), {})
+
+    run_batch(items, folder / "out")
+
+    assert {Path(one["audio"]).stem: one["options"]["look"] for one in stand_in.asked} == {
+        "1": "all", "2": "enough", "3": "all",
+    }  # fmt: skip
+
+
 def test_a_video_outlives_a_measurement_that_breaks(
     folder: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

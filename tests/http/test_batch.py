@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from lipwright.config import ServiceSettings
+from lipwright.service.hosted import Hosted
+
 BATCHES = "/api/lipwright/batches"
 
 
@@ -71,6 +74,25 @@ def test_the_same_batch_is_sent_twice_and_made_once(api: httpx.Client, item: Cal
     assert ended["status"] == "completed"
     assert ended["counts"]["refused"] == 1
     assert ended["counts"]["cancelled"] + ended["counts"]["succeeded"] == 1
+
+
+def test_footage_that_several_speak_on_is_looked_at_whole(
+    api: httpx.Client, server: Any, item: Callable[..., dict[str, Any]]
+) -> None:
+    def look_of(job_id: str) -> str | None:
+        hosted = Hosted.open(ServiceSettings(data=str(server.log_path.parent / "data")))
+        try:
+            account = hosted.authenticate(server.key)
+            return hosted.job(account, job_id).request.options.get("look")
+        finally:
+            hosted.close()
+
+    alone = item() | {"video": "https://media.example/other.mp4"}
+
+    batch = data(api.post(BATCHES, json={"items": [item(), item(look="enough"), item(), alone]}))
+
+    data(api.post(f"{BATCHES}/{batch['id']}/cancel"))
+    assert [look_of(one["id"]) for one in batch["items"]] == ["all", "enough", "all", None]
 
 
 def test_a_batch_is_seen_by_its_owner_only(api: httpx.Client, server: Any, item: Callable[..., dict[str, Any]]) -> None:

@@ -382,6 +382,25 @@ def test_damage_in_mid_file_is_passed_over_and_told(make_video: Any, number_of: 
     assert [frame.index for frame in footage.play([3, 1, len(frames) - 1])] == [3, 1, len(frames) - 1]
 
 
+@pytest.mark.parametrize(("ending", "is_trusted"), [("mp4", True), ("ts", False)])
+def test_frames_are_as_promised_until_damage_comes(make_video: Any, ending: str, is_trusted: bool):
+    path = make_video(f"hurt.{ending}", n=60, options={"g": "10"})
+    healthy = open_footage(path)
+    assert healthy.is_as_promised == is_trusted
+    assert len(list(healthy.frames())) == 60
+    assert healthy.is_as_promised == is_trusted
+
+    damage(path, 0.4, 0.45)
+    footage = open_footage(path, threads=1)
+    frames = footage.frames()
+    assert [next(frames).index for _ in range(10)] == list(range(10))
+    assert footage.is_as_promised == is_trusted
+    n_left = len(list(frames))
+
+    assert n_left < 50
+    assert not footage.is_as_promised
+
+
 def test_a_file_cut_off_after_its_index_gives_what_is_there(make_video: Any, number_of: Any):
     path = make_video("cut.mp4", n=60, container_options={"movflags": "+faststart"}, options={"g": "10"})
     content = path.read_bytes()

@@ -14,7 +14,7 @@ import pytest
 
 import lipwright
 from lipwright import media
-from lipwright.core.errors import FaceNotFound, InvalidOption, MediaNotFound, NoAudio, NoFaceFound
+from lipwright.core.errors import FaceNotFound, InvalidOption, MediaNotFound, NoAudio, NoFaceFound, UnreadableMedia
 
 
 @pytest.fixture(autouse=True)
@@ -183,3 +183,32 @@ def test_picture_and_sound_end_within_a_frame_of_each_other(
     assert video.fps == fps
     assert abs(video.duration_s - media.speech_duration(short_speech)) < 1 / fps
     assert abs(video.duration_s - media.speech_duration(result.output)) < 1 / fps
+
+
+def test_of_long_footage_the_beginning_is_looked_at_or_all_of_it(
+    clips: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    video = clips / "video" / "vr_4.mp4"
+
+    def run(look: Any) -> lipwright.SyncResult:
+        return lipwright.sync(video, short_speech, tmp_path / f"{look}.mp4", look=look, cache=tmp_path / look)
+
+    enough, everything = run("enough"), run("all")
+
+    assert (enough.looked_s, everything.looked_s) == (5, everything.source_s)
+    assert enough.n_frames == everything.n_frames
+    assert enough.render.n_edited == everything.render.n_edited > 0
+    assert 4.9 < enough.speakers[0].learned_s < 5.1
+    assert 6 < everything.speakers[0].learned_s < 6.7
+    again = run("enough")
+    assert again.is_recalled
+    assert again.looked_s == 5
+    assert pictures(again.output) == pictures(enough.output)
+
+
+def test_speech_that_cannot_be_heard_is_told_however_little_is_looked_at(clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "speech.wav").write_bytes(b"RIFF, and no more")
+
+    with pytest.raises(UnreadableMedia):
+        lipwright.sync(clips / "video" / "vr_4.mp4", tmp_path / "speech.wav", tmp_path / "out.mp4", engine="still")
+    assert not (tmp_path / "out.mp4").exists()

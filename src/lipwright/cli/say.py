@@ -10,7 +10,7 @@ import typer
 from lipwright.cli.screen import as_json, check_places, progress_report, speaks_errors, write_file
 from lipwright.cli.sync import choose, choose_cache, measuring, report_line, summary
 from lipwright.core.errors import InvalidOption, MediaNotFound, TextTooLong
-from lipwright.core.options import Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
+from lipwright.core.options import Look, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
 
 _DEFAULT = SyncOptions()
 
@@ -62,6 +62,10 @@ def say(
         WhenLong | None,
         typer.Option(help="Footage longer than the speech: as in `sync`.", show_default=_DEFAULT.when_long),
     ] = None,
+    look: Annotated[
+        Look | None,
+        typer.Option(help="How much of much longer footage is looked at: as in `sync`.", show_default=_DEFAULT.look),
+    ] = None,
     keep_original_audio: Annotated[
         float | None,
         typer.Option(metavar="DB", help="Mix in the footage's own sound at this gain.", show_default="left out"),
@@ -95,7 +99,7 @@ def say(
     """Make the face in VIDEO say TEXT."""
     given = {
         "face": face, "intensity": intensity, "engine": engine, "seed": seed, "still": still,
-        "when_short": when_short, "when_long": when_long,
+        "when_short": when_short, "when_long": when_long, "look": look,
         "keep_original_db": keep_original_audio, "crf": crf, "preset": preset, "threads": threads,
     }  # fmt: skip
     options = choose(given)

@@ -20,7 +20,7 @@ from lipwright.cli.screen import (
     write_file,
 )
 from lipwright.core.errors import InputError, InvalidOption, NoAudio, NoVideo
-from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.report.words import STATES
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def sync(
             show_default=_DEFAULT.when_long,
         ),
     ] = None,
+    look: Annotated[
+        Look | None,
+        typer.Option(
+            help="Footage much longer than the speech: look at its beginning alone, or at all of it, which takes "
+            "longer and gives more mouths to choose from.",
+            show_default=_DEFAULT.look,
+        ),
+    ] = None,
     keep_original_audio: Annotated[
         float | None,
         typer.Option(
@@ -157,7 +165,7 @@ def sync(
     """Make the face in VIDEO say AUDIO. With --assign, several faces say a speech each."""
     given = {
         "face": face, "intensity": intensity, "engine": engine, "seed": seed, "still": still, "when_short": when_short,
-        "when_long": when_long, "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
+        "when_long": when_long, "look": look, "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
         "codec": codec, "encoder": encoder, "threads": threads,
         "engine_options": parse_pairs(engine_option or [], "engine-option", "NAME=VALUE"),
     }  # fmt: skip
@@ -268,8 +276,18 @@ def summary(result: SyncResult) -> str:
     lines += [
         f"  picture  {result.codec}, by {result.encoder}",
         f"  sound    {result.audio}",
-        *(["  footage  known from an earlier run: it was not looked at again"] if result.is_recalled else []),
+        *_footage(result),
         f"  time     {result.took_s:.1f} s, {result.realtime_factor:.1f} s for each second of video ({stages})",
         *(f"  note     {note}" for note in result.notes),
     ]
     return "\n".join(lines)
+
+
+def _footage(result: SyncResult) -> list[str]:
+    """How much of it was looked at, where that was not all of it now."""
+    if result.is_recalled:
+        return ["  footage  known from an earlier run: it was not looked at again"]
+    if result.looked_s < result.source_s:
+        looked = f"{float(result.looked_s):.1f} of {float(result.source_s):.1f} s"
+        return [f"  footage  {looked} were looked at, enough for this speech (--look all: all of it)"]
+    return []

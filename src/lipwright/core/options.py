@@ -12,6 +12,8 @@ from lipwright.core.errors import InvalidOption
 
 WhenShort = Literal["cut", "loop", "bounce", "freeze", "remap"]
 """Footage shorter than the speech: end with it, start it again, turn round, hold its last frame, slow it down."""
+Look = Literal["enough", "all"]
+"""How much of footage that is longer than the speech is looked at: what is shown and who speaks needs, or all of it."""
 WhenLong = Literal["cut", "keep"]
 """Footage longer than the speech: end with the speech, or keep the rest with a mouth at rest."""
 Preset = Literal[
@@ -35,6 +37,9 @@ class SyncOptions:
     `lipwright faces` shows it, or a point `x,y` on the face."""
     when_short: WhenShort = "bounce"
     when_long: WhenLong = "cut"
+    look: Look = "enough"
+    """Of footage much longer than the speech, look at its beginning alone, from 5 s on, or at `all` of it, for more
+    mouths to choose from; what was kept of all of it is used in any case."""
     keep_original_db: float | None = None
     """Gain of the footage's own sound under the speech, such as -12; None leaves it out."""
     crf: float = 18
@@ -57,6 +62,7 @@ class SyncOptions:
     def __post_init__(self) -> None:
         _one_of("when_short", self.when_short, get_args(WhenShort))
         _one_of("when_long", self.when_long, get_args(WhenLong))
+        _one_of("look", self.look, get_args(Look))
         _one_of("preset", self.preset, get_args(Preset))
         _one_of("codec", self.codec, get_args(Codec))
         _one_of("encoder", self.encoder, get_args(EncoderChoice))

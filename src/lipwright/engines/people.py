@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,15 @@ from lipwright.vision.cuts import CutDetector
 class Witness:
     """Passes on what a tracker finds, and keeps of each face what choosing among people needs."""
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker, *, is_enough: Callable[[VideoFrame, Witness], bool] | None = None) -> None:
+        """`is_enough` is asked after each frame, and ends the footage early."""
         self._tracker = tracker
+        self._is_enough = is_enough
         self._faces: dict[int, _Rows] = {}
         self.n_frames = 0
         """Frames that went by."""
+        self.seen_s = Fraction(0)
+        """When the last of them is shown."""
         self.cuts: list[int] = []
         """Those with which a shot began."""
         self._cut = CutDetector()
@@ -36,9 +41,13 @@ class Witness:
             if self._cut.is_cut(frame):
                 self.cuts.append(self.n_frames)
             self.n_frames += 1
+            self.seen_s = frame.time_s
             for face in faces:
                 self._faces.setdefault(face.face_id, _Rows()).add(float(frame.time_s), face)
+            is_last = self._is_enough is not None and self._is_enough(frame, self)
             yield frame, faces
+            if is_last:
+                return
 
     @property
     def people(self) -> list[SeenFace]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.cache import Cache, key_of, made_with
+from lipwright.cache import Cache, keys_of, made_with
 from lipwright.core.face import SeenFace
-from lipwright.core.media import Footage
+from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
+from lipwright.engines.enough import SHORTEST_S, Enough
 from lipwright.engines.people import Witness, memory_of, people_from
 
 _NOT_OF_STUDY: Final = ("seed", "threads")
@@ -31,6 +34,10 @@ class Study:
     """Nothing was tracked: all of this was kept from an earlier run."""
     cuts: NDArray[np.intp]
     """Numbers of the frames with which a shot begins."""
+    seen_s: Fraction
+    """When the last frame is shown that was looked at."""
+    is_whole: bool = True
+    """False: only its first `n_frames` were looked at, which was enough."""
     notes: list[str] = field(default_factory=list[str])
     is_kept: bool = False
     """The next study of the same bytes will be recalled."""
@@ -43,37 +50,82 @@ def study(
     options: Mapping[str, str],
     *,
     cache: Cache | None = None,
+    enough: Enough | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Everyone in the footage, tracked and studied once, or recalled. Raises UnreadableMedia.
 
+    `enough` ends it early, where its first seconds will do; the whole is used where it is known.
     `options["seed"]` is for speaking, and `options["threads"]` changes nothing: a study is kept for all of them.
     """
-    key: str | None = None
+    keys: list[str] = []
+    """Of the whole, and of its beginning where that will do."""
     if cache is not None and isinstance(engine, RecallingEngine):
         chosen = [f"{name}={value}" for name, value in sorted(options.items()) if name not in _NOT_OF_STUDY]
-        key = key_of(source.info.path, *_makers(type(engine), type(tracker)), *chosen)
-        recalled = _recall(engine, source, options, cache, key)
-        if recalled is not None:
+        makers = _makers(type(engine), type(tracker))
+        keys = keys_of(source.info.path, [*makers, *chosen], [*makers, *chosen, "its beginning"])
+        for key in keys if enough is not None else keys[:1]:
+            recalled = _recall(engine, source, options, cache, key)
+            if recalled is None:
+                continue
+            if not (recalled.is_whole or (enough is not None and enough.is_reached(recalled.seen_s, recalled.people))):
+                continue
             if progress is not None:
                 progress(recalled.n_frames, recalled.n_frames)
             return recalled
     promised = source.info.video
-    witness = Witness(tracker)
+    ending = None if enough is None or promised is None else _Ending(enough, promised)
+    if ending is not None and progress is not None:
+        progress = ending.telling(progress)
+    witness = Witness(tracker, is_enough=None if ending is None else ending.is_reached)
     studied = engine.study(source, tracker=witness, options=options, progress=progress)
     cuts = np.array(witness.cuts, np.intp)
-    done = Study(studied, witness.people, witness.n_frames, is_recalled=False, cuts=cuts)
+    is_whole = ending is None or not ending.is_over
+    done = Study(
+        studied, witness.people, witness.n_frames, is_recalled=False, cuts=cuts, seen_s=witness.seen_s,
+        is_whole=is_whole,
+    )  # fmt: skip
     # footage that decodes to other frames than its packets promise is told of by its decoder each time
-    if cache is not None and key is not None and source.info.video == promised:
-        is_kept = cache.write(key, _memory(cast("Memorable", studied), done))
+    if cache is not None and keys and source.info.video == promised:
+        is_kept = cache.write(keys[0 if is_whole else 1], _memory(cast("Memorable", studied), done))
         done = replace(done, is_kept=is_kept)
     if cache is not None:
         done.notes.extend(cache.take_notes())
     return done
 
 
+class _Ending:
+    """Ends a study when enough was seen: it is looked at once for each second of footage."""
+
+    def __init__(self, enough: Enough, video: VideoInfo) -> None:
+        self._enough = enough
+        self._video = video
+        self._next_s = SHORTEST_S
+        self.is_over = False
+
+    def is_reached(self, frame: VideoFrame, witness: Witness) -> bool:
+        if frame.time_s < self._next_s:
+            return False
+        self._next_s = int(frame.time_s) + 1
+        self.is_over = self._enough.is_reached(frame.time_s, witness.people)
+        return self.is_over
+
+    def telling(self, progress: Progress) -> Progress:
+        """`progress` with the total that is expected, as soon as it is known what that is."""
+
+        def tell(done: int, total: int) -> None:
+            if self._enough.is_known and (far_s := self._enough.far_s()) is not None:
+                expected = math.ceil(far_s * self._video.fps) + 1
+                total = expected if done <= expected < total else total
+            progress(done, total)
+
+        return tell
+
+
 def _memory(studied: Memorable, done: Study) -> Memory:
     yield "n_frames", np.array(done.n_frames)
+    yield "is_whole", np.array(done.is_whole)
+    yield "seen_s", np.array(float(done.seen_s))
     yield "cuts", done.cuts
     yield from memory_of(done.people)
     yield from studied.memory()
@@ -88,10 +140,13 @@ def _recall(
     try:
         n_frames = int(memory.pop("n_frames"))
         cuts = memory.pop("cuts")
+        is_whole = bool(memory.pop("is_whole"))
+        seen_s = Fraction(float(memory.pop("seen_s")))
         people = people_from(memory)
         return Study(
-            engine.recall(source, memory, options), people, n_frames, is_recalled=True, cuts=cuts, is_kept=True
-        )
+            engine.recall(source, memory, options), people, n_frames, is_recalled=True, cuts=cuts, seen_s=seen_s,
+            is_whole=is_whole, is_kept=True,
+        )  # fmt: skip
     except (KeyError, ValueError):
         cache.drop(key, "does not fit together")
         return None

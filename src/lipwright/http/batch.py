@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -142,7 +143,11 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         account = account_of(request)
         base_urls = {base_url_of(request, settings.public_url), str(request.base_url).rstrip("/")}
         sources = Sources(hosted, account, base_urls)
-        wanted = [Wanted(item.reference, partial(_request, sources, item)) for item in given.items]
+        n_speeches = Counter(item.video for item in given.items)
+        wanted = [
+            Wanted(item.reference, partial(_request, sources, item, is_shared=n_speeches[item.video] > 1))
+            for item in given.items
+        ]
         fingerprint = hashlib.sha256(given.model_dump_json(exclude_unset=True).encode()).hexdigest()
         batch = await slow.call(
             lambda: hosted.batches.submit(account, wanted, fingerprint, idempotency_key), account.id
@@ -163,7 +168,8 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     return routes
 
 
-def _request(sources: Sources, item: ItemIn) -> JobRequest:
+def _request(sources: Sources, item: ItemIn, *, is_shared: bool) -> JobRequest:
+    """`is_shared`: others speak on the same footage, which is looked at whole, and once."""
     wish = item.wish()
     return JobRequest(
         face="native",
@@ -173,7 +179,7 @@ def _request(sources: Sources, item: ItemIn) -> JobRequest:
         text=wish.text,
         voice=wish.voice,
         language=wish.language,
-        options=wish.options,
+        options={"look": "all", **wish.options} if is_shared else wish.options,
         webhook_url=item.webhook_url,
         raw=shortened(item.model_dump(mode="json", exclude_unset=True)),
     )

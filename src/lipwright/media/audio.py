@@ -52,23 +52,32 @@ def read_speech(path: Path, rate_hz: int = 16_000, *, first_s: float | None = No
     Needs memory for the result alone; of `first_s` seconds, nothing after them is read.
     Raises MediaNotFound, UnreadableMedia, NoAudio.
     """
-    most = None if first_s is None else round(first_s * rate_hz)
     n, out = 0, np.empty(0, np.float32)
-    with kept_open(speech_pieces(path, rate_hz)) as pieces:
+    with kept_open(speech_pieces(path, rate_hz, first_s=first_s)) as pieces:
         for piece in pieces:
             if n + len(piece) > len(out):
                 out.resize(int(1.1 * (n + len(piece))) + rate_hz, refcheck=False)  # large arrays move without a copy
             out[n : n + len(piece)] = piece
             n += len(piece)
-            if most is not None and n >= most:
-                n = most
-                break
     out.resize(n, refcheck=False)
     return AudioClip(out, rate_hz)
 
 
-def speech_pieces(path: Path, rate_hz: int = 16_000) -> Generator[NDArray[np.float32]]:
+def speech_pieces(
+    path: Path, rate_hz: int = 16_000, *, first_s: float | Fraction | None = None
+) -> Generator[NDArray[np.float32]]:
     """The samples of `read_speech`, piece by piece, in memory for a few of them. Raises what it raises."""
+    left = None if first_s is None else round(first_s * rate_hz)
+    with kept_open(_pieces(path, rate_hz)) as pieces:
+        for piece in pieces:
+            if left is not None and len(piece) >= left:
+                yield piece[:left]
+                return
+            yield piece
+            left = None if left is None else left - len(piece)
+
+
+def _pieces(path: Path, rate_hz: int) -> Generator[NDArray[np.float32]]:
     with opened(path) as container:
         sound = Sound(container, path)
         mono = (_mono(chunk) for chunk in _joined(sound.chunks(), N_JOINED))

@@ -75,6 +75,7 @@ class MediaFootage:
         self._picture = picture
         self._threads = threads
         self._is_sure = picture.is_trusted
+        self._is_as_promised = picture.is_trusted
         self._notes: dict[str, None] = {}
         self._pool = FramePool(keep=_IN_FLIGHT)
         self._shelf: Shelf | None = None
@@ -91,6 +92,11 @@ class MediaFootage:
     def notes(self) -> list[str]:
         """What was odd or damaged so far, for the report."""
         return [*self._info.notes, *self._notes]
+
+    @property
+    def is_as_promised(self) -> bool:
+        """Whether the frames that were decoded so far are, one by one, those that the packets promised."""
+        return self._is_as_promised
 
     @property
     def can_jump(self) -> bool:
@@ -117,6 +123,9 @@ class MediaFootage:
             for frame, tick in decoder.run():
                 if self._shelf is not None:
                     self._shelf.put(len(seen), frame)
+                promised = self._picture.ticks
+                if len(seen) >= len(promised) or tick != promised[len(seen)]:
+                    self._is_as_promised = False
                 seen.append(tick)
                 yield self._frame(frame, len(seen) - 1, tick, writable=writable)
         if not seen:

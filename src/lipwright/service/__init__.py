@@ -17,7 +17,7 @@ from lipwright import media, plugins
 from lipwright.cache import Cache
 from lipwright.core.errors import BrokenEngine, InvalidOption
 from lipwright.core.media import SourceInfo
-from lipwright.core.options import Codec, EncoderChoice, Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.engines.base import Engine, Progress
 from lipwright.media.native import n_cores, one_thread_each
 
@@ -42,6 +42,7 @@ def sync(
     cache: Path | str | None = None,
     when_short: WhenShort = "bounce",
     when_long: WhenLong = "cut",
+    look: Look = "enough",
     keep_original_db: float | None = None,
     crf: float = 18,
     preset: Preset = "veryfast",
@@ -68,6 +69,7 @@ def sync(
         face=face,
         when_short=when_short,
         when_long=when_long,
+        look=look,
         keep_original_db=keep_original_db,
         crf=crf,
         preset=preset,

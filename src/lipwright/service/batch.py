@@ -318,6 +318,10 @@ class _Ready:
     whole: str
     """SHA-256 of all that the output is made of."""
 
+    def looked_at_whole(self) -> _Ready:
+        """Of footage that others speak on too, so that it is looked at once."""
+        return replace(self, item=replace(self.item, options=replace(self.item.options, look="all")))
+
 
 class _Hashes:
     """Each file is read once."""
@@ -559,7 +563,7 @@ def _by_footage(waiting: Iterable[_Ready]) -> Generator[_Ready]:
     for one in waiting:
         groups.setdefault(one.footage, []).append(one)
     for group in groups.values():
-        yield from group
+        yield from group if len(group) == 1 else (one.looked_at_whole() for one in group)
 
 
 def _next(queue: list[_Ready], running: Iterable[_Ready], studied: set[str]) -> _Ready | None:
