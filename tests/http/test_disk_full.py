@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -61,9 +62,15 @@ class Small:
         """Take all room of the disk of that folder, but so many bytes."""
         filler = self.disk / folder / "filler"
         with filler.open("wb") as file:
-            room = os.statvfs(filler.parent)
-            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - n_left)
-        return filler
+            while True:
+                room = os.statvfs(filler.parent)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - n_left)
+                except OSError as exc:
+                    if exc.errno != errno.ENOSPC:  # the server wrote something in between
+                        raise
+                else:
+                    return filler
 
     def upload(self, data: bytes) -> httpx.Response:
         return self.api.post("/api/v3/media/upload/binary", files={"file": ("media", data)})
