@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         default=_DEFAULT.when_long, description="What to do with footage longer than the speech."
     )
     look: Look = Field(
-        default=_DEFAULT.look, description="How much of footage that is much longer than the speech is looked at."
+        default=_DEFAULT.look, description="How much of footage that is longer than the speech is looked at."
     )
     crf: float = Field(default=_DEFAULT.crf, ge=0, le=51, description="Quality of the picture: smaller is better.")
     preset: Preset = Field(default=_DEFAULT.preset, description="Effort of the encoder.")

@@ -37,7 +37,7 @@ from lipwright.core.plan import plan_frames
 from lipwright.core.speech import Phone
 from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
 from lipwright.engines.base import Avatar, Engine, Progress, RecallingEngine, RenderReport, Tracker
-from lipwright.engines.enough import Enough
+from lipwright.engines.enough import RECORDING_S, TEXT_S, Enough
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import Study, study
 from lipwright.media.encoders import CONTAINERS, unknown_ending
@@ -393,7 +393,7 @@ def prepare(
                 threads=options.threads,
                 scratch=output.parent,
             )
-            enough = _enough(footage, choices, ears, options)
+            enough = _enough(footage, lines, choices, ears, options)
             if seems_picture:
                 cache = None  # its frames are made, and another time they are others
             else:
@@ -551,7 +551,9 @@ def _listening(lines: Sequence[Line]) -> Generator[_Ears]:
             thread.shutdown(wait=False, cancel_futures=True)
 
 
-def _enough(footage: Footage, choices: Sequence[FaceChoice], ears: _Ears, options: SyncOptions) -> Enough | None:
+def _enough(
+    footage: Footage, lines: Sequence[Line], choices: Sequence[FaceChoice], ears: _Ears, options: SyncOptions
+) -> Enough | None:
     """When the study of this footage may end early; None: never."""
     video = footage.info.video
     if options.look == "all" or options.when_long == "keep":
@@ -559,7 +561,9 @@ def _enough(footage: Footage, choices: Sequence[FaceChoice], ears: _Ears, option
     if video is None or not isinstance(footage, media.MediaFootage):  # how a picture moves is known
         return None
     footage_s = video.start_s + video.duration_s
-    return Enough(ears.longest_s, footage_s, choices, is_sound=lambda: footage.is_as_promised)
+    is_text = all(line.make is not None or line.phones is not None for line in lines)
+    least_s = TEXT_S if is_text else RECORDING_S
+    return Enough(ears.longest_s, footage_s, least_s, choices, is_sound=lambda: footage.is_as_promised)
 
 
 def _heard(audio: Path, first_s: Fraction | None = None) -> tuple[articulation.Heard, Fraction]:

@@ -71,18 +71,28 @@ def look(footage: MediaFootage, people: People) -> Look:
         lasts: Future[Fraction] = Future()
         lasts.set_result(Fraction(speech_s))
         asked = [FaceChoice.parse(choice) for choice in choices or ("auto",)]
-        enough = Enough(lasts, Fraction(24), asked, is_sound=lambda: is_sound and footage.is_as_promised)
+        enough = Enough(lasts, Fraction(24), 5, asked, is_sound=lambda: is_sound and footage.is_as_promised)
         return study(engine or StillEngine(), people, footage, {}, enough=enough, **others)
 
     return study_it
 
 
 @pytest.mark.parametrize(
-    ("speech_s", "footage_s", "far_s"),
-    [(3, 60, 5), (5, 60, 5), (6, 60, 10), (31, 60, 40), (41, 60, None), (3, 5, None)],
+    ("speech_s", "footage_s", "least_s", "far_s"),
+    [
+        (3, 60, 5, 5),
+        (5, 60, 5, 5),
+        (6, 60, 5, 10),
+        (31, 60, 5, 40),
+        (41, 60, 5, None),
+        (3, 5, 5, None),
+        (3, 60, 20, 20),
+    ],
 )
-def test_the_time_doubles_until_the_speech_fits_in(speech_s: int, footage_s: int, far_s: int | None) -> None:
-    assert far_enough_s(Fraction(speech_s), Fraction(footage_s)) == far_s
+def test_the_time_doubles_until_the_speech_fits_in(
+    speech_s: int, footage_s: int, least_s: int, far_s: int | None
+) -> None:
+    assert far_enough_s(Fraction(speech_s), Fraction(footage_s), least_s) == far_s
 
 
 @pytest.mark.parametrize(("speech_s", "seen_s"), [(3.2, 5), (5.0, 5), (5.04, 10), (11.0, 20), (20.5, None)])

@@ -150,3 +150,17 @@ def test_lips_that_blur_by_themselves_lend_less_sharpness_and_open_ones_no_less_
 
     assert lent[7] == pytest.approx(2, abs=0.1)
     assert np.delete(lent, 7) == pytest.approx(3, abs=0.1)
+
+
+def test_lips_that_shall_be_shut_are_lent_by_lips_that_are() -> None:
+    def mouths(*gaps: float) -> MouthViews:
+        n = len(gaps)
+        still = np.zeros((n, 12), np.float32)
+        return MouthViews(still, np.array(gaps, np.float32), np.zeros((n, 3), np.float32), np.zeros(n, np.float32))
+
+    lent = mouths(0.0, 0.010, 0.05)
+    shut, apart = lending_cost(mouths(0.0), lent)[0], lending_cost(mouths(0.03), lent)[0]
+
+    assert shut[0] < shut[1] < 0.05
+    assert shut[2] > 0.14, "a slit that is brought together stays dark: as dear as a change of donor and more"
+    assert apart[2] < 0.03

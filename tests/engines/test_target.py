@@ -43,8 +43,8 @@ def test_lips_meet_wherever_closure_asks_for_it_and_are_pressed_together_a_littl
 
     upper, lower = (shapes[:, ring[1:-1], 1:] for ring in (mesh.INNER_UPPER, mesh.INNER_LOWER))
     gaps = lower[..., 0] - upper[..., 0]
-    assert gaps.max() < -0.005, "lips that only just meet are seen as apart"
-    assert gaps.min() > -0.012, "nobody bites their lips"
+    assert gaps.max() < -0.010, "lips that only just meet are seen as apart"
+    assert gaps.min() > -0.018, "lips give way by a millimetre or two, and nobody bites them"
     # in depth they meet: a head that is seen from below or above shows them shut as well
     np.testing.assert_allclose(upper[..., 1], lower[..., 1], atol=1e-9)
 

@@ -15,6 +15,7 @@ import pytest
 import lipwright
 from lipwright import media
 from lipwright.core.errors import FaceNotFound, InvalidOption, MediaNotFound, NoAudio, NoFaceFound, UnreadableMedia
+from lipwright.core.options import SyncOptions
 
 
 @pytest.fixture(autouse=True)
@@ -185,13 +186,12 @@ def test_picture_and_sound_end_within_a_frame_of_each_other(
     assert abs(video.duration_s - media.speech_duration(result.output)) < 1 / fps
 
 
-def test_of_long_footage_the_beginning_is_looked_at_or_all_of_it(
-    clips: Path, short_speech: Path, tmp_path: Path
-) -> None:
-    video = clips / "video" / "vr_4.mp4"
-
+def test_of_footage_longer_than_a_text_the_beginning_is_looked_at_or_all_of_it(clips: Path, tmp_path: Path) -> None:
     def run(look: Any) -> lipwright.SyncResult:
-        return lipwright.sync(video, short_speech, tmp_path / f"{look}.mp4", look=look, cache=tmp_path / look)
+        options, output = SyncOptions(look=look), tmp_path / f"{look}.mp4"
+        return lipwright.say(
+            clips / "video" / "vr_4.mp4", "Good morning.", output, options=options, cache=tmp_path / look
+        ).result
 
     enough, everything = run("enough"), run("all")
 
@@ -204,6 +204,15 @@ def test_of_long_footage_the_beginning_is_looked_at_or_all_of_it(
     assert again.is_recalled
     assert again.looked_s == 5
     assert pictures(again.output) == pictures(enough.output)
+
+
+def test_for_a_recording_twenty_seconds_are_looked_at(clips: Path, short_speech: Path, tmp_path: Path) -> None:
+    video = clips / "video" / "reporter_71s.mp4"
+
+    result = lipwright.sync(video, short_speech, tmp_path / "out.mp4", engine="still")
+
+    assert result.source_s > 60
+    assert result.looked_s == 20
 
 
 def test_speech_that_cannot_be_heard_is_told_however_little_is_looked_at(clips: Path, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def sentences() -> list[tuple[str, str]]:
 
 def _say(path: Path, language: str, sentence: str, folder: Path) -> _Said:
     output = folder / "said.mp4"
-    said = speech.say(path, sentence, output, language=language, cache=folder / "cache")
+    said = speech.say(path, sentence, output, language=language)  # as if it were the first: nothing is kept
     (speaker,) = said.result.speakers
     phones = speaker.phones
     assert phones is not None  # the embedded voice times its phones

@@ -64,7 +64,9 @@ def say(
     ] = None,
     look: Annotated[
         Look | None,
-        typer.Option(help="How much of much longer footage is looked at: as in `sync`.", show_default=_DEFAULT.look),
+        typer.Option(
+            help="Footage longer than the speech: as in `sync`, and at least 5 s.", show_default=_DEFAULT.look
+        ),
     ] = None,
     keep_original_audio: Annotated[
         float | None,

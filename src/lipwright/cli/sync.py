@@ -98,8 +98,8 @@ def sync(
     look: Annotated[
         Look | None,
         typer.Option(
-            help="Footage much longer than the speech: look at its beginning alone, or at all of it, which takes "
-            "longer and gives more mouths to choose from.",
+            help="Footage longer than the speech: look at what is shown and at least 20 s, or at all of it, which "
+            "takes longer and gives more mouths to choose from.",
             show_default=_DEFAULT.look,
         ),
     ] = None,

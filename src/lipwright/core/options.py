@@ -13,7 +13,7 @@ from lipwright.core.errors import InvalidOption
 WhenShort = Literal["cut", "loop", "bounce", "freeze", "remap"]
 """Footage shorter than the speech: end with it, start it again, turn round, hold its last frame, slow it down."""
 Look = Literal["enough", "all"]
-"""How much of footage that is longer than the speech is looked at: what is shown and who speaks needs, or all of it."""
+"""How much of footage that is longer than the speech is looked at: as much as the speech needs, or all of it."""
 WhenLong = Literal["cut", "keep"]
 """Footage longer than the speech: end with the speech, or keep the rest with a mouth at rest."""
 Preset = Literal[
@@ -38,8 +38,8 @@ class SyncOptions:
     when_short: WhenShort = "bounce"
     when_long: WhenLong = "cut"
     look: Look = "enough"
-    """Of footage much longer than the speech, look at its beginning alone, from 5 s on, or at `all` of it, for more
-    mouths to choose from; what was kept of all of it is used in any case."""
+    """Of footage longer than the speech, look at its beginning alone (what is shown, and at least 20 s for a recording,
+    5 s for a text), or at `all` of it, for more mouths to choose from. What was kept of all of it is used anyway."""
     keep_original_db: float | None = None
     """Gain of the footage's own sound under the speech, such as -12; None leaves it out."""
     crf: float = 18

@@ -3,9 +3,9 @@
 All of long footage would be looked at for minutes before a sentence of three seconds begins. What is shown has to be
 known, and the person whose lips move: how they talk, and mouths to lend. That takes seconds of talk, not all of them.
 
-    speech 3 s     |##===|                          # shown, = looked at too
-    speech 8 s     |########==|
-    silent at first|##===------====|                until somebody has talked, or twice as far
+    text of 3 s    |##===|                          # shown, = looked at too
+    text of 8 s    |########==|
+    silent at first|##===-----|                     until somebody has talked, or twice as far
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ import numpy as np
 from lipwright.articulation.style import TALKING_RANGE_IO
 from lipwright.core.face import FaceChoice, SeenFace
 
-SHORTEST_S: Final = 5
-"""The least that is looked at: more of somebody's talk changes little (docs/benchmarks.md)."""
+TEXT_S: Final = 5
+"""The least that is looked at where a text is to be said: somebody may wait for its first frame."""
+RECORDING_S: Final = 20
+"""The same for a recording: from so much of somebody's talk on, more changes little (docs/benchmarks.md)."""
 _FARTHEST: Final = 2
 """So many times as far is looked on for somebody who talks."""
 _IN_SIGHT: Final = 0.6
 """Who speaks is in sight for this share of what has to be looked at."""
 
 
-def far_enough_s(speech_s: Fraction, footage_s: Fraction) -> Fraction | None:
-    """For how long footage is looked at where `speech_s` of it is shown; None: all of it.
+def far_enough_s(speech_s: Fraction, footage_s: Fraction, least_s: int) -> Fraction | None:
+    """For how long footage is looked at where `speech_s` of it is shown, from `least_s` on; None: all of it.
 
     In steps that double: footage for which one speech after the other comes is looked at anew a few times at most.
     """
-    far_s = Fraction(SHORTEST_S)
+    far_s = Fraction(least_s)
     while far_s < speech_s:
         far_s *= 2
     return far_s if far_s < footage_s else None
@@ -45,8 +47,10 @@ class Enough:
     """When the footage was looked at for long enough."""
 
     speech_s: Future[Fraction]
-    """How long the speech lasts, that of the longest of several: waited for once the shortest time is over."""
+    """How long the speech lasts, the longest of several: waited for once `least_s` are over."""
     footage_s: Fraction
+    least_s: int
+    """No less is looked at than this."""
     choices: Sequence[FaceChoice]
     """Of those who shall speak."""
     is_sound: Callable[[], bool]
@@ -59,11 +63,11 @@ class Enough:
 
     def far_s(self) -> Fraction | None:
         """As `far_enough_s`. Raises what making the speech raises."""
-        return far_enough_s(self.speech_s.result(), self.footage_s)
+        return far_enough_s(self.speech_s.result(), self.footage_s, self.least_s)
 
     def is_reached(self, seen_s: Fraction, people: Sequence[SeenFace]) -> bool:
         """Whether `people`, who are all that was seen in the first `seen_s`, will do. Raises what `far_s` raises."""
-        if seen_s < SHORTEST_S or not people:
+        if seen_s < self.least_s or not people:
             return False
         far_s = self.far_s()
         if far_s is None or seen_s < far_s or not self.is_sound():

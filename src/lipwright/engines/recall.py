@@ -15,7 +15,7 @@ from lipwright.cache import Cache, keys_of, made_with
 from lipwright.core.face import SeenFace
 from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
-from lipwright.engines.enough import SHORTEST_S, Enough
+from lipwright.engines.enough import Enough
 from lipwright.engines.people import Witness, memory_of, people_from
 
 _NOT_OF_STUDY: Final = ("seed", "threads")
@@ -100,7 +100,7 @@ class _Ending:
     def __init__(self, enough: Enough, video: VideoInfo) -> None:
         self._enough = enough
         self._video = video
-        self._next_s = SHORTEST_S
+        self._next_s = enough.least_s
         self.is_over = False
 
     def is_reached(self, frame: VideoFrame, witness: Witness) -> bool:

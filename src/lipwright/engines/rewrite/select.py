@@ -32,6 +32,8 @@ _LEAST_TO_TELL = 40
 _SEEN_BLUR = 0.35
 """Smaller differences of sharpness are not seen, or matched when the mouth is laid in."""
 _WIDTH_WEIGHT = 1.4
+_SHUT_IO, _NEARLY_SHUT_IO = 0.010, 0.012
+"""A mouth that is wanted less open than this is one that is shut; a donor less open than that serves as one."""
 _CALM_IO = 0.004
 """Change of the wanted mouth from frame to frame from which it is free to change its texture too."""
 _N_SOURCES = 32
@@ -100,6 +102,9 @@ def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
     blurrier = wanted.sharpness[:, None] - donors.sharpness[None]
     cost += np.clip(blurrier - _SEEN_BLUR, 0, 3) * 0.12 + np.clip(-blurrier - _SEEN_BLUR, 0, 3) * 0.02
     cost += 0.05 * np.abs(np.log((wanted.gap[:, None] + 0.012) / (donors.gap[None] + 0.012)))
+    # lips that shall be shut and are not, in the donor, show a dark slit when they are brought together
+    shut = np.clip(1 - wanted.gap / _SHUT_IO, 0, 1)
+    cost += 2.0 * shut[:, None] * np.maximum(donors.gap[None] - _NEARLY_SHUT_IO, 0)
     # teeth may be uncovered by stretching only so far: beyond 1.4 times the donor's opening it smears
     cost += 0.25 * np.maximum((wanted.gap[:, None] - 1.4 * donors.gap[None] - 0.02), 0)
     cost += 0.5 * np.maximum(np.abs(wanted.turn[:, None, 1] - donors.turn[None, :, 1]) - 0.22, 0)

@@ -122,7 +122,7 @@ class OwnInputs(VideoAndAudio):
     )
     when_short: WhenShort = Field(default=_DEFAULT.when_short, description="Footage shorter than the speech.")
     when_long: WhenLong = Field(default=_DEFAULT.when_long, description="Footage longer than the speech.")
-    look: Look = Field(default=_DEFAULT.look, description="Of footage much longer than the speech, so much is studied.")
+    look: Look = Field(default=_DEFAULT.look, description="Of footage longer than the speech, so much is studied.")
     keep_original_db: float | None = Field(
         default=None, ge=-96, le=24, description="Gain of the footage's own sound under the speech."
     )
