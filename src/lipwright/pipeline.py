@@ -21,6 +21,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lipwright import articulation, media
+from lipwright.articulation.network import TICK_RATE_HZ
 from lipwright.cache import Cache
 from lipwright.core.errors import (
     InvalidOption,
@@ -525,9 +526,12 @@ class _Ears:
         if self._own is None:
             return None
         heard, first_s = self._own.result()
-        if heard is None or first_s is None or seen.seen_s < first_s + 1:
+        if heard is None or first_s is None:
             return heard
-        # it was looked at for longer, or all of it is known
+        is_all_known = len(heard) > (first_s + 1) * TICK_RATE_HZ
+        if is_all_known or seen.seen_s < first_s + 1:
+            return heard
+        # it was looked at for longer
         return _own_sound(video, cache, None if seen.is_whole else seen.seen_s)
 
     def heeding(self, progress: Progress) -> Progress:
