@@ -77,9 +77,8 @@ class MakeVideo(Protocol):
     ) -> Path: ...
 
 
-@pytest.fixture
-def make_video(tmp_path: Path) -> MakeVideo:
-    """Write a small video; frame k shows the number k. `ticks` are presentation times in `time_base`."""
+def video_maker(folder: Path) -> MakeVideo:
+    """Writes small videos into `folder`; frame k shows the number k. `ticks` are presentation times in `time_base`."""
 
     def make(
         name: str = "footage.mp4",
@@ -106,7 +105,7 @@ def make_video(tmp_path: Path) -> MakeVideo:
         import av
         from av.codec.context import Flags
 
-        path = tmp_path / name
+        path = folder / name
         fps = Fraction(fps)
         width, height = size
         quick = {"preset": "ultrafast", "crf": "12"} if codec == "libx264" else {}
@@ -151,6 +150,17 @@ def make_video(tmp_path: Path) -> MakeVideo:
         return path
 
     return make
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    return video_maker(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make_video_once(tmp_path_factory: pytest.TempPathFactory) -> MakeVideo:
+    """For footage that all tests of a module only look at."""
+    return video_maker(tmp_path_factory.mktemp("footage"))
 
 
 class MakeSound(Protocol):

@@ -128,13 +128,11 @@ def write_arrays(file: IO[bytes], arrays: Arrays) -> None:
                 format_.write_array(member, np.asanyarray(values), allow_pickle=False)
 
 
-def key_of(path: Path, *about: str) -> str:
-    """The name of what is made from a file, told apart by its content and by `about`. Raises OSError."""
-    return keys_of(path, about)[0]
-
-
 def keys_of(path: Path, *abouts: Iterable[str]) -> list[str]:
-    """`key_of` each of `abouts`; the file is read once. Raises OSError."""
+    """The names of what is made from a file, told apart by its content and by each of `abouts`.
+
+    The file is read once. Raises OSError.
+    """
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").digest()
     return [hashlib.sha256("\0".join(about).encode() + content).hexdigest() for about in abouts]

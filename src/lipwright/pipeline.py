@@ -395,6 +395,8 @@ def prepare(
                 scratch=output.parent,
             )
             enough = _enough(footage, lines, choices, ears, options)
+            if isinstance(footage, media.MediaFootage) and options.when_long != "keep":
+                footage.shelve_until(ears.longest_s)
             if seems_picture:
                 cache = None  # its frames are made, and another time they are others
             else:
@@ -567,7 +569,7 @@ def _enough(
     footage_s = video.start_s + video.duration_s
     is_text = all(line.make is not None or line.phones is not None for line in lines)
     least_s = TEXT_S if is_text else RECORDING_S
-    return Enough(ears.longest_s, footage_s, least_s, choices, is_sound=lambda: footage.is_as_promised)
+    return Enough(ears.longest_s, footage_s, least_s, choices, is_sound=footage.is_as_promised)
 
 
 def _heard(audio: Path, first_s: Fraction | None = None) -> tuple[articulation.Heard, Fraction]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lipwright.cache import Cache, key_of
+from lipwright.cache import Cache, keys_of
 
 
 def some(seed: int = 0, n: int = 1000) -> dict[str, NDArray[Any]]:
@@ -122,8 +122,9 @@ def test_names_follow_from_content_and_makers_not_from_paths(tmp_path: Path) -> 
     for path, content in ((one, b"same"), (twin, b"same"), (other, b"else")):
         path.write_bytes(content)
 
-    assert key_of(one, "engine 1") == key_of(twin, "engine 1")
-    assert len({key_of(one, "engine 1"), key_of(other, "engine 1"), key_of(one, "engine 2")}) == 3
+    makers = ["engine 1"], ["engine 2"]
+    assert keys_of(one, *makers) == keys_of(twin, *makers)
+    assert len({*keys_of(one, *makers), *keys_of(other, *makers)}) == 4
 
 
 def test_a_note_is_told_once_with_the_work_that_it_came_of(tmp_path: Path) -> None:

@@ -54,10 +54,15 @@ def people(tracked: dict[int, list[TrackedFace]]) -> People:
     return People(tracked[0][0])
 
 
-@pytest.fixture
-def footage(make_video: Any) -> MediaFootage:
+@pytest.fixture(scope="module")
+def long_video(make_video_once: Any) -> Path:
     """24 seconds."""
-    return open_footage(make_video(n=24 * FPS, fps=FPS))
+    return make_video_once(n=24 * FPS, fps=FPS)
+
+
+@pytest.fixture
+def footage(long_video: Path) -> MediaFootage:
+    return open_footage(long_video)
 
 
 Look = Callable[..., Study]
@@ -71,7 +76,9 @@ def look(footage: MediaFootage, people: People) -> Look:
         lasts: Future[Fraction] = Future()
         lasts.set_result(Fraction(speech_s))
         asked = [FaceChoice.parse(choice) for choice in choices or ("auto",)]
-        enough = Enough(lasts, Fraction(24), 5, asked, is_sound=lambda: is_sound and footage.is_as_promised)
+        enough = Enough(
+            lasts, Fraction(24), 5, asked, is_sound=lambda seen_s: is_sound and footage.is_as_promised(seen_s)
+        )
         return study(engine or StillEngine(), people, footage, {}, enough=enough, **others)
 
     return study_it

@@ -386,19 +386,21 @@ def test_damage_in_mid_file_is_passed_over_and_told(make_video: Any, number_of: 
 def test_frames_are_as_promised_until_damage_comes(make_video: Any, ending: str, is_trusted: bool):
     path = make_video(f"hurt.{ending}", n=60, options={"g": "10"})
     healthy = open_footage(path)
-    assert healthy.is_as_promised == is_trusted
+    assert healthy.is_as_promised(Fraction(3)) == is_trusted
     assert len(list(healthy.frames())) == 60
-    assert healthy.is_as_promised == is_trusted
+    assert healthy.is_as_promised(Fraction(3)) == is_trusted
 
     damage(path, 0.4, 0.45)
-    footage = open_footage(path, threads=1)
-    frames = footage.frames()
-    assert [next(frames).index for _ in range(10)] == list(range(10))
-    assert footage.is_as_promised == is_trusted
-    n_left = len(list(frames))
+    for threads in (1, 2):  # with two, frames are decoded before they are asked for
+        footage = open_footage(path, threads=threads)
+        frames = footage.frames(writable=False)
+        assert [next(frames).index for _ in range(10)] == list(range(10))
+        assert footage.is_as_promised(Fraction(9, 25)) == is_trusted
+        n_left = len(list(frames))
 
-    assert n_left < 50
-    assert not footage.is_as_promised
+        assert n_left < 50
+        assert footage.is_as_promised(Fraction(9, 25)) == is_trusted
+        assert not footage.is_as_promised(Fraction(3))
 
 
 def test_a_file_cut_off_after_its_index_gives_what_is_there(make_video: Any, number_of: Any):

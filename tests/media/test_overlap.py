@@ -81,6 +81,29 @@ def test_they_are_made_while_others_are_worked_on() -> None:
         assert seen.wait(5)  # nobody has asked for it yet
 
 
+def test_the_first_are_made_before_anybody_asks() -> None:
+    made = threading.Event()
+
+    def slow() -> Generator[int]:
+        made.set()
+        yield 1
+
+    items = ahead(slow(), name="decode")
+
+    assert made.wait(5)
+    items.close()
+    assert list(items) == []
+
+
+def test_who_forgets_them_leaves_no_thread() -> None:
+    made = Made()
+    items = ahead(made(), name="decode")
+
+    del items  # and the fixture above looks for the thread
+
+    assert made.is_closed
+
+
 def test_what_making_raises_is_raised_in_its_place() -> None:
     items = ahead(Made(fails_at=7)(), name="decode")
 

@@ -6,6 +6,8 @@ import contextlib
 import gc
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,22 @@ def test_nothing_lies_in_the_folder_while_it_is_used_or_after(make_video: Any, t
     del footage
     gc.collect()
     assert open_files(scratch) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_is_not_shown_is_not_put_down(make_video: Any, tmp_path: Path, threads: int) -> None:
+    path = make_video(n=N)
+    footage = open_footage(path, threads=threads, scratch=tmp_path)
+    until: Future[Fraction] = Future()
+    until.set_result(Fraction(10, 25))
+    footage.shelve_until(until)
+
+    list(footage.frames(writable=False))
+
+    shelf = footage._shelf  # pyright: ignore[reportPrivateUsage]
+    assert shelf is not None
+    assert [index for index in range(N) if index in shelf] == list(range(11))  # and one, where times are rounded
+    assert same(pictures(footage, BOUNCE), pictures(open_footage(path, threads=1), BOUNCE))
 
 
 @pytest.mark.parametrize("what", ["too large", "disk nearly full", "no such folder", "slow"])

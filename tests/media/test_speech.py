@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from lipwright.core.errors import MediaNotFound, NoAudio, UnreadableMedia
 from lipwright.media import AudioPlan, open_footage, probe, read_speech, speech_duration, write_video
+from lipwright.media import survey as survey_module
 
 
 def click_times(samples: Any, rate_hz: int) -> list[float]:
@@ -407,3 +409,30 @@ def test_a_header_that_promises_a_day_of_sound_costs_no_memory(make_sound: Any):
     )  # fmt: skip
 
     assert abs(int(told.stdout or 0) - 16_000) < 2000, told.stderr
+
+
+def test_the_first_frames_of_a_file_are_decoded_once_however_often_it_is_read(
+    make_video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    first_frames = survey_module._first_frames  # pyright: ignore[reportPrivateUsage]
+
+    def noted(container: Any, *others: Any) -> Any:
+        looks.append(container.name)
+        return first_frames(container, *others)
+
+    monkeypatch.setattr(survey_module, "_first_frames", noted)
+    sound = np.sin(np.arange(48_000) / 30, dtype=np.float32)
+    path = make_video(n=25, sound=sound, sound_start_s=Fraction(1, 5))
+
+    with ThreadPoolExecutor(2) as threads:  # side by side too
+        read = threads.submit(read_speech, path)
+        assert open_footage(path).info.audio[0].start_s > Fraction(1, 10)
+    once = read.result().samples
+    assert len(looks) == 1
+    assert np.array_equal(read_speech(path).samples, once)
+    assert len(looks) == 1
+
+    make_video(n=25, sound=sound)  # another file of that name
+    assert open_footage(path).info.audio[0].start_s < Fraction(1, 20)
+    assert len(looks) == 2

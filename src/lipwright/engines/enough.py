@@ -53,8 +53,8 @@ class Enough:
     """No less is looked at than this."""
     choices: Sequence[FaceChoice]
     """Of those who shall speak."""
-    is_sound: Callable[[], bool]
-    """Whether the frames that were seen are those that the file promised; only the end tells what others there are."""
+    is_sound: Callable[[Fraction], bool]
+    """Whether the frames up to a time are those that the file promised; else only its end tells what there is."""
 
     @property
     def is_known(self) -> bool:
@@ -70,7 +70,7 @@ class Enough:
         if seen_s < self.least_s or not people:
             return False
         far_s = self.far_s()
-        if far_s is None or seen_s < far_s or not self.is_sound():
+        if far_s is None or seen_s < far_s or not self.is_sound(seen_s):
             return False
         if not all(_is_there(choice, people) for choice in self.choices):
             return False

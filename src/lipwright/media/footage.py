@@ -12,10 +12,12 @@ whether it is reached by streaming or by seeking.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 import av
@@ -32,7 +34,7 @@ from lipwright.core.errors import NoVideo, UnreadableMedia
 from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.media.native import n_cores
 from lipwright.media.opening import decoder_of, opened
-from lipwright.media.overlap import ahead
+from lipwright.media.overlap import N_AHEAD, ahead, behind
 from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
 from lipwright.media.shelf import Shelf
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
@@ -48,6 +50,9 @@ FARTHEST_JUMP = 1500
 """Frames from one key frame to the next from which on footage is better decoded once, from its beginning."""
 _IN_FLIGHT = 8
 """Pictures between decoder and encoder at a time, while all stages work at once."""
+AHEAD_BYTES = 48 << 20
+"""Decoded pictures that wait to be looked at: who looks takes longer now and then, who decodes need not wait for it."""
+MOST_AHEAD = 16
 MAX_THREADS = 4
 """More decoding threads than this cost memory (a picture each) and gain little."""
 
@@ -75,9 +80,11 @@ class MediaFootage:
         self._picture = picture
         self._threads = threads
         self._is_sure = picture.is_trusted
-        self._is_as_promised = picture.is_trusted
+        self._odd_s = None if picture.is_trusted else info.video.start_s
+        """When the first frame is shown that the packets did not promise."""
         self._notes: dict[str, None] = {}
         self._pool = FramePool(keep=_IN_FLIGHT)
+        self._shelve_until_s: Future[Fraction] | None = None
         self._shelf: Shelf | None = None
         if scratch is not None and not info.video.is_interlaced:  # which field is first is told by no plane
             self._shelf = Shelf(scratch, n_frames=info.video.n_frames, frame_bytes=self._frame_bytes())
@@ -93,10 +100,9 @@ class MediaFootage:
         """What was odd or damaged so far, for the report."""
         return [*self._info.notes, *self._notes]
 
-    @property
-    def is_as_promised(self) -> bool:
-        """Whether the frames that were decoded so far are, one by one, those that the packets promised."""
-        return self._is_as_promised
+    def is_as_promised(self, until_s: Fraction) -> bool:
+        """Whether the frames that were decoded up to this time are, one by one, those that the packets promised."""
+        return self._odd_s is None or until_s < self._odd_s
 
     @property
     def can_jump(self) -> bool:
@@ -112,25 +118,59 @@ class MediaFootage:
         With `writable`, each frame is the caller's to change, and none that follows is harmed by it.
         Without, its planes are read-only views of the decoder's pictures, and a copy is spared.
         """
-        return self._overlapped(self._frames(writable=writable))
+        n_ahead = N_AHEAD if writable else max(N_AHEAD, min(MOST_AHEAD, AHEAD_BYTES // self._frame_bytes()))
+        return self._overlapped(self._frames(writable=writable), n_ahead)
 
-    def _overlapped(self, frames: Generator[VideoFrame]) -> Generator[VideoFrame]:
-        return ahead(frames, name="decode") if self._threads > 1 else frames
+    def _overlapped(self, frames: Generator[VideoFrame], n_ahead: int = N_AHEAD) -> Generator[VideoFrame]:
+        return ahead(frames, name="decode", n=n_ahead) if self._threads > 1 else frames
 
     def _frames(self, *, writable: bool) -> Generator[VideoFrame]:
         seen: list[int] = []
-        with _Decoder(self._info.path, self._picture, self._decoding_threads, self._notes) as decoder:
+        with (
+            self._shelving() as keep,
+            _Decoder(self._info.path, self._picture, self._decoding_threads, self._notes) as decoder,
+        ):
             for frame, tick in decoder.run():
-                if self._shelf is not None:
-                    self._shelf.put(len(seen), frame)
+                keep((len(seen), frame))
                 promised = self._picture.ticks
                 if len(seen) >= len(promised) or tick != promised[len(seen)]:
-                    self._is_as_promised = False
+                    odd_s = self._time(len(seen), tick)
+                    self._odd_s = odd_s if self._odd_s is None else min(self._odd_s, odd_s)
                 seen.append(tick)
                 yield self._frame(frame, len(seen) - 1, tick, writable=writable)
         if not seen:
             raise UnreadableMedia(self._info.path, "no frame of its video can be decoded")
         self._learn(seen)
+
+    def shelve_until(self, end_s: Future[Fraction]) -> None:
+        """Of the pictures that `frames` gives, only those that are shown before this are put down for `play`."""
+        self._shelve_until_s = end_s
+
+    @contextmanager
+    def _shelving(self) -> Generator[Callable[[tuple[int, av.VideoFrame]], None]]:
+        """What to call with each picture and its index as it is decoded."""
+        shelf = self._shelf
+
+        def keep(item: tuple[int, av.VideoFrame]) -> None:
+            assert shelf is not None
+            index, picture = item
+            if index >= self._n_shelved():
+                return
+            shelf.put(index, picture)
+
+        if shelf is None:
+            yield lambda _: None
+        elif self._threads > 1:
+            with behind(keep, name="shelf") as hand_over:
+                yield hand_over
+        else:
+            yield keep
+
+    def _n_shelved(self) -> int:
+        end_s = self._shelve_until_s
+        if end_s is None or not end_s.done() or end_s.exception() is not None:
+            return self._video.n_frames
+        return ceil((end_s.result() - self._video.start_s) * self._video.fps) + 1
 
     @property
     def _decoding_threads(self) -> int:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -25,20 +26,51 @@ _END: Final = object()
 
 
 def ahead(items: Iterator[T], *, name: str, n: int = N_AHEAD) -> Generator[T]:
-    """The same items, made in a thread called `name` before they are wanted, at most `n` of them.
+    """The same items, made in a thread called `name` before they are wanted, at most `n` of them, from now on.
 
     Raises what `items` raises, where it would have raised it. Close this (`kept_open`) to end the thread early.
     """
-    with kept_open(items), ThreadPoolExecutor(1, thread_name_prefix=name) as maker:
-        coming: deque[Future[T | object]] = deque(maker.submit(next, items, _END) for _ in range(n))
+    return _Ahead(items, name, n)
+
+
+class _Ahead(Generator[T, None, None]):
+    """As `ahead`: no generator function, whose first item would be made when it is asked for."""
+
+    def __init__(self, items: Iterator[T], name: str, n: int) -> None:
+        self._items = items
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._coming: deque[Future[T | object]] = deque(self._next() for _ in range(n))
+
+    def _next(self) -> Future[T | object]:
+        return self._maker.submit(next, self._items, _END)
+
+    def send(self, value: None, /) -> T:
+        if not self._coming:
+            raise StopIteration
         try:
-            while (item := coming.popleft().result()) is not _END:
-                coming.append(maker.submit(next, items, _END))
-                yield item  # type: ignore[misc]
-                del item  # or one more than `n` would be held
-        finally:
-            for later in coming:
-                later.cancel()
+            item = self._coming.popleft().result()
+        except BaseException:
+            self.close()
+            raise
+        if item is _END:
+            self.close()
+            raise StopIteration
+        self._coming.append(self._next())
+        return item  # type: ignore[return-value]
+
+    def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None, /) -> T:
+        self.close()
+        raise typ if val is None else val
+
+    def close(self) -> None:
+        for later in self._coming:
+            later.cancel()
+        self._coming.clear()
+        self._maker.shutdown()
+        _end(self._items)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 @contextmanager
@@ -82,5 +114,9 @@ def kept_open(items: Iterator[T]) -> Generator[Iterator[T]]:
     try:
         yield items
     finally:
-        if isinstance(items, Generator):
-            items.close()
+        _end(items)
+
+
+def _end(items: Iterator[Any]) -> None:
+    if isinstance(items, Generator):
+        items.close()

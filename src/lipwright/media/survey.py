@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import av
@@ -102,15 +106,10 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
         if video is None and not sounds:
             raise UnreadableMedia(path, "it holds neither picture nor sound")
         name = "webp" if is_moving_webp(path) else container.format.name
-        first, audio_starts = _first_frames(container, video, sounds)
-        described = [_sound(container, sound) for sound in sounds]
+        beginning = _beginning(path, container)
+    first, origin = beginning.first, beginning.origin
     if video is not None and first is None:
         raise UnreadableMedia(path, "no frame of its video can be decoded")
-
-    starts = [start for start in audio_starts if start is not None]
-    if first is not None and first.start is not None:
-        starts.append(first.start)
-    origin = min(starts, default=Fraction(0))
 
     notes: list[str] = []
     picture: Picture | None = None
@@ -128,7 +127,7 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
             duration_s=stream.duration_s,
             start_s=Fraction(0) if start is None else start - origin,
         )
-        for stream, start in zip(described, audio_starts, strict=True)
+        for stream, start in zip(beginning.sounds, beginning.audio_starts, strict=True)
     )
     found = SourceInfo(path, name, info, audio, tuple(notes))
     if limits is not None:
@@ -148,14 +147,7 @@ def _check_announced(path: Path, container: InputContainer, video: VideoStream |
 def presentation_start(path: Path) -> Fraction | None:
     """Container time of the first picture or sound of a video file; None for sound alone (its first sample)."""
     with opened(path) as container:
-        video = video_stream(container)
-        if video is None:
-            return None
-        first, audio_starts = _first_frames(container, video, list(container.streams.audio))
-    starts = [start for start in audio_starts if start is not None]
-    if first is not None and first.start is not None:
-        starts.append(first.start)
-    return min(starts, default=Fraction(0))
+        return None if video_stream(container) is None else _beginning(path, container).origin
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -194,6 +186,60 @@ class _Sound:
     rate_hz: int
     channels: int
     duration_s: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What decoding the first frame of each stream tells."""
+
+    first: _First | None
+    audio_starts: list[Fraction | None]
+    sounds: list[_Sound]
+
+    @property
+    def origin(self) -> Fraction:
+        """Container time of the first picture or sound."""
+        starts = [start for start in self.audio_starts if start is not None]
+        if self.first is not None and self.first.start is not None:
+            starts.append(self.first.start)
+        return min(starts, default=Fraction(0))
+
+
+class _Beginnings:
+    """Those of the latest files: on its way a file is opened several times, and each first picture costs ten others."""
+
+    def __init__(self, n: int = 16) -> None:
+        self._n = n
+        self._known: OrderedDict[tuple[object, ...], _Beginning] = OrderedDict()
+        self._turn = Lock()
+        """Who asks at the same time waits for who came first."""
+
+    def of(self, path: Path, look: Callable[[], _Beginning]) -> _Beginning:
+        now = path.stat()
+        key = (path.absolute(), now.st_ino, now.st_size, now.st_mtime_ns)
+        with self._turn:
+            if key not in self._known:
+                self._known[key] = look()
+            self._known.move_to_end(key)
+            while len(self._known) > self._n:
+                self._known.popitem(last=False)
+            return self._known[key]
+
+
+@cache
+def _beginnings() -> _Beginnings:
+    return _Beginnings()
+
+
+def _beginning(path: Path, container: InputContainer) -> _Beginning:
+    """`container` is the file, just opened; what was decoded of it is not given again. Raises UnreadableMedia."""
+
+    def look() -> _Beginning:
+        sounds = list(container.streams.audio)
+        first, audio_starts = _first_frames(container, video_stream(container), sounds)
+        return _Beginning(first, audio_starts, [_sound(container, sound) for sound in sounds])
+
+    return _beginnings().of(path, look)
 
 
 def _sound(container: InputContainer, stream: AudioStream) -> _Sound:
