@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -47,6 +48,20 @@ def test_the_child_loads_nothing_of_ours_and_starts_at_once() -> None:
     done = subprocess.run([sys.executable, "-I", "-c", tell], capture_output=True, text=True, timeout=60, check=True)
 
     assert done.stderr.splitlines()[-1] == "LOADED"
+
+
+def test_the_same_words_sound_the_same_whoever_says_them_first() -> None:
+    """Some voices breathe, which is noise."""
+    tell = (
+        "import hashlib\nfrom lipwright.voices import speak\n"
+        "said = speak('We meet again.', 'espeak:en-us+f3', 'en')\n"
+        "print(hashlib.sha256(said.clip.samples.tobytes()).hexdigest())"
+    )
+    said = [subprocess.check_output([sys.executable, "-c", tell], text=True, timeout=60) for _ in range(2)]
+    pool = [speak("We meet again.", "espeak:en-us+f3", "en").clip.samples.tobytes() for _ in range(2)]
+
+    assert said[0] == said[1] == f"{hashlib.sha256(pool[0]).hexdigest()}\n"
+    assert pool[0] == pool[1]
 
 
 @pytest.mark.parametrize(("program", "reason"), [(SLEEPER, "too long"), (CRASHER, "crashed"), (LIAR, "Expecting")])

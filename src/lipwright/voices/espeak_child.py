@@ -97,6 +97,8 @@ class Espeak:
         values = (request["words_per_min"], 100, request["pitch"], request["range"])
         for parameter, value in zip((_RATE, _VOLUME, _PITCH, _RANGE), values, strict=True):
             self._library.espeak_SetParameter(parameter, int(value), 0)
+        # the breath of some voices is noise: seeded by the clock, the same words would never sound the same
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         raw = request["text"].encode() + b"\0"
         flags = _UTF8 | (_SSML if request["is_ssml"] else 0)
         failed = self._library.espeak_Synth(raw, len(raw), 0, 1, 0, flags, None, None)
