@@ -74,8 +74,8 @@ MUTANTS = (
     Mutant(
         "footage whose frames are not those that were promised is not looked at whole",
         "engines/enough.py",
-        "or not self.is_sound()",
-        "or (not self.is_sound() and not people)",
+        "or not self.is_sound(seen_s)",
+        "or (not self.is_sound(seen_s) and not people)",
         ("tests/engines/test_enough.py",),
     ),
     Mutant(
@@ -201,8 +201,8 @@ MUTANTS = (
     Mutant(
         "donors change at every frame",
         f"{ENGINE}/select.py",
-        "MIN_SEGMENT = 5",
-        "MIN_SEGMENT = 1",
+        "MIN_SEGMENT_S = 0.24",
+        "MIN_SEGMENT_S = 0.04",
         ("tests/engines/test_select.py",),
     ),
 )

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lipwright.engines.rewrite import select
 from lipwright.engines.rewrite.select import (
-    MIN_SEGMENT,
     Donors,
     MouthViews,
     choose_donors,
@@ -19,6 +18,7 @@ from lipwright.engines.rewrite.select import (
     dissolved,
     lending_cost,
     sharpness_to_lend,
+    shortest_segment,
 )
 
 
@@ -48,10 +48,11 @@ def segments(chosen: NDArray[Any]) -> list[int]:
     return [len(list(group)) for _, group in groupby(ids.tolist())]
 
 
-def test_a_donor_is_kept_for_at_least_five_frames() -> None:
-    chosen = choose_donors(walk(300, 7), donors())
+@pytest.mark.parametrize(("frames_per_s", "least"), [(12, 3), (25, 6), (29.97, 7), (60, 14)])
+def test_a_donor_is_kept_for_at_least_a_quarter_of_a_second(frames_per_s: float, least: int) -> None:
+    chosen = choose_donors(walk(300, 7), donors(), frames_per_s=frames_per_s)
 
-    assert min(segments(chosen)[:-1]) >= MIN_SEGMENT  # the last one may be cut by the end
+    assert min(segments(chosen)[:-1]) >= least == shortest_segment(frames_per_s)  # the last one may be cut by the end
 
 
 def test_donors_change_in_few_frames() -> None:
@@ -85,7 +86,7 @@ def test_long_videos_are_chosen_for_in_blocks_without_a_break(monkeypatch: pytes
 
     blocks = choose_donors(wanted, pool)
 
-    assert min(segments(blocks)[:-1]) >= MIN_SEGMENT
+    assert min(segments(blocks)[:-1]) >= 6
     assert (blocks == whole).mean() > 0.95
 
 

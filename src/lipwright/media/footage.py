@@ -168,7 +168,7 @@ class MediaFootage:
 
     def _n_shelved(self) -> int:
         end_s = self._shelve_until_s
-        if end_s is None or not end_s.done() or end_s.exception() is not None:
+        if end_s is None or not end_s.done() or end_s.cancelled() or end_s.exception() is not None:
             return self._video.n_frames
         return ceil((end_s.result() - self._video.start_s) * self._video.fps) + 1
 

@@ -376,7 +376,12 @@ class RewriteAvatar:
             assert forbidden is not None
             return forbidden(k)[numbers]
 
-        chosen = choose_donors(wanted, donors, forbidden=None if forbidden is None else may_not_lend)
+        chosen = choose_donors(
+            wanted,
+            donors,
+            frames_per_s=face.frames_per_s,
+            forbidden=None if forbidden is None else may_not_lend,
+        )
         stretched = (wanted.gap > 0.05) & ((wanted.gap + 0.012) / (donors.views.gap[chosen] + 0.012) > 1.7)
         far = np.linalg.norm(wanted.features - donors.views.features[chosen], axis=1) > 0.13
         uncovered = float((stretched | far).mean())

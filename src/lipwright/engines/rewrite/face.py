@@ -17,7 +17,7 @@ from lipwright.core.face import Pose
 from lipwright.engines.rewrite.guards import strengths
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import fill_gaps, gaussian_over_frames, steady
-from lipwright.engines.rewrite.study import FaceStudy
+from lipwright.engines.rewrite.study import FaceStudy, usual_rate
 from lipwright.vision.shape import (
     Floats,
     Points,
@@ -93,6 +93,11 @@ class Face:
     """(n, N_SHAPE) its slow part: mood and pose, not speech."""
     time_s: Floats
     """(n,); filled rows lie between their neighbours."""
+
+    @property
+    def frames_per_s(self) -> float:
+        """The usual rate of the footage; 25 where one frame is all there is."""
+        return usual_rate(self.time_s, self.frame_index)
 
     @property
     def is_talking(self) -> bool:

@@ -2,7 +2,7 @@
 
 Unit selection by dynamic programming over (donor, age): a donor is chosen for what its lips look like
 (shape, pose, sharpness, how far they are open), plays on with the footage, or is held, and may be left
-only after `MIN_SEGMENT` frames. Leaving it is cheap where the lips are closed and dear where teeth show:
+only after `MIN_SEGMENT_S`. Leaving it is cheap where the lips are closed and dear where teeth show:
 an interior that changes from frame to frame ("boiling teeth") is the fault that people see first. At a change
 both donors are seen for two frames.
 """
@@ -20,8 +20,8 @@ from lipwright.vision.shape import Floats, Points, opening, width
 
 Float32 = NDArray[np.float32]
 
-MIN_SEGMENT = 5
-"""Frames that a donor segment lasts at least."""
+MIN_SEGMENT_S = 0.24
+"""A donor segment lasts at least so long: what is seen of changes is how many there are in a second."""
 
 _POSE_WEIGHT = np.array([0.25, 0.32, 0.08])
 """Cost of a pitch, yaw and roll difference, per radian."""
@@ -130,6 +130,11 @@ def sharpness_to_lend(head: Floats, lips: Floats, gap: Floats, wide: Floats) -> 
     return np.minimum(head, np.percentile(head, 60) + blur)
 
 
+def shortest_segment(frames_per_s: float) -> int:
+    """The frames that a donor is kept for at least."""
+    return max(2, round(MIN_SEGMENT_S * frames_per_s))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Donors:
     """Frames that may lend their mouth."""
@@ -153,15 +158,16 @@ def choose_donors(
     wanted: MouthViews,
     donors: Donors,
     *,
+    frames_per_s: float = 25,
     jump_base: float = 0.09,
     forbidden: Callable[[int], NDArray[np.bool_]] | None = None,
 ) -> NDArray[np.intp]:
-    """The donor (row of `donors`) of each wanted mouth, (n_wanted,).
+    """The donor (row of `donors`) of each wanted mouth, (n_wanted,), in footage of so many `frames_per_s`.
 
     `forbidden(t)` masks donors (n_donors,) that frame t may not use. Works in blocks: memory does not grow
     with the length of the video.
     """
-    n = len(donors.views)
+    n, n_ages = len(donors.views), shortest_segment(frames_per_s)
     jumps = donors.jump_cost(jump_base)
     chosen = np.empty(len(wanted), np.intp)
     steps = _step_sources(donors)
@@ -177,9 +183,9 @@ def choose_donors(
                 cost[t - start, forbidden(t)] = 1e3
         # where teeth show a change is dear
         seen = np.clip((some.gap - 0.012) / 0.05, 0, 1)
-        path, ages = _best_path(cost, jumps, 0.15 + 0.85 * seen, steps, _calm(some.features), state)
+        path, ages = _best_path(cost, jumps, 0.15 + 0.85 * seen, steps, _calm(some.features), state, n_ages)
         chosen[start:stop] = path[: stop - start]
-        state = np.full((MIN_SEGMENT, n), 1e6, np.float32)
+        state = np.full((n_ages, n), 1e6, np.float32)
         state[ages[stop - start - 1], path[stop - start - 1]] = 0
         start = stop
     return chosen
@@ -223,24 +229,25 @@ def _best_path(
     steps: list[_Step],
     calm: Float32,
     state: Float32 | None,
+    n_ages: int,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Viterbi over (age, donor). `state` (MIN_SEGMENT, n) is the cost before the first frame, if any.
+    """Viterbi over (age, donor). `state` (n_ages, n) is the cost before the first frame, if any.
 
     Returns donors and ages, (n_frames,) each.
     """
     n_frames, n = cost.shape
-    oldest = MIN_SEGMENT - 1
-    move_from = np.zeros((n_frames, MIN_SEGMENT, n), np.int8)  # which move led here
+    oldest = n_ages - 1
+    move_from = np.zeros((n_frames, n_ages, n), np.int8)  # which move led here
     grew = np.zeros((n_frames, n), bool)  # whether the oldest age was reached just now
     jump_from = np.zeros((n_frames, n), np.int32)
-    here = np.full((MIN_SEGMENT, n), 1e6, np.float32)
+    here = np.full((n_ages, n), 1e6, np.float32)
     if state is None:
         here[0] = cost[0]
     first = 1 if state is None else 0
     if state is not None:
         here = state
     for t in range(first, n_frames):
-        best_move = np.full((MIN_SEGMENT, n), 2e6, np.float32)
+        best_move = np.full((n_ages, n), 2e6, np.float32)
         which = move_from[t]
         for number, step in enumerate(steps):
             price = np.float32(step.price) + calm[t] * step.unlike

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import Plane, VideoFrame
@@ -90,9 +90,8 @@ class FaceStudy:
 
     @property
     def frames_per_s(self) -> float:
-        """The usual rate of the frames that show this face; 25 where one frame is all there is."""
-        steps = np.diff(self.time_s) / np.maximum(np.diff(self.frame_index), 1)
-        return float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else 25.0
+        """As `usual_rate`."""
+        return usual_rate(self.time_s, self.frame_index)
 
     def thin(self) -> None:
         """Give up one run of mouths: the one that shows most of what others show too."""
@@ -108,6 +107,12 @@ class FaceStudy:
         for row in [row for row in self.mouths if row // _RUN == given_up]:
             self.n_bytes -= self.mouths.pop(row).n_bytes
             del self._cells[row]
+
+
+def usual_rate(time_s: ArrayLike, frame_index: ArrayLike) -> float:
+    """Footage's frames in a second, told by those (n,) that show a face; 25 where one frame is all there is."""
+    steps = np.diff(time_s) / np.maximum(np.diff(frame_index), 1)
+    return float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else 25.0
 
 
 def packed_mouths(name: str, mouths: Mapping[int, Picture]) -> Memory:

@@ -39,8 +39,8 @@ _ABOVE = ((0, 164), (37, 167), (267, 393), (39, 165), (269, 391))
 _KEEP_BELOW = 0.75
 _KEEP_ABOVE = 0.6
 
-_PRESS_IO = 0.015
-"""By so much, 1.3 mm, lips that must touch are pressed together, as they are at p, b and m: the lower lip aims for
+_PRESS_IO = 0.017
+"""By so much, 1.5 mm, lips that must touch are pressed together, as they are at p, b and m: the lower lip aims for
 where the upper one is, and both give way (Löfqvist and Gracco 1997). Lips that only just meet are now and then read as
 apart."""
 
