@@ -201,7 +201,7 @@ MUTANTS = (
     Mutant(
         "donors change at every frame",
         f"{ENGINE}/select.py",
-        "MIN_SEGMENT_S = 0.24",
+        "MIN_SEGMENT_S = 0.20",
         "MIN_SEGMENT_S = 0.04",
         ("tests/engines/test_select.py",),
     ),

@@ -20,7 +20,7 @@ from lipwright.vision.shape import Floats, Points, opening, width
 
 Float32 = NDArray[np.float32]
 
-MIN_SEGMENT_S = 0.24
+MIN_SEGMENT_S = 0.20
 """A donor segment lasts at least so long: what is seen of changes is how many there are in a second."""
 
 _POSE_WEIGHT = np.array([0.25, 0.32, 0.08])
