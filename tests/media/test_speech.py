@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import subprocess
 import sys
 import textwrap
+import wave
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -436,3 +440,64 @@ def test_the_first_frames_of_a_file_are_decoded_once_however_often_it_is_read(
     make_video(n=25, sound=sound)  # another file of that name
     assert open_footage(path).info.audio[0].start_s < Fraction(1, 20)
     assert len(looks) == 2
+
+
+def test_when_a_file_begins_is_told_without_opening_it_again(
+    make_video: Any, make_sound: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_opened: Counter[Path] = Counter()
+    opened = survey_module.opened
+
+    def counted(path: Path) -> Any:
+        n_opened[path] += 1
+        return opened(path)
+
+    monkeypatch.setattr(survey_module, "opened", counted)
+    video, sound = make_video(n=25), make_sound("a.wav", np.zeros(4800, np.float32), rate_hz=48_000)
+
+    for _ in range(3):
+        assert survey_module.presentation_start(video) == 0
+        assert survey_module.presentation_start(sound) is None, "sound alone begins with its first sample"
+    assert n_opened == {video: 1, sound: 1}
+    with pytest.raises(MediaNotFound):
+        survey_module.presentation_start(tmp_path / "none.wav")
+
+
+@pytest.mark.parametrize(("codec", "frame_bytes"), [("ac3", 256), ("ac3", 2560), ("dts", 1024), ("dts", 4096)])
+def test_sound_in_disguise_is_told_from_samples_by_its_first_packets(tmp_path: Path, codec: str, frame_bytes: int):
+    """AC-3 and DTS are handed round as WAV files that claim to be the sound of a CD; played as that, it is noise."""
+    path = tmp_path / "disguised.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(2)
+        out.setsampwidth(2)
+        out.setframerate(48_000)
+        out.writeframes(ac3(frame_bytes) if codec == "ac3" else dts(frame_bytes))
+
+    assert probe(path).audio[0].codec == codec
+
+
+def ac3(frame_bytes: int) -> bytes:
+    """Three seconds of a tone; a frame is heard for 32 ms at 48 kHz."""
+    raw = io.BytesIO()
+    with av.open(raw, "w", format="ac3") as out:
+        stream = out.add_stream("ac3", rate=48_000)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = "stereo"
+        stream.bit_rate = frame_bytes * 8 * 1000 // 32
+        tone = np.tile(np.sin(np.arange(3 * 48_000) / 17, dtype=np.float32) / 3, (2, 1))
+        frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="stereo")
+        frame.sample_rate = 48_000
+        for piece in (frame, None):
+            out.mux(stream.encode(piece))
+    return raw.getvalue()
+
+
+def dts(frame_bytes: int) -> bytes:
+    """Frames with the header that ETSI TS 102 114 asks for (512 samples, stereo, 44.1 kHz) and noise in them."""
+    fields = [(0x7FFE8001, 32), (1, 1), (31, 5), (0, 1), (15, 7), (frame_bytes - 1, 14), (2, 6), (8, 4), (15, 5)]
+    fields += [(0, 29)]
+    bits = "".join(f"{value:0{width}b}" for value, width in fields)
+    header = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    noise = np.random.default_rng(0)
+    frames = b"".join(header + noise.bytes(frame_bytes - len(header)) for _ in range(100))
+    return np.frombuffer(frames, ">u2").astype("<u2").tobytes()

@@ -297,6 +297,22 @@ def test_the_one_face_of_every_clip_is_there_in_every_frame(tracker: MeshTracker
         assert {tuple(f.face_id for f in faces) for _, faces in tracker.track(frames)} == {(1,)}, name
 
 
+def test_a_tracker_takes_over_the_networks_of_the_last_one_once_it_is_no_more():
+    def networks(tracker: MeshTracker) -> Any:
+        return tracker._networks()  # pyright: ignore[reportPrivateUsage]
+
+    one, other = MeshTracker(), MeshTracker()
+    of_one = networks(one)
+    assert networks(other) is not of_one, "two that work side by side share nothing"
+
+    tracked = one.track(blank(index=k) for k in range(2))
+    next(tracked)
+    del one
+    assert networks(MeshTracker()) is not of_one, "its work goes on"
+    del tracked
+    assert networks(MeshTracker()) is of_one
+
+
 def test_asking_for_no_faces_at_all_is_refused():
     with pytest.raises(ValueError, match="max_faces"):
         MeshTracker(max_faces=0)

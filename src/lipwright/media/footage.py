@@ -310,7 +310,6 @@ class _Decoder:
         self._decoder: VideoCodecContext | None = None
 
     def __enter__(self) -> _Decoder:
-        self._open()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import av
 from av.container import InputContainer
@@ -41,6 +41,9 @@ _AUDIO = (
 )
 VIDEO_CODECS = frozenset(_VIDEO.split())
 AUDIO_CODECS = frozenset(_AUDIO.split())
+_N_WAV_PROBED = 4
+"""Packets of 4 kB after which the samples of a WAV file are what its header says. FFmpeg goes on for 64 and more, at
+0.1 s of CPU time, to tell DTS and AC-3 in disguise; those show in the first."""
 MAX_STREAMS = 64
 """Of one file; FFmpeg reads no further than that."""
 
@@ -60,17 +63,21 @@ def opened(path: Path) -> Generator[InputContainer]:
         raise UnreadableMedia(path, "it is not a file")
     if path.stat().st_size == 0:
         raise UnreadableMedia(path, "the file is empty")
+    kind = _kind(path)
+    options = {
+        "format_whitelist": DEMUXERS,
+        "protocol_whitelist": "file",
+        "max_streams": str(MAX_STREAMS),
+    }
+    if kind == "wav":
+        options["max_probe_packets"] = str(_N_WAV_PROBED)
     try:
         with av.open(
             # a leading "./" or "/" keeps a name such as "concat:x" from being taken for a protocol
             _as_matroska(path) if is_moving_webp(path) else str(path.absolute()),
             "r",
-            format="jpeg_pipe" if _is_jpeg(path) else None,
-            container_options={
-                "format_whitelist": DEMUXERS,
-                "protocol_whitelist": "file",
-                "max_streams": str(MAX_STREAMS),
-            },
+            format="jpeg_pipe" if kind == "jpeg" else None,
+            container_options=options,
             metadata_errors="replace",
         ) as container:
             yield container
@@ -87,13 +94,17 @@ def _as_matroska(path: Path) -> io.BytesIO:
         raise UnreadableMedia(path, "its pictures need more memory than there is") from None
 
 
-def _is_jpeg(path: Path) -> bool:
-    """Whether the file is one JPEG picture. By its name FFmpeg takes it for a numbered row of pictures, which is closed
-    here; a name that says Motion JPEG is believed, as such a stream begins as one picture does."""
-    if path.suffix.lower() in (".mjpg", ".mjpeg"):
-        return False
+def _kind(path: Path) -> Literal["jpeg", "wav"] | None:
+    """What has to be opened in a way of its own.
+
+    By its name FFmpeg takes one JPEG picture for a numbered row of pictures, which is closed here; a name that says
+    Motion JPEG is believed, as such a stream begins as one picture does.
+    """
     with path.open("rb") as file:
-        return file.read(3) == b"\xff\xd8\xff"
+        head = file.read(12)
+    if head[:3] == b"\xff\xd8\xff" and path.suffix.lower() not in (".mjpg", ".mjpeg"):
+        return "jpeg"
+    return "wav" if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE" else None
 
 
 def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:

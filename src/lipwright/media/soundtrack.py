@@ -112,18 +112,19 @@ class _Copied:
     ) -> _Copied | None:
         """Copy the packets if nothing is lost by it: the container takes the codec, the first sample stays the
         first, and the sound ends within a frame of the picture."""
+        opened_speech = stack.enter_context(opened(speech))
+        stream = best_audio(opened_speech)
+        if stream is None:
+            raise NoAudio(speech)
+        assert stream.time_base is not None
+        codec = stream.codec_context.codec.canonical_name
+        if codec not in TAKES[container]:
+            return None
         extent = _extent(speech, duration_s)
         if extent is None:
             return None
         start = extent.zero_s
         if extent.decoded_end_s - duration_s >= frame_s or duration_s - extent.heard_end_s >= frame_s:
-            return None
-        opened_speech = stack.enter_context(opened(speech))
-        stream = best_audio(opened_speech)
-        assert stream is not None
-        assert stream.time_base is not None
-        codec = stream.codec_context.codec.canonical_name
-        if codec not in TAKES[container]:
             return None
         if container in ("mp4", "mov"):
             # an edit list hides the encoder's delay, if the clock can say where it ends

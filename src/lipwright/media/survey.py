@@ -24,7 +24,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from lipwright.core.errors import UnreadableMedia
+from lipwright.core.errors import MediaNotFound, UnreadableMedia
 from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, MediaLimits, SourceInfo, VideoInfo
 from lipwright.media.opening import decoder_of, is_accepted, opened
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
@@ -146,8 +146,16 @@ def _check_announced(path: Path, container: InputContainer, video: VideoStream |
 
 def presentation_start(path: Path) -> Fraction | None:
     """Container time of the first picture or sound of a video file; None for sound alone (its first sample)."""
-    with opened(path) as container:
-        return None if video_stream(container) is None else _beginning(path, container).origin
+
+    def look() -> _Beginning:
+        with opened(path) as container:
+            return _looked_at(container)
+
+    try:
+        beginning = _beginnings().of(path, look)
+    except FileNotFoundError as exc:
+        raise MediaNotFound(path) from exc
+    return beginning.origin if beginning.has_picture else None
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -192,6 +200,8 @@ class _Sound:
 class _Beginning:
     """What decoding the first frame of each stream tells."""
 
+    has_picture: bool
+    """Also where no frame of it can be decoded."""
     first: _First | None
     audio_starts: list[Fraction | None]
     sounds: list[_Sound]
@@ -233,13 +243,13 @@ def _beginnings() -> _Beginnings:
 
 def _beginning(path: Path, container: InputContainer) -> _Beginning:
     """`container` is the file, just opened; what was decoded of it is not given again. Raises UnreadableMedia."""
+    return _beginnings().of(path, lambda: _looked_at(container))
 
-    def look() -> _Beginning:
-        sounds = list(container.streams.audio)
-        first, audio_starts = _first_frames(container, video_stream(container), sounds)
-        return _Beginning(first, audio_starts, [_sound(container, sound) for sound in sounds])
 
-    return _beginnings().of(path, look)
+def _looked_at(container: InputContainer) -> _Beginning:
+    sounds, video = list(container.streams.audio), video_stream(container)
+    first, audio_starts = _first_frames(container, video, sounds)
+    return _Beginning(video is not None, first, audio_starts, [_sound(container, sound) for sound in sounds])
 
 
 def _sound(container: InputContainer, stream: AudioStream) -> _Sound:

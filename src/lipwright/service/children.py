@@ -104,8 +104,7 @@ def get_ready() -> None:
         import_module(name)
     service.load_engine(SyncOptions().engine)
     network.load()
-    # let go again: most of it is the reading of libraries, and footage that is known wants no network
-    MeshTracker().load()
+    MeshTracker().load()  # they wait for the one that looks at footage first, in 19 MB
 
 
 def render(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:

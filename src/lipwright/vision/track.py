@@ -9,10 +9,13 @@ Landmarks are raw: nothing is smoothed in time (research found that smoothing mo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Lock
 from typing import Final
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +91,30 @@ class _Seen:
     """None on most frames of a face that is followed: looking closely costs more than a warp."""
 
 
+class _Spare:
+    """The networks of the last tracker that is no more, for the next one: loading them takes 0.1 s of CPU time.
+
+    They hold nothing of what they looked at.
+    """
+
+    def __init__(self) -> None:
+        self._networks: deque[tuple[FaceMesh, FaceDetector]] = deque(maxlen=1)
+
+    def take(self) -> tuple[FaceMesh, FaceDetector]:
+        try:
+            return self._networks.pop()
+        except IndexError:
+            return FaceMesh(), FaceDetector()
+
+    def give_back(self, networks: tuple[FaceMesh, FaceDetector]) -> None:
+        self._networks.append(networks)
+
+
+@cache
+def _spare() -> _Spare:
+    return _Spare()
+
+
 class MeshTracker:
     """MediaPipe's face mesh on each face's own window, with a search for new and returning faces.
 
@@ -108,7 +135,8 @@ class MeshTracker:
     def _networks(self) -> tuple[FaceMesh, FaceDetector]:
         with self._loading:
             if self._loaded is None:
-                self._loaded = FaceMesh(), FaceDetector()
+                self._loaded = _spare().take()
+                finalize(self, _spare().give_back, self._loaded).atexit = False
             return self._loaded
 
     def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
