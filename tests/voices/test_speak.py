@@ -30,6 +30,7 @@ from lipwright.core.errors import (
 )
 from lipwright.core.media import AudioClip
 from lipwright.core.speech import Utterance
+from lipwright.service.speech import own_voice, write_wav
 from lipwright.voices import VoiceOptions, speak, speakers, voices
 from lipwright.voices.ipa import looks_of
 from lipwright.voices.language import detect_language
@@ -168,6 +169,22 @@ def test_auto_speaks_as_high_as_the_voice_of_the_footage() -> None:
         assert chosen.voice == own.voice
         assert genders[speaker_id] == gender
     assert speak(text, "auto", "en").voice == speak(text, table.otherwise, "en").voice
+
+
+@pytest.mark.parametrize(("silent_s", "pitch_hz", "read_s"), [(0, 230, 8), (0, 110, 8), (0, 175, 45), (20, 230, 45)])
+def test_no_more_of_the_footages_own_sound_is_read_than_tells_how_high_its_voice_is(
+    tmp_path: Path, silent_s: int, pitch_hz: float, read_s: int
+) -> None:
+    rate_hz = 16_000
+    time = np.arange((45 - silent_s) * rate_hz) / rate_hz
+    voice = sum(0.1 * np.sin(2 * np.pi * pitch_hz * k * time) / k for k in range(1, 12))
+    write_wav(tmp_path / "own.wav", AudioClip(np.r_[np.zeros(silent_s * rate_hz), voice].astype(np.float32), rate_hz))
+
+    own = own_voice(tmp_path / "own.wav")
+
+    assert own is not None
+    assert own.duration_s == read_s
+    assert median_pitch_hz(own) == pytest.approx(pitch_hz, rel=0.03)
 
 
 def test_the_fifteen_speakers_of_pixverse_are_there_in_their_order() -> None:

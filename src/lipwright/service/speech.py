@@ -184,12 +184,17 @@ def own_voice(video: Path) -> AudioClip | None:
 
     Raises UnreadableMedia.
     """
-    from lipwright.voices.pitch import LOOKED_AT_S
+    from lipwright.voices.pitch import LOOKED_AT_S, is_clear
 
+    clip: AudioClip | None = None
     try:
-        return media.read_speech(video, first_s=LOOKED_AT_S)
+        for first_s in LOOKED_AT_S:
+            clip = media.read_speech(video, first_s=first_s)
+            if clip.duration_s < first_s or is_clear(clip):
+                break
     except NoAudio:
         return None
+    return clip
 
 
 def list_voices(language: str | None = None, *, voice_options: VoiceOptions | None = None) -> list[VoiceInfo]:

@@ -18,31 +18,48 @@ _VOICED: Final = 0.55
 _LOUD_SHARE: Final = 0.8
 """Of the frames; the loudest alone are stressed, and higher than the voice."""
 _LEAST_VOICED_S: Final = 0.4
-LOOKED_AT_S: Final = 60
-"""Of a longer recording the beginning tells."""
+LOOKED_AT_S: Final = (8, 60)
+"""Of a longer recording the beginning tells: the first of these where it leaves no doubt, else the second."""
+_ENOUGH_VOICED_S: Final = 3.0
+_CLEARLY: Final = 1.2
+"""So many times above or below the border; within minutes a voice rises and falls by less."""
 
 
 def median_pitch_hz(clip: AudioClip) -> float | None:
-    """The median pitch of the voiced frames of a recording, or None where hardly anything is voiced.
+    """The median pitch of the voiced frames of a recording, or None where hardly anything is voiced."""
+    pitches_hz = _pitches_hz(clip)
+    return float(np.median(pitches_hz)) if len(pitches_hz) * _HOP_S >= _LEAST_VOICED_S else None
+
+
+def is_clear(clip: AudioClip) -> bool:
+    """Whether more of the same recording would not change whether the voice is a low or a high one."""
+    pitches_hz = _pitches_hz(clip)
+    if len(pitches_hz) * _HOP_S < _ENOUGH_VOICED_S:
+        return False
+    return abs(float(np.log(np.median(pitches_hz) / LOW_BELOW_HZ))) > float(np.log(_CLEARLY))
+
+
+def _pitches_hz(clip: AudioClip) -> NDArray[np.float64]:
+    """(n,): of each frame that is voiced, one every 20 ms.
 
     Method: the normalised autocorrelation of each frame over its window's own (Boersma 1993), at the shortest
     period that comes within 3 % of the best, which avoids octaves below.
     """
     step = max(1, clip.rate_hz // 8000)
     rate_hz = clip.rate_hz / step
-    some = clip.samples[: LOOKED_AT_S * clip.rate_hz]
+    some = clip.samples[: LOOKED_AT_S[-1] * clip.rate_hz]
     # the mean over a few samples is low-pass enough under 400 Hz
     blocks = some[: len(some) // step * step].reshape(-1, step)
     thin = cast(NDArray[np.float64], np.mean(blocks, axis=1, dtype=np.float64))
     size, hop = round(_FRAME_S * rate_hz), round(_HOP_S * rate_hz)
     if len(thin) < size:
-        return None
+        return np.empty(0)
     cut = np.lib.stride_tricks.sliding_window_view(thin, size)[::hop]
     frames: NDArray[np.float64] = cut - cut.mean(axis=1, keepdims=True)
     energy = cast(NDArray[np.float64], np.mean(frames**2, axis=1))
     loud = frames[energy >= max(1e-8, float(np.quantile(energy, 1 - _LOUD_SHARE)))]
     if len(loud) == 0:
-        return None
+        return np.empty(0)
     shortest, longest = int(rate_hz / _HIGHEST_HZ), int(rate_hz / _LOWEST_HZ)
     window = np.hanning(size)
     own, echo = _autocorrelation(window[None], longest)[0], _autocorrelation(loud * window, longest)
@@ -55,7 +72,7 @@ def median_pitch_hz(clip: AudioClip) -> float | None:
     voiced = best >= _VOICED
     # the first peak, that is the shortest period, that comes near the best
     first: NDArray[np.intp] = np.argmax(is_peak[voiced] & (inside[voiced] >= 0.97 * best[voiced, None]), axis=1)
-    return float(np.median(rate_hz / (shortest + first))) if len(first) * _HOP_S >= _LEAST_VOICED_S else None
+    return cast(NDArray[np.float64], rate_hz / (shortest + first))
 
 
 def _autocorrelation(frames: NDArray[np.float64], longest: int) -> NDArray[np.float64]:
