@@ -104,7 +104,8 @@ def test_a_second_request_of_a_rebinding_name_is_refused(server: Server, tmp_pat
 @pytest.mark.parametrize(
     "location",
     ["http://127.0.0.1/secret", "//127.0.0.1/secret", "http://[::1]/", "http://2130706433/", "file:///etc/passwd",
-     "http://169.254.169.254/latest/meta-data/", "http://user@example.com/", "gopher://example.com/", "http://a:b:c/"],
+     "http://169.254.169.254/latest/meta-data/", "http://user@example.com/", "gopher://example.com/", "http://a:b:c/",
+     "http:////[", "http:////a]b", "https:////[x]/"],
 )  # fmt: skip
 def test_a_redirect_to_where_we_do_not_go_is_refused(
     location: str, status: int, server: Server, elsewhere: Elsewhere, tmp_path: Path

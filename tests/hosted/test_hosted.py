@@ -32,10 +32,11 @@ from lipwright.core.errors import (
     WrongContent,
     WrongMediaKind,
 )
-from lipwright.core.jobs import Account, JobRequest, JobState, Media
+from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.core.options import VoiceOptions
 from lipwright.demo import speech_path, video_path
-from lipwright.service.hosted import Hosted
+from lipwright.service.hosted import Claimed, Hosted
+from lipwright.store import jobs as store_jobs
 from lipwright.store.database import now
 
 DATABASES = ["sqlite", "postgresql"]
@@ -184,19 +185,59 @@ def test_a_submit_that_would_wait_for_another_writer_has_not_begun(
 def test_a_claimed_key_is_in_flight_until_its_job_is_there_or_it_is_given_back(
     service: Hosted, account: Account, request_of: RequestOf
 ) -> None:
-    assert service.claim(account, "k", "body") is None
+    first = service.claim(account, "k", "body")
+    assert isinstance(first, Claimed)
     with pytest.raises(SubmitInFlight):
         service.claim(account, "k", "body")
-    service.unclaim(account, "k")
-    assert service.claim(account, "k", "body") is None
+    service.unclaim(account, first)
+    second = service.claim(account, "k", "body")
+    assert isinstance(second, Claimed)
 
-    job = service.submit(account, request_of(), idempotency_key="k", fingerprint="body")
+    job = service.submit(account, request_of(), claimed=second)
 
     again = service.claim(account, "k", "body")
-    assert again is not None
+    assert isinstance(again, Job)
     assert again.id == job.id
     with pytest.raises(IdempotencyMismatch):
         service.claim(account, "k", "another body")
+
+
+def test_a_claimed_key_lets_no_other_request_in_and_nobody_gets_the_job_of_another(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    claimed = service.claim(account, "k", "body")
+    assert isinstance(claimed, Claimed)
+
+    with pytest.raises(IdempotencyMismatch):
+        service.submit(account, request_of(), idempotency_key="k", fingerprint="another body")
+    with pytest.raises(SubmitInFlight):
+        service.submit(account, request_of(), idempotency_key="k", fingerprint="body")
+
+    service.submit(account, request_of(), claimed=claimed)
+    assert service.jobs(account).n_total == 1
+
+
+def test_who_was_thought_dead_while_their_files_were_looked_at_makes_no_second_job(
+    service: Hosted, settings: ServiceSettings, account: Account, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two machines: the first takes a claim's whole time for the files in the request, and the client comes again."""
+    another = Hosted.open(settings)
+    slow = service.claim(account, "k", "body")
+    assert isinstance(slow, Claimed)
+    monkeypatch.setattr(store_jobs, "CLAIM_HOLDS", timedelta(0))
+    quick = another.claim(account, "k", "body")
+    assert isinstance(quick, Claimed)
+    monkeypatch.undo()
+
+    with pytest.raises(SubmitInFlight):
+        service.submit(account, request_of(), claimed=slow)
+    service.unclaim(account, slow)  # which is no longer its own
+    made = another.submit(account, request_of(), claimed=quick)
+
+    assert service.submit(account, request_of(), claimed=slow).id == made.id
+    assert service.jobs(account).n_total == 1
+    assert service.balance_microusd(account) == 10_000_000 - PRICE
+    another.close()
 
 
 @pytest.mark.parametrize(

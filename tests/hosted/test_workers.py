@@ -22,7 +22,7 @@ from lipwright.service.hosted import Hosted
 DATABASES = os.environ.get("LIPWRIGHT_TEST_DATABASES", "sqlite").split(",")
 RequestOf = Callable[..., JobRequest]
 StartWorker = Callable[..., "subprocess.Popen[bytes]"]
-WorkHere = Callable[..., None]
+WorkHere = Callable[..., Hosted]
 GRANTED, PRICE = 10_000_000, 150_000
 N_KILLS, N_JOBS = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_CHAOS", "2,3").split(","))
 
@@ -82,6 +82,22 @@ def test_a_job_is_rendered_stored_paid_and_told_once(
     assert receiver.came[0] == receiver.came[1]
     assert receiver.came[0] == (job.id[:25], {"id": job.id, "state": "succeeded", "outputs": [output.id]})
     until(lambda: service.deliveries()[0].state == "delivered")
+
+
+def test_what_a_job_was_taken_in_with_stays_although_its_owner_forgets_where_it_came_from(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere
+) -> None:
+    worker = work_here()
+    first = service.wait(account, service.submit(account, request_of()).id, 60)
+    worker.close()
+    second = service.submit(account, request_of(video=f"media:{first.outputs[0].id}"))
+    service.delete(account, first.id)
+    service.sweep()
+    work_here()
+
+    done = service.wait(account, second.id, 60)
+
+    assert (done.state, done.error_message) == (JobState.SUCCEEDED, None)
 
 
 def test_what_is_at_an_address_is_fetched_and_the_rest_of_its_price_held(

@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -27,6 +28,7 @@ from lipwright.http.playground import session_of
 from lipwright.service.intake import N_LOOKS
 
 PIXVERSE = "/openapi/v2"
+LIPSYNC = "/api/v3/pixverse/lipsync"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -76,6 +78,7 @@ def test_characters_that_are_written_as_two_halves_are_characters(here: Any) -> 
         ("GET", "/api/v3/predictions/%00/result", None),
         ("GET", "/api/v3/account/usage?model=%00", None),
         ("GET", "/api/v3/account/usage?start_date=yesterday", None),
+        ("GET", "/playground/api/jobs?page_number=9999999999999999999", None),
         ("POST", "/api/v3/pixverse/lipsync", "[" * 100_000),
         ("POST", "/api/v3/pixverse/lipsync", '{"video":' * 100_000),
     ],
@@ -87,6 +90,46 @@ def test_what_is_odd_is_the_clients_fault_and_told_so(here: Any, method: str, pa
 
     assert answer.status_code == 400, answer.text
     assert answer.json()["code"] == 400
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "https://elsewhere.example"])
+def test_an_origin_that_is_not_ours_is_refused_whatever_it_looks_like(here: Any, origin: str) -> None:
+    answer = here.send("POST", "/playground/session", json={"key": here.alice_key}, headers={"Origin": origin})
+
+    assert answer.status_code == 403, answer.text
+
+
+def test_what_is_sent_and_not_used_is_not_kept(here: Any) -> None:
+    """A text beside a recording is passed over, and may be as long as a body."""
+    links = {"video": "https://a.example/v.mp4", "audio": "https://a.example/a.wav"}
+    options = {"engine_options": {"mode": "x" * 3000}}
+
+    def job(body: dict[str, str]) -> Any:
+        return here.hosted.job(here.alice, here.send("POST", LIPSYNC, json=body).json()["data"]["id"])
+
+    wordy = job({**links, "text": "x" * 500_000, "voice": "7"})
+    spoken = job({"video": links["video"], "text": "word " * 100, "voice": "7"})
+
+    assert (wordy.request.text, wordy.request.voice) == (None, None)
+    assert len(str(wordy.request.raw)) < 300
+    assert spoken.request.raw["text"] == "word " * 100
+    assert here.send("POST", LIPSYNC, json={**links, "voice": "x" * 500_000}).status_code == 400
+    assert here.send("POST", "/api/v3/lipwright/rewrite", json={**links, **options}).status_code == 400
+    assert here.send("POST", LIPSYNC, json={**links, "video": "https://a.example/" + "x" * 9000}).status_code == 400
+
+
+def test_an_upload_that_breaks_off_is_the_clients_doing_and_no_error_of_ours() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"the beginning"
+        raise ClientDisconnect
+
+    async def take_in() -> None:
+        await crossing.call(lambda: list(crossing.pulled(broken())))
+
+    with pytest.raises(Refusal, match="broke off") as refused:
+        asyncio.run(take_in())
+
+    assert (refused.value.status, refused.value.err_status) == (499, 499)
 
 
 @pytest.mark.parametrize("path", ["/media/upload", "/video/lip_sync/generate"])

@@ -186,7 +186,7 @@ def _next_url(target: Target, answer: httpcore.Response) -> str:
         raise FetchFailed(shown(str(target.url)), f"it answers {answer.status} without an address")
     try:
         return str(target.url.join(where))
-    except httpx.InvalidURL as exc:
+    except (httpx.InvalidURL, ValueError) as exc:  # what looks like a host of version 6 and is none
         raise UrlRefused(shown(where), "it is no valid address") from exc
 
 

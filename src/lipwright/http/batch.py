@@ -181,7 +181,7 @@ def _request(sources: Sources, item: ItemIn, *, is_shared: bool) -> JobRequest:
         language=wish.language,
         options={"look": "all", **wish.options} if is_shared else wish.options,
         webhook_url=item.webhook_url,
-        raw=shortened(item.model_dump(mode="json", exclude_unset=True)),
+        raw=shortened(item.model_dump(mode="json", exclude_unset=True), wish.text),
     )
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
+from starlette.requests import ClientDisconnect
+
+from lipwright.http.errors import Refusal
 
 if TYPE_CHECKING:
     from lipwright.core.jobs import Account, Job, JobRequest
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
 _PAUSES_S: Final = (0.001, 0.002, 0.004, 0.008)
 """Others write for 1 to 5 ms; to wait in a thread costs more than to look again."""
+
+_GONE: Final = 499
+"""What web servers write down for a client that closed the connection."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,14 +43,13 @@ async def look_up(hosted: Hosted, function: Callable[P, R], *args: P.args, **kwa
 
 async def submit(hosted: Hosted, account: Account, request: JobRequest, key: str | None, fingerprint: str) -> Job:
     """`Hosted.submit`: at once as soon as nobody else writes, if that is soon; else in a thread."""
-    given = {"idempotency_key": key, "fingerprint": fingerprint}
     if hosted.submits_at_once(account, request):
         for pause_s in _PAUSES_S:
-            job = hosted.submit_at_once(account, request, **given)
+            job = hosted.submit_at_once(account, request, idempotency_key=key, fingerprint=fingerprint)
             if job is not None:
                 return job
             await asyncio.sleep(pause_s)
-    return await call(hosted.submit, account, request, **given)
+    return await call(hosted.submit, account, request, idempotency_key=key, fingerprint=fingerprint)
 
 
 class SlowLane:
@@ -77,6 +82,8 @@ def pulled(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
             return await anext(stream)
         except StopAsyncIteration:
             return None
+        except ClientDisconnect as exc:  # nobody reads the answer; the figures do
+            raise Refusal(_GONE, "The upload broke off.", 500033, _GONE, "upload_broken_off") from exc
 
     while (chunk := anyio.from_thread.run(next_chunk)) is not None:
         if chunk:

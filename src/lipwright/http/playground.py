@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib import metadata, resources
 from ipaddress import ip_address
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -107,10 +107,18 @@ def check_origin(method: str, headers: Headers, public_url: str) -> None:
     """Raises Refusal where a cookie would let another site's page act: what changes something must come from ours."""
     if method in _SAFE:
         return
-    came_from = urlsplit(headers.get("origin", ""))
+    came_from = _host_in(headers.get("origin", ""))
     own = {headers.get("host", ""), urlsplit(public_url).netloc}
-    if not came_from.netloc or came_from.netloc not in own:
+    if not came_from or came_from not in own:
         raise Refusal(403, "This came from another site's page.", 400013, 403, "wrong_origin")
+
+
+def _host_in(address: str) -> str:
+    """With its port; empty where there is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 class SignIn(BaseModel):
@@ -323,7 +331,10 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
 
     @routes.get(API + "jobs")
     async def history(  # pyright: ignore[reportUnusedFunction]
-        request: Request, words: str = "", page_number: int = 1, page_size: int = 20
+        request: Request,
+        words: str = "",
+        page_number: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+        page_size: int = 20,
     ) -> JSONResponse:
         """One's own jobs, newest first."""
         account: Account = request.state.account
@@ -563,8 +574,8 @@ def _is_at_home(request: Request) -> bool:
     """Whether a browser of this very machine asks, by a name of this machine, and no proxy in between."""
     if any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip")):
         return False
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     try:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         from_here = request.client is not None and ip_address(request.client.host).is_loopback
         return from_here and (host == "localhost" or ip_address(host).is_loopback)
     except ValueError:

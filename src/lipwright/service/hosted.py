@@ -101,6 +101,15 @@ class OpenMedia:
     chunks: Iterator[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An idempotency key that was taken for a submit to come."""
+
+    key: str
+    fingerprint: str
+    at: datetime
+
+
 class Hosted:
     """One service: `Hosted.open(settings)`, then `start_worker()` in the process that shall render."""
 
@@ -117,7 +126,6 @@ class Hosted:
         """What only the page asks for."""
         self.telemetry: Final = Telemetry(open_traces(settings.tracing))
         self.telemetry.registry.register(ServiceCollector(self.gauges, self._worker_state))
-        self._claimed: set[tuple[str, str]] = set()
         self._has_upload_links: Final = self._blobs.upload_link("0" * 32) is not None
         self._arriving: Final = tuple(threading.Lock() for _ in range(16))
         self._uploading_lock: Final = threading.Lock()
@@ -242,14 +250,21 @@ class Hosted:
         # a text asks for voices, whose files may have to be read; a signed link, for what came by it
         return self.reads_at_once and is_known and request.text is None and not self._has_upload_links
 
-    def submit_at_once(self, account: Account, request: JobRequest, **key: str | None) -> Job | None:
+    def submit_at_once(
+        self,
+        account: Account,
+        request: JobRequest,
+        *,
+        idempotency_key: str | None = None,
+        fingerprint: str | None = None,
+    ) -> Job | None:
         """As `submit`, of what `submits_at_once`; None, and nothing has begun, while others write.
 
         It takes some 3 ms of one thread, less than changing to another thread and back does on a busy machine.
         """
         try:
             with self._database.at_once():
-                return self.submit(account, request, **key)
+                return self.submit(account, request, idempotency_key=idempotency_key, fingerprint=fingerprint)
         except WouldWait:
             return None
 
@@ -450,23 +465,19 @@ class Hosted:
 
     # --- jobs ---------------------------------------------------------------------------------------------
 
-    def claim(self, account: Account, key: str, fingerprint: str) -> Job | None:
-        """Begin a submit under an idempotency key (kept for 24 h): the job that it made before, or None: make it now.
+    def claim(self, account: Account, key: str, fingerprint: str) -> Job | Claimed:
+        """Begin a submit under an idempotency key (kept for 24 h): the job that it made before, or what to submit with.
 
-        For doors that must do something before `submit`, such as storing data URIs. After None call `submit` with the
-        same key and fingerprint, or `unclaim`. Raises IdempotencyMismatch (other fingerprint), SubmitInFlight.
+        For doors that must do something before `submit`, such as storing data URIs. Hand what you get to `submit`, or
+        to `unclaim`. Raises IdempotencyMismatch (other fingerprint), SubmitInFlight.
         """
         with self._database.writing() as connection:
-            made = self._claim(connection, account, key, fingerprint)
-        if made is None:
-            self._claimed.add((account.id, key))
-        return made
+            return self._claim(connection, account, key, fingerprint)
 
-    def unclaim(self, account: Account, key: str) -> None:
+    def unclaim(self, account: Account, claimed: Claimed) -> None:
         """Give an idempotency key back after a submit that failed; a key that has its job keeps it."""
-        self._claimed.discard((account.id, key))
         with self._database.writing() as connection:
-            jobs.drop_claim(connection, account.id, key)
+            jobs.drop_claim(connection, account.id, claimed.key, claimed.at)
 
     def submit(
         self,
@@ -475,11 +486,13 @@ class Hosted:
         *,
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
+        claimed: Claimed | None = None,
     ) -> Job:
         """A job, its hold on the credit and its place in the queue, in one transaction.
 
         With an idempotency key that made a job before: that job. `fingerprint` is any text that is the same when the
-        request is the same, such as a hash of its body; without it the request itself is.
+        request is the same, such as a hash of its body; without it the request itself is. `claimed` is what `claim`
+        gave for a key, in place of both: where somebody else has taken the key since, it is theirs.
         Sources are media ids (`media:ID`) of anyone, whose kind and limits are checked now, or http(s) URLs, which
         are fetched and checked when the job begins; a video may be the result of another job.
         Raises InvalidOption, UnknownEngine, UnknownVoice, UnknownLanguage, UrlRefused, MediaNotKnown, WrongMediaKind,
@@ -488,14 +501,16 @@ class Hosted:
         options = self._check(request)
         for source in (request.video, request.audio):
             self._take_what_came((source or "").removeprefix(_MEDIA))
-        is_claimed = idempotency_key is not None and (account.id, idempotency_key) in self._claimed
+        if claimed is not None:
+            idempotency_key, fingerprint = claimed.key, claimed.fingerprint
         queue = self._open_queue()
         queue.prepare(account.max_running)
         with self._database.writing() as connection:
-            if idempotency_key is not None and not is_claimed:
+            is_ours = claimed is not None and jobs.is_claimed(connection, account.id, claimed.key, claimed.at)
+            if idempotency_key is not None and not is_ours:
                 told = fingerprint if fingerprint is not None else _fingerprint(request)
                 made = self._claim(connection, account, idempotency_key, told)
-                if made is not None:
+                if isinstance(made, Job):
                     return made
             inputs, speech_s = self._inputs(connection, request)
             price = self._prices.of(request.face, speech_s=speech_s, text=request.text)
@@ -520,8 +535,6 @@ class Hosted:
             )
             if idempotency_key is not None:
                 jobs.fill_claim(connection, account.id, idempotency_key, job.id)
-        if idempotency_key is not None:
-            self._claimed.discard((account.id, idempotency_key))
         log.info("job taken in", job=job.id, account=account.id, face=request.face, model=request.model)
         self.telemetry.took_in(job)
         return job
@@ -857,11 +870,11 @@ class Hosted:
         if balance < price_microusd:
             raise InsufficientCredits(needed_microusd=price_microusd, balance_microusd=balance)
 
-    def _claim(self, connection: sa.Connection, account: Account, key: str, fingerprint: str) -> Job | None:
+    def _claim(self, connection: sa.Connection, account: Account, key: str, fingerprint: str) -> Job | Claimed:
         digest = hashlib.sha256(fingerprint.encode()).hexdigest()
         found = jobs.claim(connection, account.id, key, digest)
         if found.is_mine:
-            return None
+            return Claimed(key, fingerprint, found.claimed_at)
         if found.fingerprint != digest:
             raise IdempotencyMismatch(key)
         made = None if found.job_id is None else jobs.find(connection, found.job_id)

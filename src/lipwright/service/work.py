@@ -252,7 +252,7 @@ class JobWork:
     def _media(self, inputs: dict[str, str], brought: list[Media]) -> dict[str, Media]:
         known = {one.id: one for one in brought}
         wanted = [one for one in inputs.values() if one not in known]
-        known |= self._insist(lambda c: media.these(c, wanted), is_writing=False)
+        known |= self._insist(lambda c: media.of_open_job(c, wanted), is_writing=False)
         for role, one in inputs.items():
             if one not in known:
                 raise MediaNotKnown(one, role=role)

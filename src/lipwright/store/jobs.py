@@ -259,6 +259,7 @@ class Claim:
 
     fingerprint: str
     job_id: str | None
+    claimed_at: datetime
     is_mine: bool
     """It was free, and is taken now."""
 
@@ -282,9 +283,15 @@ def claim(connection: sa.Connection, account_id: str, key: str, fingerprint: str
     connection.execute(_DROP_STALE_CLAIM, of_key | {"left": at - CLAIM_HOLDS, "old": at - KEEP_KEYS})
     values = {"account_id": account_id, "key": key, "fingerprint": fingerprint, "claimed_at": at}
     if insert_once(connection, idempotency, values):
-        return Claim(fingerprint, None, True)
+        return Claim(fingerprint, None, at, True)
     row = connection.execute(_CLAIM, of_key).one()
-    return Claim(row.fingerprint, row.job_id, False)
+    return Claim(row.fingerprint, row.job_id, row.claimed_at, False)
+
+
+def is_claimed(connection: sa.Connection, account_id: str, key: str, claimed_at: datetime) -> bool:
+    """Whether the claim that was made at that time still holds and has no job: others take what was left for long."""
+    row = connection.execute(_CLAIM, {"owner": account_id, "wanted": key}).one_or_none()
+    return row is not None and row.job_id is None and row.claimed_at == claimed_at
 
 
 def fill_claim(connection: sa.Connection, account_id: str, key: str, job_id: str) -> None:
@@ -292,10 +299,11 @@ def fill_claim(connection: sa.Connection, account_id: str, key: str, job_id: str
     connection.execute(_FILL_CLAIM, {"owner": account_id, "wanted": key, "job_id": job_id})
 
 
-def drop_claim(connection: sa.Connection, account_id: str, key: str) -> None:
-    """Give a key back that made no job."""
+def drop_claim(connection: sa.Connection, account_id: str, key: str, claimed_at: datetime) -> None:
+    """Give a key back that made no job; who has claimed it since keeps it."""
     of_key = (idempotency.c.account_id == account_id) & (idempotency.c.key == key)
-    connection.execute(idempotency.delete().where(of_key & idempotency.c.job_id.is_(None)))
+    is_this = idempotency.c.job_id.is_(None) & (idempotency.c.claimed_at == claimed_at)
+    connection.execute(idempotency.delete().where(of_key & is_this))
 
 
 def drop_old_claims(connection: sa.Connection) -> int:

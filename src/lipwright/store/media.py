@@ -54,6 +54,14 @@ def these(connection: sa.Connection, ids: Collection[str]) -> dict[str, Media]:
     return {row.id: as_media(row) for row in rows}
 
 
+def of_open_job(connection: sa.Connection, ids: Collection[str]) -> dict[str, Media]:
+    """By id, expired or not: what a job was taken in with stays until its end (`take_expired`)."""
+    if not ids:
+        return {}
+    rows = connection.execute(media.select().where(media.c.id.in_(ids)))
+    return {row.id: as_media(row) for row in rows}
+
+
 def keep(connection: sa.Connection, ids: Collection[str], until: datetime) -> dict[str, Media]:
     """By id, and none of them expires before that; those that are gone are left out."""
     if not ids:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -29,6 +29,8 @@ FORM: Final[dict[str, Any]] = {
 }
 """A request body that is read as it arrives, and therefore described by hand."""
 _DEFAULT = SyncOptions()
+_Name = Annotated[str, Field(max_length=100)]
+_Value = Annotated[str, Field(max_length=2000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class VideoAndAudio(Inputs):
         default=None, min_length=1, description="The speech, in the same forms. Required, unless there is `text`."
     )
     text: str | None = Field(default=None, min_length=1, description="To be spoken, instead of `audio`.")
-    voice: str | None = Field(default=None, description="Who speaks the text: a speaker or a voice.")
+    voice: str | None = Field(default=None, max_length=200, description="Who speaks the text: a speaker or a voice.")
 
     def wish(self) -> Wish:
         return Wish(self.video, self.audio, self.text, self.voice)
@@ -116,9 +118,13 @@ class ImageAndAudio(Inputs):
 class OwnInputs(VideoAndAudio):
     """Everything that `lipwright sync` can be told."""
 
-    language: str | None = Field(default=None, description="Of the text, such as `de`; found out by default.")
+    language: str | None = Field(
+        default=None, max_length=100, description="Of the text, such as `de`; found out by default."
+    )
     face: str = Field(
-        default=_DEFAULT.face, description="`auto`, `largest`, an id as `lipwright faces` shows it, or a point `x,y`."
+        default=_DEFAULT.face,
+        max_length=200,
+        description="`auto`, `largest`, an id as `lipwright faces` shows it, or a point `x,y`.",
     )
     when_short: WhenShort = Field(default=_DEFAULT.when_short, description="Footage shorter than the speech.")
     when_long: WhenLong = Field(default=_DEFAULT.when_long, description="Footage longer than the speech.")
@@ -131,7 +137,9 @@ class OwnInputs(VideoAndAudio):
     codec: Codec = Field(default=_DEFAULT.codec, description="Of the picture.")
     intensity: float = Field(default=_DEFAULT.intensity, ge=0.5, le=1.5, description="How far the mouth moves.")
     seed: int = Field(default=_DEFAULT.seed, ge=0, le=2**53 - 1, description="For engines that draw at random.")
-    engine_options: dict[str, str] = Field(default_factory=dict[str, str], description="Passed on to the engine.")
+    engine_options: dict[_Name, _Value] = Field(
+        default_factory=dict[str, str], max_length=100, description="Passed on to the engine."
+    )
 
     def wish(self) -> Wish:
         names = {*type(self).model_fields} - {*VideoAndAudio.model_fields, "language"}

@@ -30,6 +30,7 @@ from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.http.bodies import CommentedRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled, submit
 from lipwright.http.errors import Refusal
+from lipwright.http.faces.sources import shortened
 from lipwright.http.files import base_url_of, media_url, no_file
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
@@ -359,7 +360,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             text=text,
             voice=speaker,
             webhook_url=given.webhook_url or given.webhook_id or None,
-            raw=given.model_dump(exclude_unset=True),
+            raw=shortened(given.model_dump(exclude_unset=True), text),
         )
 
     async def submitted(account: Account, given: Generate, key: str | None, fingerprint: str) -> Job:

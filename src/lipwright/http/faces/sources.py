@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from lipwright.core.errors import InvalidOption
 from lipwright.core.jobs import Account
+from lipwright.fetch.guard import MAX_URL
 from lipwright.http.files import own_media_id
 from lipwright.service.hosted import Hosted
 
@@ -74,11 +75,18 @@ def decoded(text: str) -> Iterator[bytes]:
         yield base64.b64decode(now, validate=True)
 
 
-def shortened(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A request as its history shows it: files within it cut to their beginning."""
+def shortened(given: Mapping[str, Any], spoken: str | None) -> dict[str, Any]:
+    """A request as its history shows it, the text that is `spoken` whole.
+
+    Files within it are cut to their beginning, and so is all that is kept for nobody: who sends a text beside a
+    recording may send 64 MB of it, which would be read again with each look at the job.
+    """
+
+    def is_whole(value: Any) -> bool:
+        if not isinstance(value, str) or len(value) <= _SHOWN_CHARS:
+            return True
+        return value == spoken or (value.startswith("http") and len(value) <= MAX_URL)
+
     return {
-        name: f"{value[:60]}… ({len(value)} characters)"
-        if isinstance(value, str) and len(value) > _SHOWN_CHARS and not value.startswith("http") and name != "text"
-        else value
-        for name, value in given.items()
+        name: value if is_whole(value) else f"{value[:60]}… ({len(value)} characters)" for name, value in given.items()
     }

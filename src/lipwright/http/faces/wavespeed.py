@@ -52,6 +52,8 @@ UNLIMITED_USD: Final = 10_000.0
 _HISTORY: Final = timedelta(days=7)
 _EARLIEST, _LATEST = datetime(1970, 2, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 KEY_SCHEME = HTTPBearer(auto_error=False, scheme_name="WaveSpeed key", description="Your API key.")
+_ENCODED: Final = re.compile("%(?:3D|26|2B|25)", re.IGNORECASE)
+"""`=`, `&`, `+` and `%` within the value of a query: an address that is written out has them as they are."""
 _BASE64_AND_WEBHOOK: Final = (
     "webhook callback does not support base64 output, please use the normal API to use base64 output"
 )
@@ -197,10 +199,15 @@ def _ms(span: timedelta) -> int:
 
 
 def webhook_in(query: bytes) -> str | None:
-    """The `webhook` of a query string, percent-encoded or not: un-escaped and first, it is all the rest."""
+    """The `webhook` of a query string, percent-encoded or not: un-escaped and first, it is all the rest.
+
+    Some clients (aiohttp) encode only what would end the value, and leave `://` and `?` as they are.
+    """
     text = query.decode("latin-1")
-    plain = re.match(r"webhook=(https?://.*)", text, re.IGNORECASE | re.DOTALL)
-    return plain[1] if plain else next(iter(parse_qs(text).get("webhook", [])), None)
+    plain = re.match(r"webhook=(https?://([^&]*).*)", text, re.IGNORECASE | re.DOTALL)
+    if plain is None or ("=" not in plain[2] and _ENCODED.search(plain[2])):
+        return next(iter(parse_qs(text).get("webhook", [])), None)
+    return plain[1]
 
 
 def account_of(request: Request) -> Account:
@@ -237,30 +244,32 @@ def router(
         wish = given.wish()
         if wish.audio is None and wish.text is None:
             raise Refusal(400, "audio: field required", code="missing_parameter")
+        is_spoken = wish.audio is None
         return JobRequest(
             face="native" if model.id.startswith(models.OWN) else "wavespeed",
             model=model.id,
             video=sources.settle("video", wish.video),
             audio=None if wish.audio is None else sources.settle("audio", wish.audio),
-            text=wish.text if wish.audio is None else None,
-            voice=wish.voice,
-            language=wish.language,
+            text=wish.text if is_spoken else None,
+            voice=wish.voice if is_spoken else None,
+            language=wish.language if is_spoken else None,
             options={**model.options, **wish.options},
             webhook_url=call_.webhook,
-            raw=shortened(given.model_dump(mode="json", exclude_unset=True)),
+            raw=shortened(given.model_dump(mode="json", exclude_unset=True), wish.text if is_spoken else None),
         )
 
     def submitted_with_files(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
         """The key is claimed first: the same request may come again while its files are looked at."""
-        key, fingerprint = call_.key, call_.fingerprint(model, given)
-        if key is not None and (before := hosted.claim(account, key, fingerprint)) is not None:
-            return before
+        claimed = None
+        if call_.key is not None:
+            claimed = hosted.claim(account, call_.key, call_.fingerprint(model, given))
+            if isinstance(claimed, Job):
+                return claimed
         try:
-            request = wanted(account, model, given, call_)
-            return hosted.submit(account, request, idempotency_key=key, fingerprint=fingerprint)
+            return hosted.submit(account, wanted(account, model, given, call_), claimed=claimed)
         except BaseException:
-            if key is not None:
-                hosted.unclaim(account, key)
+            if claimed is not None:
+                hosted.unclaim(account, claimed)
             raise
 
     async def submitted(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
