@@ -91,6 +91,19 @@ def test_light_that_changes_is_no_occlusion(talker: list[tuple[VideoFrame, Track
     assert not observe(talker, dim, range(25, 60)).is_hidden.any()
 
 
+def test_light_that_changes_its_colour_for_a_while_is_no_occlusion(talker: list[tuple[VideoFrame, TrackedFace]]):
+    def tint(frame: VideoFrame, _points: NDArray[np.float32], _k: int) -> None:
+        for plane, levels in zip(frame.planes[1:], (-16.0, 22.0), strict=True):
+            plane[:] = np.clip(plane + levels, 0, 255)
+
+    def tint_and_cover(frame: VideoFrame, points: NDArray[np.float32], k: int) -> None:
+        tint(frame, points, k)
+        hand(frame, points, k)
+
+    assert not observe(talker, tint, range(25, 40)).is_hidden.any()
+    assert observe(talker, tint_and_cover, range(25, 40)).is_hidden[25:40].all()
+
+
 def test_grey_footage_and_a_handful_of_frames_are_judged_without_fuss():
     face = np.zeros((478, 3), np.float32)
     face[:, :2] = np.random.default_rng(1).uniform(40, 200, (478, 2))

@@ -81,10 +81,8 @@ class OcclusionMeter:
         if n < _MIN_FRAMES:
             return Occlusion(np.zeros(n, np.bool_), np.zeros(n), np.inf)
         table = np.array(self._looks, np.float64)
-        light, colours = table[:, 0], table[:, 1:].reshape(n, -1, 3)
-        darkest, brightest = _GAIN_RANGE
-        gain: NDArray[np.float64] = (float(np.median(light)) / np.maximum(light, 8.0)).clip(darkest, brightest)
-        colours[:, :, 0] *= gain[:, None]
+        points = table.reshape(n, -1, 3)
+        colours = _in_usual_light(points[:, : len(_CHEEKS)], points[:, len(_CHEEKS) :])
         usual = np.asarray(np.median(colours, axis=0), np.float64)
         spread = np.asarray(1.4826 * np.median(np.abs(colours - usual), axis=0), np.float64)
         unlike: NDArray[np.float64] = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
@@ -96,6 +94,23 @@ class OcclusionMeter:
         ring = unlike[:, _N_LIP_GROUPS:].min(1)
         is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold)
         return Occlusion(_without_flashes(is_hidden), score, threshold)
+
+
+def _in_usual_light(cheeks: NDArray[np.float64], colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours (n, n_groups, 3) as they would be, were the cheeks (n, n_points, 3) lit as in most of the clip.
+
+    A lamp that goes off, or the light of a screen, changes cheeks, nose and lips alike; what covers the lips does not
+    cover all of these.
+    """
+    darkest, brightest = _GAIN_RANGE
+    light = np.asarray(np.median(cheeks[:, :, 0], axis=1), np.float64)
+    gain: NDArray[np.float64] = (float(np.median(light)) / np.maximum(light, 8.0)).clip(darkest, brightest)
+    out = colours * gain[:, None, None]
+    shifts = cheeks[:, :, 1:] - np.median(cheeks[:, :, 1:], axis=0)
+    # what all points have in common
+    tint = np.maximum(shifts.min(1), 0) + np.minimum(shifts.max(1), 0)
+    out[:, :, 1:] = colours[:, :, 1:] - tint[:, None]
+    return out
 
 
 def _reading_points() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -117,7 +132,7 @@ _SIZES = np.diff(_STARTS)
 
 
 def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(1 + 3 * n_groups,): light on the cheeks, and the mean Y, Cb, Cr of each group of points, 8-bit scale."""
+    """(3 * n_points + 3 * n_groups,): Y, Cb, Cr of points on the cheeks, and means of each group, 8-bit scale."""
     across = landmarks[33] - landmarks[263]
     step_px = max(1.0, _PATCH_IO * float(np.sqrt(across @ across)))
     at = _WEIGHTS_USED @ landmarks[_USED, :2]
@@ -136,9 +151,8 @@ def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float
             )
         x, y = where[step]
         values[number] = plane[y, x].reshape(-1, len(_OFFSETS)).sum(1) / (len(_OFFSETS) << (frame.bits - 8))
-    light = float(np.median(values[0, _STARTS[-1] :]))
     colours = np.add.reduceat(values[:, : _STARTS[-1]], _STARTS[:-1], axis=1) / _SIZES
-    return np.concatenate([[light], colours.T.ravel()]).astype(np.float32)
+    return np.concatenate([values[:, _STARTS[-1] :].T.ravel(), colours.T.ravel()]).astype(np.float32)
 
 
 def _without_flashes(is_hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
