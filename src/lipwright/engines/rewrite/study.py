@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -44,6 +44,8 @@ class FaceStudy:
     """One face through the footage: a row for each frame that shows it."""
 
     face_id: int
+    cuts: Sequence[int] = ()
+    """The frames with which a shot begins, when the footage has gone by."""
     frame_index: list[int] = field(default_factory=list[int])
     time_s: list[float] = field(default_factory=list[float])
     landmarks: LandmarkRows = field(default_factory=LandmarkRows)
@@ -150,11 +152,13 @@ def unpacked_mouths(name: str, memory: Mapping[str, NDArray[Any]]) -> dict[int, 
 class Study:
     """All faces of one piece of footage."""
 
+    cuts: Sequence[int] = ()
+    """As those of a face; it may still grow."""
     faces: dict[int, FaceStudy] = field(default_factory=dict[int, FaceStudy])
 
     def observe(self, frame: VideoFrame, faces: list[TrackedFace]) -> None:
         for face in faces:
-            study = self.faces.setdefault(face.face_id, FaceStudy(face.face_id))
+            study = self.faces.setdefault(face.face_id, FaceStudy(face.face_id, self.cuts))
             study.observe(frame, face)
         while sum(study.n_bytes for study in self.faces.values()) > LIBRARY_BYTES:
             max(self.faces.values(), key=lambda study: study.n_bytes).thin()
