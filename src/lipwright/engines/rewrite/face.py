@@ -118,9 +118,10 @@ def prepare_face(study: FaceStudy) -> Face:
     seen = np.array(is_seen)
     posed = _pose(landmarks)
     gap = posed_over(posed, lambda shapes: opening(shapes))
-    # what was not seen is hidden where it is so before or after
-    is_hidden, last_seen = study.is_hidden, np.cumsum(seen) - 1
-    hidden = is_hidden[last_seen] | is_hidden[last_seen + ~seen]
+    hidden = np.isin(index, study.hidden_frames)
+    # what was not seen is hidden too where it is so before or after
+    is_hidden, last_seen = hidden[seen], np.cumsum(seen) - 1
+    hidden |= is_hidden[last_seen] | is_hidden[last_seen + ~seen]
     strength, reason = strengths(index, posed.rotation, hidden, cuts=study.cuts)
     usable = seen & (strength > 0)
     shown = np.flatnonzero(usable if usable.any() else seen)
