@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -25,6 +26,11 @@ from numpy.typing import NDArray
 DEFAULT_BYTES: Final = 2 << 30
 _LEFT_OVER_S: Final = 24 * 3600.0
 """Half-written files older than this belong to a process that is gone."""
+
+_DAMAGE: Final = (
+    OSError, ValueError, EOFError, KeyError, AttributeError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading an entry raises where a bit of it has changed: even that it is encrypted, or of an unknown kind."""
 
 format_ = cast("Any", np.lib.format)  # untyped
 
@@ -49,7 +55,7 @@ class Cache:
                 arrays = {name: loaded[name] for name in loaded.files}
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError, KeyError, AttributeError, NotImplementedError, zipfile.BadZipFile):
+        except _DAMAGE:
             self.drop(key, "is damaged")
             return None
         with suppress(OSError):  # a folder that may only be read still serves

@@ -57,6 +57,27 @@ def test_a_damaged_entry_is_dropped_and_told(tmp_path: Path, damage: str) -> Non
     assert "damaged" in cache.notes[0]
 
 
+def test_whichever_bit_of_an_entry_is_wrong_nothing_is_raised(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.write("a", [("x", np.arange(3, dtype=np.int16))])
+    path = tmp_path / "a.npz"
+    content = path.read_bytes()
+    n_dropped = 0
+    for place in range(len(content)):
+        for bit in (0, 3):  # of a zip's flags, 0 says "encrypted"; of its methods, 3 turns "stored" into "deflated"
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+
+            is_read = cache.read("a") is not None
+
+            assert is_read == path.exists()
+            n_dropped += not is_read
+
+    assert n_dropped > len(content)
+    assert len(cache.notes) == n_dropped
+
+
 def test_the_longest_unused_entries_make_room(tmp_path: Path) -> None:
     size = 0
     for number, key in enumerate("abcd"):

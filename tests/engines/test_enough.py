@@ -147,6 +147,16 @@ def test_who_is_asked_for_is_found_however_late_they_come(
     assert look(3, *choices).seen_s == seen_s
 
 
+def test_where_two_shall_speak_two_are_looked_for_however_late_the_other_comes(look: Look, people: People) -> None:
+    people.other_comes_s = 11.2
+    seen = look(3, "auto", "auto")
+    people.other_comes_s = 1e9
+
+    assert seen.seen_s == 12
+    assert [person.face_id for person in seen.people] == [1, 2]
+    assert look(3, "auto", "auto").is_whole
+
+
 def test_frames_that_are_not_those_of_the_packets_are_all_looked_at(look: Look) -> None:
     assert look(3, is_sound=False).is_whole
 

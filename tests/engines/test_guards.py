@@ -50,6 +50,17 @@ def test_the_drive_ramps_beside_frames_without_a_face() -> None:
     assert strength[19 - RAMP_FRAMES - 1] == 1
 
 
+def test_the_drive_does_not_ramp_beside_another_shot() -> None:
+    index = [*range(20), *range(40, 60)]
+
+    apart, _ = strengths(index, some(40), np.zeros(40, bool), cuts=[20, 40])
+    lost_after_the_cut, _ = strengths(index, some(40), np.zeros(40, bool), cuts=[20])
+
+    assert apart.min() == 1
+    assert lost_after_the_cut[:20].min() == 1
+    assert 0 < lost_after_the_cut[20] < 0.2
+
+
 def test_hidden_mouths_are_left_alone() -> None:
     hidden = np.zeros(40, bool)
     hidden[15:20] = True
@@ -70,6 +81,15 @@ def test_short_gaps_of_a_resting_face_are_bridged_and_long_ones_are_not(posed: P
     assert filled == [0, 1, 2, 3, 4, 5, 20]
     assert seen.tolist() == [True, True, False, False, False, True, True]
     np.testing.assert_allclose(landmarks[3], face + 1.0)
+
+
+def test_what_lies_between_two_shots_is_not_bridged(posed: PosedShapes) -> None:
+    face = posed.scale_px[0] * posed.shapes[0] + posed.translation_px[0]
+    rows = np.stack([face, face, face, face])
+
+    assert fill_gaps([0, 1, 5, 6], rows, cuts=[2, 5])[0] == [0, 1, 5, 6]
+    assert fill_gaps([0, 1, 5, 6], rows, cuts=[5])[0] == [0, 1, 5, 6]
+    assert fill_gaps([0, 1, 5, 6], rows, cuts=[6])[0] == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_noise_on_a_still_face_is_taken_out(posed: PosedShapes) -> None:

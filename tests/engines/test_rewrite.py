@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -139,24 +139,31 @@ def test_frames_without_a_face_pass_through_and_are_reported(
     assert report.n_frames == N == report.n_edited + sum(report.untouched.values())
 
 
+class Altered:
+    """The portrait, some of whose frames are painted over."""
+
+    def __init__(self, portrait: MediaFootage, paint: Callable[[VideoFrame], None]) -> None:
+        self.info = portrait.info
+        self._portrait = portrait
+        self._paint = paint
+
+    def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
+        assert not writable  # the study only looks
+        return self.play(range(150))
+
+    def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
+        for frame in self._portrait.play(order):
+            self._paint(frame)
+            yield frame
+
+
 def test_a_hidden_mouth_is_left_alone_and_reported(portrait: MediaFootage, known_tracker: KnownTracker) -> None:
-    class Covered:
-        """The portrait with a dark bar before its mouth for a while."""
+    def cover(frame: VideoFrame) -> None:
+        if 60 <= frame.index < 80:
+            x, y = known_tracker.faces[frame.index][0].landmarks[13, :2].astype(int)
+            frame.planes[0][y - 30 : y + 50, x - 25 : x + 120] = 30
 
-        info = portrait.info
-
-        def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
-            assert not writable  # the study only looks
-            return self.play(range(150))
-
-        def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
-            for frame in portrait.play(order):
-                if 60 <= frame.index < 80:
-                    x, y = known_tracker.faces[frame.index][0].landmarks[13, :2].astype(int)
-                    frame.planes[0][y - 30 : y + 50, x - 25 : x + 120] = 30
-                yield frame
-
-    covered = Covered()
+    covered = Altered(portrait, cover)
     avatar = RewriteEngine().prepare(covered, tracker=known_tracker, face=FaceChoice())
     whole = FramePlan(tuple(range(150)), tuple(Fraction(k, 25) for k in range(150)), Fraction(6))
 
@@ -166,6 +173,44 @@ def test_a_hidden_mouth_is_left_alone_and_reported(portrait: MediaFootage, known
         np.testing.assert_array_equal(mine, source)
     assert avatar.report.untouched["occluded"] >= 20
     assert avatar.report.n_edited > 100
+
+
+@pytest.mark.parametrize(
+    "kind", ["another shot", "a black picture", "something before the face", "something that is gone again", "nothing"]
+)
+def test_on_frames_between_that_do_not_show_the_face_no_mouth_is_painted(
+    portrait: MediaFootage, known_tracker: KnownTracker, kind: str
+) -> None:
+    lost = range(61, 64)
+    places = {index: faces[0].landmarks[13, :2].astype(int) for index, faces in known_tracker.faces.items()}
+
+    def paint(frame: VideoFrame) -> None:
+        luma, *chroma = frame.planes
+        covered = {"something before the face": range(58, 67), "something that is gone again": lost}
+        if frame.index in covered.get(kind, ()):
+            x, y = places[frame.index]
+            luma[y - 30 : y + 50, x - 120 : x + 120] = 30
+        elif kind == "another shot" and frame.index in lost:
+            luma[...] = np.linspace(200, 20, luma.size).reshape(luma.shape)
+        elif kind == "a black picture" and frame.index in lost:
+            luma[...] = 16
+            for plane in chroma:
+                plane[...] = 128
+
+    footage = Altered(portrait, paint)
+    for index in lost:
+        known_tracker.faces[index] = []
+    avatar = RewriteEngine().prepare(footage, tracker=known_tracker, face=FaceChoice())
+    order = range(50, 76)
+    near = FramePlan(tuple(order), tuple(Fraction(k, 25) for k in range(len(order))), Fraction(len(order), 25))
+
+    made = pixels(list(avatar.speak(saying(np.full((len(order), 8), 0.1)), near)))
+    source = pixels(list(footage.play(order)))
+
+    is_changed = [not np.array_equal(one, other) for one, other in zip(made, source, strict=True)]
+    assert [is_changed[index - 50] for index in lost] == [kind == "nothing"] * len(lost)
+    assert is_changed[0]
+    assert is_changed[-1]
 
 
 def test_footage_without_a_face_is_refused(portrait: MediaFootage, known_tracker: KnownTracker) -> None:

@@ -46,6 +46,21 @@ def test_a_constant_field_moves_every_plane_by_the_same_distance(
         np.testing.assert_array_equal(inner, before[4 + 2 // sy : -4, 4 + 4 // sx : -4])
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_edges_of_clipped_highlights_stay_within_the_codes_of_the_picture(
+    noise_frame: Callable[..., VideoFrame], bits: int
+) -> None:
+    frame = noise_frame(bits=bits)
+    peak = (1 << bits) - 1
+    frame.planes[0][...] = np.where(frame.planes[0] > peak // 2, peak, peak // 3)
+    source = Picture.cut(frame, REGION)
+    grid = Grid.over(REGION, 6.0)
+
+    luma = warp(source, np.full((*grid.shape, 2), 0.5, np.float32), grid).parts[0]
+
+    assert luma.max() == peak
+
+
 @pytest.mark.parametrize("area", [Region(20, 40, 121, 58), Region(38, 18, 90, 93), Region(56, 66, 62, 68)])
 def test_an_area_of_a_warp_is_what_the_whole_warp_has_there(
     noise_frame: Callable[..., VideoFrame], area: Region

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import get_args
@@ -154,6 +155,23 @@ def test_a_picture_that_starts_late_is_shown_from_the_start():
         640, 360, Fraction(25), False, 50, Fraction(2), 0, "yuv420p", 8, Colour(), "h264", start_s=Fraction(2, 25)
     )
     assert plan_frames(late, Fraction(1)).order[:5] == (0, 0, 0, 1, 2)
+
+
+@pytest.mark.parametrize("policy", ["loop", "bounce"])
+def test_the_hold_before_a_picture_that_starts_late_is_not_played_again(policy: WhenShort):
+    late = replace(footage(4), start_s=Fraction(3, 25))
+    plan = plan_frames(late, Fraction(20, 25), when_short=policy)
+
+    assert plan.order == (0, 0, 0, *order(policy, 4, 17))
+
+    late_s = Fraction(1, 2)
+    again = plan_frames(vfr(), Fraction(2), when_short=policy)
+    held = plan_frames(
+        footage(6, times=tuple(time + late_s for time in UNEVEN)), Fraction(2) + late_s, when_short=policy
+    )
+
+    assert held.order == again.order
+    assert held.times_s == (Fraction(0), *(time + late_s for time in again.times_s[1:]))
 
 
 def test_times_always_increase_from_zero():

@@ -31,7 +31,7 @@ def plan_frames(
 
     Constant-rate footage stays on its exact grid `k / fps`. Footage of varying rate keeps each frame's own
     time and duration, also when it is looped or played backwards; slowed down, they stretch evenly.
-    Frame 0 of the plan is shown at time 0; a first frame that starts late is shown from the start.
+    Frame 0 of the plan is shown at time 0; a first frame that starts late is shown from the start, held once.
     Footage and speech that differ by less than one frame are the same length.
     Seamless footage, a portrait that lives, starts again whatever `when_short` says.
     """
@@ -98,8 +98,12 @@ def _plan_cfr(video: VideoInfo, speech_s: Fraction, when_short: WhenShort, when_
     wanted = frame_count(speech_s, fps)
     if (n > wanted and when_long == "keep") or wanted == n + 1 > speech_s * fps:
         wanted = n
-    picks = [FILL[when_short](k, n, wanted) for k in range(wanted)]
-    order = tuple(max(0, pick - lead) for pick in picks if pick is not None)
+    if when_short == "remap":
+        picks = [max(0, remap(k, n, wanted) - lead) for k in range(wanted)]
+    else:
+        # held once, and never again: what is played again is the footage
+        picks = [0 if k < lead else FILL[when_short](k - lead, video.n_frames, wanted) for k in range(wanted)]
+    order = tuple(pick for pick in picks if pick is not None)
     return FramePlan(order, tuple(k / fps for k in range(len(order))), len(order) / fps)
 
 
@@ -132,5 +136,7 @@ def _plan_vfr(video: VideoInfo, speech_s: Fraction, when_short: WhenShort, when_
         order.append(index)
         times.append(now)
         now += lasts[index]
+        if k == 0:  # a late start is held once: played again, the first frame lasts its own time
+            lasts[0] = max(lasts[0] - video.times_s[0], Fraction(1, 1000))
         k += 1
     return FramePlan(tuple(order), tuple(times), speech_s)

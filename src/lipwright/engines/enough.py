@@ -72,7 +72,7 @@ class Enough:
         far_s = self.far_s()
         if far_s is None or seen_s < far_s or not self.is_sound(seen_s):
             return False
-        if not all(_is_there(choice, people) for choice in self.choices):
+        if len(people) < len(self.choices) or not all(_is_there(choice, people) for choice in self.choices):
             return False
         n_talkers = sum(_talks(person, float(far_s)) for person in people)
         return n_talkers >= len(self.choices) or seen_s >= _FARTHEST * far_s

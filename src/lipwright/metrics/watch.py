@@ -21,6 +21,8 @@ from lipwright.vision.survey import FaceTracker
 
 _SAME_PLACE: Final = 0.3
 """Overlap of boxes from which two of them are of one face."""
+_HALF_A_FRAME_S: Final = 0.02
+"""Of a picture that is shown alone."""
 _MOST_FACES: Final = 3
 """Pictures are kept of so many faces, the largest ones, where nobody says who is meant."""
 
@@ -219,12 +221,16 @@ def who_is_at(seen: Watched, where: SeenFace, source_times_s: Sequence[float]) -
     `source_times_s` is when the footage shows the frame behind each frame of the video. None where nobody fits.
     """
     votes: dict[int, int] = {}
+    steps_s = np.diff(np.unique(source_times_s))
+    half_s = float(np.median(steps_s)) / 2 if len(steps_s) else _HALF_A_FRAME_S
     for face_id, one in seen.faces.items():
         times_s = np.array([source_times_s[k] for k in one.source.index])
-        rows = (np.searchsorted(where.time_s, times_s - 1e-3)).clip(0, len(where.time_s) - 1)
-        for row, landmarks in zip(rows.tolist(), one.source.landmarks, strict=True):
+        rows = np.searchsorted(where.time_s, times_s - half_s).clip(0, len(where.time_s) - 1)
+        # where they were not seen, whoever stands at their place is somebody else
+        is_seen = np.abs(where.time_s[rows] - times_s) <= half_s
+        for row, at_once, landmarks in zip(rows.tolist(), is_seen, one.source.landmarks, strict=True):
             low, high = landmarks[:468, :2].min(0), landmarks[:468, :2].max(0)
-            if _overlap(where.box_px[row], np.concatenate([low, high])) >= _SAME_PLACE:
+            if at_once and _overlap(where.box_px[row], np.concatenate([low, high])) >= _SAME_PLACE:
                 votes[face_id] = votes.get(face_id, 0) + 1
     best = max(votes, key=lambda face_id: votes[face_id], default=None)
     return None if best is None else seen.faces[best]

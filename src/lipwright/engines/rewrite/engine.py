@@ -77,10 +77,11 @@ class RewriteEngine:
         `options["threads"]`, where it is not "1": faces are tracked while what is known of them is put down. What is
         found is the same.
         """
-        study = Study()
+        witness = tracker if isinstance(tracker, Witness) else Witness(tracker)
+        study = Study(witness.cuts)
         video = source.info.video
         total = video.n_frames if video is not None else 0
-        with kept_open(source.frames(writable=False)) as frames, _tracked(tracker, frames, options or {}) as tracked:
+        with kept_open(source.frames(writable=False)) as frames, _tracked(witness, frames, options or {}) as tracked:
             for done, (frame, faces) in enumerate(tracked, start=1):
                 study.observe(frame, faces)
                 if progress is not None:

@@ -118,9 +118,11 @@ def prepare_face(study: FaceStudy) -> Face:
     seen = np.array(is_seen)
     posed = _pose(landmarks)
     gap = posed_over(posed, lambda shapes: opening(shapes))
-    hidden = np.zeros(len(index), bool)
-    hidden[seen] = study.is_hidden
-    strength, reason = strengths(index, posed.rotation, hidden)
+    hidden = np.isin(index, study.hidden_frames)
+    # what was not seen is hidden too where it is so before or after
+    is_hidden, last_seen = hidden[seen], np.cumsum(seen) - 1
+    hidden |= is_hidden[last_seen] | is_hidden[last_seen + ~seen]
+    strength, reason = strengths(index, posed.rotation, hidden, cuts=study.cuts)
     usable = seen & (strength > 0)
     shown = np.flatnonzero(usable if usable.any() else seen)
     closed = closed_neutral(neutral_shape(posed.shapes(evenly(shown, _MAX_NEUTRAL))))
@@ -165,7 +167,7 @@ def _steadied(study: FaceStudy) -> Iterator[tuple[list[int], Points, NDArray[np.
     for block in blocks(n):
         around = range(max(0, block.start - _MARGIN), min(n, block.stop + _MARGIN))
         index = [study.frame_index[row] for row in around]
-        numbers, filled, seen = fill_gaps(index, study.landmarks.rows(around))
+        numbers, filled, seen = fill_gaps(index, study.landmarks.rows(around), cuts=study.cuts)
         first = study.frame_index[block.start]
         after = study.frame_index[block.stop] if block.stop < n else numbers[-1] + 1
         kept = np.array([first <= number < after for number in numbers])

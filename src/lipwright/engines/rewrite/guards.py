@@ -23,10 +23,13 @@ def turned_away_deg(rotation: Floats) -> Floats:
     return np.abs(np.degrees(np.arctan2(forward[:, 0], forward[:, 2])))
 
 
-def strengths(frame_index: Sequence[int], rotation: Floats, occluded: NDArray[np.bool_]) -> tuple[Floats, list[str]]:
+def strengths(
+    frame_index: Sequence[int], rotation: Floats, occluded: NDArray[np.bool_], *, cuts: Sequence[int] = ()
+) -> tuple[Floats, list[str]]:
     """How far each row may be driven, (n,) 0..1, and why not where it is 0.
 
-    Beside frames that are left alone, the drive ramps over RAMP_FRAMES frames, so that nothing pops.
+    Beside frames that are left alone, the drive ramps over RAMP_FRAMES frames, so that nothing pops; not beside
+    those of another shot, where everything does. `cuts` are the frames with which a shot begins.
     """
     n = len(rotation)
     turn = turned_away_deg(rotation)
@@ -43,7 +46,10 @@ def strengths(frame_index: Sequence[int], rotation: Floats, occluded: NDArray[np
         edges = np.array(sorted(set(bad)))
         after = np.clip(np.searchsorted(edges, index), 0, len(edges) - 1)
         before = np.clip(after - 1, 0, len(edges) - 1)
-        away = np.minimum(np.abs(index - edges[after]), np.abs(index - edges[before]))
+        shot, of_edge = (np.searchsorted(cuts, numbers, side="right") for numbers in (index, edges))
+        away = np.full(n, RAMP_FRAMES + 1)
+        for near in (before, after):
+            away = np.where(of_edge[near] == shot, np.minimum(away, np.abs(index - edges[near])), away)
         ramp = smoothstep(away / (RAMP_FRAMES + 1))
         reason = [why or ("lost_track" if r <= 0 else "") for why, r in zip(reason, ramp, strict=True)]
         strength = strength * ramp

@@ -19,6 +19,8 @@ from lipwright.engines.rewrite.picture import smoothstep
 from lipwright.vision import mesh
 from lipwright.vision.shape import Floats, Points
 
+LONGEST_GAP = 5
+"""So many frames on which a face was lost are bridged."""
 _WINDOW = 15
 _SLOW_IO = 0.0008
 _FAST_IO = 0.0030
@@ -76,12 +78,14 @@ def _rest(points: Floats, io_px: float) -> Floats:
 
 
 def fill_gaps(
-    frame_index: list[int], landmarks: Points, *, longest: int = 5, max_move_io: float = 0.2
+    frame_index: list[int], landmarks: Points, *, cuts: Sequence[int] = (), max_move_io: float = 0.2
 ) -> tuple[list[int], Points, NDArray[np.bool_]]:
-    """Bridge gaps of at most `longest` lost frames by linear interpolation, where the face hardly moved.
+    """Bridge gaps of at most LONGEST_GAP lost frames by linear interpolation, where the face hardly moved.
 
+    `cuts` are the frames with which a shot begins: what lies between two shots is not bridged.
     Returns frame indices, landmarks and which rows were really seen.
     """
+    shot = np.searchsorted(cuts, frame_index, side="right")
     index: list[int] = []
     rows: list[Points] = []
     seen: list[bool] = []
@@ -91,7 +95,7 @@ def fill_gaps(
             before, after = landmarks[row - 1], landmarks[row]
             io_px = float(np.linalg.norm(before[33] - before[263]))
             moved = float(np.linalg.norm((after - before)[list(mesh.STABLE), :2].mean(0)))
-            if 0 < missing <= longest and moved < max_move_io * io_px:
+            if 0 < missing <= LONGEST_GAP and shot[row] == shot[row - 1] and moved < max_move_io * io_px:
                 for k in range(1, missing + 1):
                     share = k / (missing + 1)
                     index.append(frame_index[row - 1] + k)

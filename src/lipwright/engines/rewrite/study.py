@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lipwright.core.face import TrackedFace
+from lipwright.core.face import N_LANDMARKS, TrackedFace
 from lipwright.core.media import Plane, VideoFrame
 from lipwright.engines.base import Memory
 from lipwright.engines.rewrite.patch import mouth_region
-from lipwright.engines.rewrite.picture import Float32, Picture, Region
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, region_around
 from lipwright.engines.rewrite.rows import LandmarkRows
+from lipwright.engines.rewrite.steady import LONGEST_GAP
 from lipwright.vision import mesh
 from lipwright.vision.occlusion import OcclusionMeter
 
@@ -27,6 +28,8 @@ MAX_MOUTHS = 1200
 _RUN = 25
 """Consecutive frames that a thinned library keeps or drops together: donors play on as footage does."""
 _MARGIN_IO = 0.30
+_LOST_MARGIN_IO = 0.25
+"""A face that moves farther while it is lost is not followed."""
 _COLOUR_EVERY = 10
 _SKIN = (205, 425, 207, 427, 50, 280, 199)
 _LIP = (16, 15, 85, 315, 0, 11, 72, 302)
@@ -44,6 +47,8 @@ class FaceStudy:
     """One face through the footage: a row for each frame that shows it."""
 
     face_id: int
+    cuts: Sequence[int] = ()
+    """The frames with which a shot begins, when the footage has gone by."""
     frame_index: list[int] = field(default_factory=list[int])
     time_s: list[float] = field(default_factory=list[float])
     landmarks: LandmarkRows = field(default_factory=LandmarkRows)
@@ -55,11 +60,17 @@ class FaceStudy:
     lip: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
     n_bytes: int = 0
     _meter: OcclusionMeter = field(default_factory=OcclusionMeter)
-    """Sees the same rows."""
+    _metered: list[int] = field(default_factory=list[int])
+    """The frames that it saw: those of the rows, and those between on which the face was lost for a moment."""
+    _lost: list[tuple[Region, VideoFrame]] = field(default_factory=list[tuple[Region, VideoFrame]])
+    """What is shown, since the face was lost, where it was seen last."""
+    _last: NDArray[np.float32] = field(default_factory=lambda: np.zeros((N_LANDMARKS, 3), np.float32))
+    """Where it was seen last."""
     _cells: dict[int, Cell] = field(default_factory=dict[int, Cell])
     """What each kept mouth shows, coarsely."""
 
     def observe(self, frame: VideoFrame, face: TrackedFace) -> None:
+        self._look_back(face, frame.index)
         row = len(self.frame_index)
         points = face.landmarks
         io_px = max(8.0, float(np.linalg.norm(points[33] - points[263])))
@@ -68,6 +79,7 @@ class FaceStudy:
         self.landmarks.append(points)
         self.sharpness.append(_sharpness(frame, points, io_px))
         self._meter.observe(frame, face)
+        self._metered.append(frame.index)
         if row % _COLOUR_EVERY == 0:
             self.skin.append(_mean_colour(frame, points, _SKIN))
             self.lip.append(_mean_colour(frame, points, _LIP))
@@ -83,10 +95,33 @@ class FaceStudy:
         while len(self.mouths) > MAX_MOUTHS:
             self.thin()
 
+    def miss(self, frame: VideoFrame) -> None:
+        """Remember, for a moment, a frame on which this face is not found."""
+        if frame.index - self.frame_index[-1] > LONGEST_GAP:
+            self._lost.clear()
+            return
+        points = self._last
+        margin_px = _LOST_MARGIN_IO * float(np.linalg.norm(points[33] - points[263]))
+        margins = (margin_px, margin_px, margin_px, margin_px)
+        size = (frame.width_px, frame.height_px)
+        region = region_around(points[:, :2], margins, frame_size=size, step=frame.chroma_step)
+        if not region.is_empty:
+            self._lost.append((region, _part(frame, region)))
+
+    def _look_back(self, face: TrackedFace, index: int) -> None:
+        """Found again on this frame: where the mouth was since it was lost is known now."""
+        for region, part in self._lost:
+            share = (part.index - self.frame_index[-1]) / (index - self.frame_index[-1])
+            points = self._last + share * (face.landmarks - self._last) - (region.left, region.top, 0)
+            self._meter.observe(part, TrackedFace(self.face_id, points.astype(np.float32), face.score))
+            self._metered.append(part.index)
+        self._lost.clear()
+        self._last = face.landmarks
+
     @property
-    def is_hidden(self) -> NDArray[np.bool_]:
-        """(n,) whether something covers the mouth."""
-        return self._meter.finish().is_hidden
+    def hidden_frames(self) -> NDArray[np.intp]:
+        """The frames on which something covers the mouth, also of those on which the face was lost for a moment."""
+        return np.array(self._metered, np.intp)[self._meter.finish().is_hidden]
 
     @property
     def frames_per_s(self) -> float:
@@ -150,14 +185,26 @@ def unpacked_mouths(name: str, memory: Mapping[str, NDArray[Any]]) -> dict[int, 
 class Study:
     """All faces of one piece of footage."""
 
+    cuts: Sequence[int] = ()
+    """As those of a face; it may still grow."""
     faces: dict[int, FaceStudy] = field(default_factory=dict[int, FaceStudy])
 
     def observe(self, frame: VideoFrame, faces: list[TrackedFace]) -> None:
         for face in faces:
-            study = self.faces.setdefault(face.face_id, FaceStudy(face.face_id))
+            study = self.faces.setdefault(face.face_id, FaceStudy(face.face_id, self.cuts))
             study.observe(frame, face)
+        for study in self.faces.values():
+            if study.frame_index[-1] != frame.index:
+                study.miss(frame)
         while sum(study.n_bytes for study in self.faces.values()) > LIBRARY_BYTES:
             max(self.faces.values(), key=lambda study: study.n_bytes).thin()
+
+
+def _part(frame: VideoFrame, region: Region) -> VideoFrame:
+    """A copy of what a frame shows there."""
+    luma, *chroma = Picture.cut(frame, region).parts
+    planes = (luma, *(part[..., k] for part in chroma for k in (0, 1)))
+    return VideoFrame(planes, frame.index, frame.time_s, frame.bits, frame.colour)
 
 
 def _cell(face: TrackedFace, io_px: float) -> Cell:

@@ -179,12 +179,15 @@ def warp(source: Picture, field: Float32, grid: Grid, *, area: Region | None = N
     parts: list[Plane] = []
     # the eye reads sharpness in the luma: chroma is read bilinearly, in a third of the time
     for part, step, kind in zip(source.parts, source.steps, (cv2.INTER_CUBIC, cv2.INTER_LINEAR), strict=False):
-        parts.append(_remap(part, _dense(sources, spacing, step, corner, area), kind))
+        parts.append(_remap(part, _dense(sources, spacing, step, corner, area), kind, source.peak))
     return Picture(parts, area, source.step, source.bits)
 
 
-def _remap(image: Plane, sources: Float32, kind: int) -> Plane:
-    return cast("Plane", cv2.remap(image, sources, cast("Any", None), kind, borderMode=cv2.BORDER_REPLICATE))
+def _remap(image: Plane, sources: Float32, kind: int, peak: int) -> Plane:
+    out = cast("Plane", cv2.remap(image, sources, cast("Any", None), kind, borderMode=cv2.BORDER_REPLICATE))
+    if peak < np.iinfo(out.dtype).max:  # beside white, cubic overshoots into codes that an encoder shows as black
+        np.minimum(out, peak, out=out)
+    return out
 
 
 def _dense(sources: Float32, spacing_px: int, step: tuple[int, int], corner: tuple[int, int], area: Region) -> Float32:
