@@ -288,8 +288,11 @@ def _path_of(audio_or_text: str) -> Path | None:
     if "\n" in audio_or_text or len(audio_or_text) > 1000:
         return None
     path = Path(audio_or_text)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
+        return None
     if path.suffix.lower() in _SOUND_ENDINGS | {".txt"} and " " not in audio_or_text:
         raise MediaNotFound(path)
     return None
