@@ -239,6 +239,33 @@ def test_an_output_that_exists_is_kept_where_the_caller_wants_so(
     assert output.read_bytes() == b"older"
 
 
+@pytest.mark.parametrize("ending", [".srt", ".vtt"])
+def test_subtitles_that_exist_are_kept_where_the_caller_wants_so(
+    ending: str, lipwright: Any, portrait: Path, tmp_path: Path
+) -> None:
+    output, older = tmp_path / "out.mp4", tmp_path / f"out{ending}"
+    older.write_text("older")
+
+    done = lipwright("say", portrait, "Hello.", "-o", output, "--subtitles", "--no-overwrite")
+
+    assert done.stderr.startswith("error [output_exists]: ")
+    assert done.returncode == MEND_IT_YOURSELF
+    assert [path.name for path in tmp_path.iterdir() if path.suffix in (".mp4", ".srt", ".vtt")] == [older.name]
+    assert older.read_text() == "older"
+
+
+def test_subtitles_that_cannot_be_written_are_told_before_anything_is_made(
+    lipwright: Any, portrait: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.vtt").mkdir()
+
+    done = lipwright("say", portrait, "Hello.", "-o", tmp_path / "out.mp4", "--subtitles", "--no-overwrite")
+
+    assert done.stderr.startswith("error [output_not_writable]: ")
+    assert done.returncode == SOMETHING_ELSE
+    assert not (tmp_path / "out.mp4").exists()
+
+
 def test_a_setting_that_cannot_be_meant_is_named(lipwright: Any, portrait: Path, short_speech: Path) -> None:
     done = lipwright("sync", portrait, short_speech, "-o", "out.mp4", LIPWRIGHT_CRF="ninety")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import wave
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 
 from lipwright import media
+from lipwright.cli import main
 from lipwright.cli.screen import PlainReport
 from lipwright.cli.sync import choose
 
@@ -107,10 +110,12 @@ def test_footage_that_is_too_long_is_cut_or_kept(
     assert video.duration_s == duration_s
 
 
-@pytest.mark.parametrize(("ask", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("ask", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_run_that_is_stopped_leaves_nothing(
     ask: signal.Signals, status: int, environment: dict[str, str], portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
+    if signal.getsignal(ask) == signal.SIG_IGN:
+        pytest.skip(f"{ask.name} is ignored here, and so by what is started")
     folder = tmp_path / "results"
     folder.mkdir()
     command = [str(PROGRAM), "sync", str(portrait), str(speech), "-o", str(folder / "out.mp4")]
@@ -132,6 +137,95 @@ def test_a_run_that_is_stopped_leaves_nothing(
     assert run.returncode == status
     assert "Traceback" not in said
     assert not list(folder.iterdir())
+
+
+def test_nohup_outlives_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_IGN)
+    monkeypatch.setattr(signal, "signal", lambda number, _: asked.append(number))
+
+    main.listen_for_the_end()
+
+    assert asked == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize("command", ["sync", "say"])
+def test_who_stops_the_measurement_is_told_that_the_video_is_there(
+    command: str, lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, report = tmp_path / "out.mp4", tmp_path / "report.json"
+    monkeypatch.setattr("lipwright.service.reports.report_of", stop)
+    more = [short_speech] if command == "sync" else ["Hello.", "--subtitles"]
+
+    done = lipwright(command, portrait, *more, "-o", output, "--report", report, "--engine", "still")
+
+    told = [output] if command == "sync" else [output, tmp_path / "out.srt", tmp_path / "out.vtt"]
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == f"stopped; already written: {', '.join(map(str, told))}"
+    assert all(path.stat().st_size for path in told)
+    assert not report.exists()
+
+
+def test_who_stops_before_the_video_is_there_is_told_that_nothing_is(
+    lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lipwright.service.sync_with", stop)
+
+    done = lipwright("sync", portrait, short_speech, "-o", tmp_path / "out.mp4")
+
+    assert done.returncode == 130
+    assert done.stderr == "stopped; nothing was written\n"
+
+
+def test_who_stops_the_demo_is_told_what_it_made_so_far(
+    lipwright: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(_options: Any, _video: Path, _audio: Path, output: Path, **_: Any) -> Any:
+        return SimpleNamespace(output=output) if output.stem == "portrait" else stop()
+
+    monkeypatch.setattr("lipwright.service.sync_with", make)
+    monkeypatch.setattr("lipwright.service.mouths_sheet", lambda *_: b"sheet")
+    monkeypatch.setattr("lipwright.cli.demo.summary", lambda _: "")
+
+    done = lipwright("demo", "-o", tmp_path)
+
+    assert done.returncode == 130
+    assert done.stderr == f"stopped; already written: {tmp_path / 'portrait.mp4'}, {tmp_path / 'portrait-mouths.png'}\n"
+
+
+def stop(*_: Any, **__: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_a_name_that_is_no_utf_8_is_written_so_that_the_file_is_found_again(
+    program: Any, lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    output, report, page = tmp_path / os.fsdecode(b"caf\xe9.mp4"), tmp_path / "report.json", tmp_path / "page.html"
+    if not is_a_name(output):
+        pytest.skip("files here have names in UTF-8 only")
+
+    made = program(
+        "sync", portrait, short_speech, "-o", output, "--engine", "still", "--report", report, "--no-measure"
+    )
+    drawn = lipwright("report", report, "-o", page)
+    score, drawing = tmp_path / "score.json", tmp_path / "score.html"
+    scored = lipwright("evaluate", output, "--report", score, "--html", drawing, "--seconds", "1", "--quiet")
+
+    for done in (made, drawn, scored):
+        assert done.returncode == 0, done.stderr
+    assert r"caf\udce9.mp4" in made.stdout
+    assert Path(json.loads(report.read_text(encoding="utf-8"))["output"]).is_file()
+    assert Path(json.loads(score.read_text(encoding="utf-8"))["output"]).is_file()
+    assert r"caf\udce9.mp4" in page.read_text(encoding="utf-8")
+
+
+def is_a_name(path: Path) -> bool:
+    try:
+        path.touch()
+    except OSError:
+        return False
+    path.unlink()
+    return True
 
 
 def test_faces_lists_ids_and_draws_a_sheet(lipwright: Any, portrait: Path, tmp_path: Path) -> None:

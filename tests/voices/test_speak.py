@@ -37,6 +37,7 @@ from lipwright.voices.language import detect_language
 from lipwright.voices.pitch import median_pitch_hz
 from lipwright.voices.samples import SAMPLES
 from lipwright.voices.speakers import read_speakers
+from lipwright.voices.ssml import spoken_text
 
 LANGUAGES = {code: text for code, text in SAMPLES.items() if code != "cmn"}
 
@@ -91,6 +92,40 @@ def test_short_texts_are_told_apart_by_their_letters(text: str, language: str) -
 )  # fmt: skip
 def test_short_texts_are_told_apart_by_their_common_words(text: str, language: str) -> None:
     assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("ଆପଣ କେମିତି ଅଛନ୍ତି", "or"),
+        ("٣٤٥", "ar"),
+        ("३४५", "hi"),
+        ("ㄅㄆㄇ", "zh"),
+        ("ㅋㅋㅋ", "ko"),
+        ("ʜᴇʟʟᴏ", "en"),
+        ("x² ⁵", "en"),
+    ],
+)
+def test_every_script_that_a_voice_reads_is_known(text: str, language: str) -> None:
+    assert detect_language(text) == language
+    assert_tiles(speak(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [("សួស្តី", "Khmer"), ("ສະບາຍດີ", "Lao"), ("བཀྲ་ཤིས་", "Tibetan"), ("ᠮᠣᠩᠭᠣᠯ", "Mongolian"), ("០១២", "Khmer")],
+)
+def test_letters_that_no_voice_reads_are_not_spelled_out_in_english(text: str, script: str) -> None:
+    with pytest.raises(UnknownLanguage, match=rf"{script} letters.*--language"):
+        speak(text)
+    assert detect_language(f"The word for hello is {text}.") == "en"
+
+
+def test_a_text_of_which_nothing_is_heard_makes_no_empty_video() -> None:
+    with pytest.raises(NothingToSay, match="'en'"):
+        speak("٣٤٥", language="en")
+    with pytest.raises(NothingToSay, match="'en'"):
+        speak("٣٤٥. ٣٤٥.", language="en")
 
 
 def test_words_of_another_script_do_not_stop_a_sentence() -> None:
@@ -254,6 +289,26 @@ def test_ssml_is_followed() -> None:
     assert_tiles(paused)
 
 
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ("<s>One.</s><s>Two.</s>", "One. Two."),
+        ("<p>One</p><p>Two</p>three", "One Two three"),
+        ("one<break/>two", "one two"),
+        (
+            '<voice name="a">One</voice><lang xml:lang="de">zwei</lang><prosody rate="slow">three</prosody>',
+            "One zwei three",
+        ),
+        ("<w>cup</w><token>board</token>", "cup board"),
+        ("<metadata>secret<desc>more</desc></metadata>Hello", "Hello"),
+        ("un<emphasis>believ</emphasis>able <sub alias='b'>B</sub>.", "unbelievable B."),
+        ("<voice name='a'>Hello</voice>, <s>you</s>!", "Hello, you!"),
+    ],
+)
+def test_the_words_of_ssml_stand_apart_where_they_are_said_apart(inside: str, words: str) -> None:
+    assert spoken_text(SPEAK.format(inside)) == words
+
+
 def test_ssml_may_say_its_language() -> None:
     told = '<speak version="1.1" xml:lang="pt-BR">Hotel Central, 12.</speak>'
 
@@ -355,7 +410,8 @@ N_RANDOM = int(os.environ.get("LIPWRIGHT_TEST_RANDOM_TEXTS", "60"))
 def test_no_text_crashes_the_binding_or_hangs_it(text: str, language: str | None, is_ssml: bool) -> None:
     """200 and more with LIPWRIGHT_TEST_RANDOM_TEXTS=200."""
     start_s = perf_counter()
-    with suppress(EmptyText, NothingToSay, BrokenSsml):
+    untold = (UnknownLanguage,) if language is None else ()  # its letters may be of a script that no voice reads
+    with suppress(EmptyText, NothingToSay, BrokenSsml, *untold):
         utterance = speak(text, "auto", language, is_ssml=is_ssml)
         assert_tiles(utterance)
         assert not utterance.notes or "kanji" in utterance.notes[0]

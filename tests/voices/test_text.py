@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lipwright.core.errors import NothingToSay
+from lipwright.voices import text as ours
 from lipwright.voices.text import LONGEST_SENTENCE, readable, sentences
 
 
@@ -68,6 +73,49 @@ def test_pauses_are_longer_between_paragraphs_than_between_sentences_and_within(
 )
 def test_what_cannot_be_said_is_left_out(text: str, expected: str) -> None:
     assert readable(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ｒｏｏｍ １２３", "Room 123"),
+        ("𝓗𝓮𝓵𝓵𝓸 𝟏𝟐", "Hello 12"),
+        ("①First②Second Ⓐ", "1 First 2 Second A"),
+        ("ｶﾞｲﾄﾞ", "ガイド"),
+        ("￥５０は１０％", "¥50は10%"),
+        ("你好！今天，好。", "你好！今天，好。"),
+        ("x² ½ Ⅷ ㊗", "x² ½ Ⅷ"),
+    ],
+)
+def test_letters_and_digits_in_another_shape_are_what_they_stand_for(text: str, expected: str) -> None:
+    assert readable(text) == expected
+
+
+@pytest.mark.parametrize("sign", ["\u00ad", "\u2060", "\ufeff", "\u200f"])
+def test_signs_that_nobody_sees_part_no_word(sign: str) -> None:
+    assert readable(f"Donau{sign}dampf{sign}.") == "Donaudampf."
+
+
+@given(st.text(alphabet="a \u2003\0.,!"))
+def test_what_is_left_out_before_a_stop_takes_its_spaces_with_it(text: str) -> None:
+    plainly = re.compile(r"[^\S\n]*\0[\0 ]*(?=[.,!?;:…])")
+
+    assert readable(text) == re.sub(r"[^\S\n]+", " ", plainly.sub("", text).replace("\0", " ")).strip()
+
+
+@given(st.text(alphabet="a!?.।。！”) \n"))
+def test_the_ends_of_sentences_are_those_of_the_plain_pattern(text: str) -> None:
+    closing = re.escape("\"'”’»)]}」』）】")
+    plainly = re.compile(rf"(?:[.!?…؟۔।॥։።]+[{closing}]*(?=\s|$))|(?:[。！？｡]+[{closing}]*)|\n")
+
+    found = ours._END.finditer(text)  # pyright: ignore[reportPrivateUsage]
+    assert [one.span() for one in found] == [one.span() for one in plainly.finditer(text)]
+
+
+@pytest.mark.parametrize("many", ["😀", " 😀", "!?", ".)", "a. ", "a。", "😀 \t"])
+def test_far_more_than_is_accepted_is_still_cut(many: str) -> None:
+    """It takes a moment; with patterns that are tried from each character it took many minutes."""
+    assert sentences("Go" + many * 200_000 + "on")
 
 
 @pytest.mark.parametrize("text", ["?!", "😀", "—", "<b></b>"])

@@ -173,6 +173,11 @@ def test_what_looks_like_a_file_and_is_none_is_not_spoken(name: str) -> None:
         visemes(name, "rhubarb-json")
 
 
+@pytest.mark.parametrize("text", ["Mama and papa met. " * 20, "Mama\0 met papa.", "ma" * 200])
+def test_words_that_no_file_can_be_called_are_spoken(text: str) -> None:
+    assert visemes(text, "rhubarb-tsv", language="en").startswith("0.00\t")
+
+
 def test_nothing_to_say_is_told() -> None:
     form: Format = "srt"
     with pytest.raises(NothingToSay):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lipwright.cli.screen import progress_report, speaks_errors, write_file
+from lipwright.cli.screen import already_written, progress_report, speaks_errors, write_file
 from lipwright.cli.sync import summary
 from lipwright.core.errors import OutputNotWritable
 from lipwright.core.options import SyncOptions
@@ -39,13 +39,17 @@ def demo(
     name, footage, speech = _REAL
     if clips is not None and (clips / footage).is_file() and (clips / speech).is_file():
         jobs.append((name, clips / footage, clips / speech))
-    for name, video, audio in jobs:
-        with progress_report() as watch:
-            result = service.sync_with(SyncOptions(), video, audio, output / f"{name}.mp4", watch=watch)
-        sheet = output / f"{name}-mouths.png"
-        write_file(sheet, service.mouths_sheet(result, video))
-        typer.echo(summary(result))
-        typer.echo(f"  sheet    {sheet}")
+    written: list[Path] = []
+    with already_written(written):
+        for name, video, audio in jobs:
+            with progress_report() as watch:
+                result = service.sync_with(SyncOptions(), video, audio, output / f"{name}.mp4", watch=watch)
+            written.append(result.output)
+            sheet = output / f"{name}-mouths.png"
+            write_file(sheet, service.mouths_sheet(result, video))
+            written.append(sheet)
+            typer.echo(summary(result))
+            typer.echo(f"  sheet    {sheet}")
     typer.echo(f"\nDone in {perf_counter() - start_s:.1f} s. Look at the results in {output.resolve()}. Then try:")
     typer.echo("  lipwright sync YOUR_VIDEO.mp4 YOUR_SPEECH.wav -o out.mp4")
     typer.echo("  lipwright sync YOUR_PICTURE.jpg YOUR_SPEECH.wav -o out.mp4")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import as_json, check_places, progress_report, speaks_errors, write_file
+from lipwright.cli.screen import as_json, check_places, encodable, progress_report, speaks_errors, write_file
 
 
 @speaks_errors
@@ -52,7 +52,7 @@ def evaluate(
     if report is not None:
         write_file(report, (as_json(found) + "\n").encode())
     if html is not None:
-        write_file(html, reports.page_of(found, sheet=reports.sheet_of(found)).encode())
+        write_file(html, encodable(reports.page_of(found, sheet=reports.sheet_of(found))).encode())
     if not quiet:
         typer.echo(told(found))
         for what, where in (("report", report), ("page", html)):

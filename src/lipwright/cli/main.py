@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 from typing import Annotated, Final
 
@@ -82,9 +83,20 @@ def end_like_ctrl_c(signum: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
+def listen_for_the_end() -> None:
+    """To whoever ends this process, and to a terminal that is closed; under nohup that one stays ignored."""
+    signal.signal(signal.SIGTERM, end_like_ctrl_c)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, end_like_ctrl_c)
+
+
 def main() -> None:
     """The entry point."""
     for name, value in _FOR_LIBRARIES.items():
         os.environ.setdefault(name, value)
-    signal.signal(signal.SIGTERM, end_like_ctrl_c)
+    listen_for_the_end()
+    # a file's name may have bytes that are no letters: standard error writes \udce9, standard output refused them
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
     app(prog_name="lipwright")

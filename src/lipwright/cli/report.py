@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import speaks_errors, write_file
+from lipwright.cli.screen import encodable, speaks_errors, write_file
 from lipwright.core.errors import InvalidOption, MediaNotFound
 
 
@@ -30,7 +30,7 @@ def report(
 
     found = read_report(told)
     sheet = reports.sheet_of(found) if pictures else None
-    page = reports.page_of(found, sheet=sheet)
+    page = encodable(reports.page_of(found, sheet=sheet))
     where = told.with_suffix(".html") if output is None else output
     write_file(where, page.encode())
     typer.echo(f"{where}: {len(page) / 1000:.0f} kB{'' if sheet is not None else ', without pictures of mouths'}")

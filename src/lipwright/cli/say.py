@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import as_json, check_places, progress_report, speaks_errors, write_file
+from lipwright.cli.screen import already_written, as_json, check_places, progress_report, speaks_errors, write_file
 from lipwright.cli.sync import choose, choose_cache, measuring, report_line, summary
 from lipwright.core.errors import InvalidOption, MediaNotFound, TextTooLong
 from lipwright.core.options import Look, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
@@ -130,8 +130,9 @@ def say(
             may_replace=overwrite,
         )
         if report is not None:
-            told = speech.report_of(made, measuring=measuring(watch) if measure else None)
-            write_file(report, (as_json(told) + "\n").encode())
+            with already_written([output, *made.subtitles]):
+                told = speech.report_of(made, measuring=measuring(watch) if measure else None)
+                write_file(report, (as_json(told) + "\n").encode())
     if not quiet:
         typer.echo(summary(made.result))
         typer.echo(f"  voice    {made.utterance.voice}, language {made.utterance.language}")

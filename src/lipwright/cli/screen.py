@@ -46,10 +46,22 @@ def speaks_errors(command: Callable[P, R]) -> Callable[P, R]:
             typer.echo(" ".join([f"error [{exc.code}]: {exc}", *getattr(exc, "__notes__", [])]), err=True)
             raise typer.Exit(EXIT_INPUT if isinstance(exc, InputError) else EXIT_ERROR) from exc
         except KeyboardInterrupt as exc:
-            typer.echo("stopped; nothing was written", err=True)
+            written = ", ".join(getattr(exc, "__notes__", []))
+            typer.echo(f"stopped; already written: {written}" if written else "stopped; nothing was written", err=True)
             raise typer.Exit(EXIT_STOPPED) from exc
 
     return run
+
+
+@contextmanager
+def already_written(paths: Sequence[Path]) -> Generator[None]:
+    """Who stops what is done in here with Ctrl-C is told of these files: they are whole, and stay."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        for path in paths:
+            exc.add_note(str(path))
+        raise
 
 
 class Report(Protocol):
@@ -133,7 +145,12 @@ def _bar() -> Generator[Report]:
 
 def as_json(value: Any) -> str:
     """Plain JSON of values that this project carries: exact rates as "30000/1001", paths as text."""
-    return json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+    return encodable(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def encodable(text: str) -> str:
+    r"""The text with `\udce9` for a byte of a file's name that is no UTF-8, as JSON has it: the file is found again."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

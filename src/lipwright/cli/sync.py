@@ -11,6 +11,7 @@ import typer
 
 from lipwright.cli.screen import (
     Report,
+    already_written,
     as_json,
     check_places,
     clock_time,
@@ -183,8 +184,9 @@ def sync(
         if report is not None:
             from lipwright.service import reports
 
-            told = reports.report_of(result, measuring=measuring(watch) if measure else None)
-            write_file(report, (as_json(told) + "\n").encode())
+            with already_written([output]):
+                told = reports.report_of(result, measuring=measuring(watch) if measure else None)
+                write_file(report, (as_json(told) + "\n").encode())
     if not quiet:
         typer.echo(summary(result))
         if report is not None and told is not None:

@@ -263,8 +263,14 @@ class NothingToSay(InputError):
 
     code = "nothing_to_say"
 
-    def __init__(self) -> None:
-        super().__init__("There is no word to say in the text, only signs or emoji. Give at least one word.")
+    def __init__(self, *, unheard_in: str | None = None) -> None:
+        message = "There is no word to say in the text, only signs or emoji. Give at least one word."
+        if unheard_in is not None:
+            message = (
+                f"Nothing is heard of the text when it is said in the language {unheard_in!r}. Write it in letters and "
+                "digits of that language, or give another language."
+            )
+        super().__init__(message)
 
 
 class TextTooLong(InputError):
@@ -293,9 +299,15 @@ class UnknownLanguage(InputError):
 
     code = "unknown_language"
 
-    def __init__(self, language: str, *, voice: str | None = None) -> None:
+    def __init__(self, language: str, *, voice: str | None = None, is_script: bool = False) -> None:
         who = "No voice speaks" if voice is None else f"The voice {voice} does not speak"
-        super().__init__(f"{who} the language {language!r}. Give a code such as `en` or `pt-BR`.")
+        message = f"{who} the language {language!r}. Give a code such as `en` or `pt-BR`."
+        if is_script:
+            message = (
+                f"The text is in {language} letters, and no voice is known to read them. If one does, give its name "
+                "and the language (`--voice`, `--language`); else write the text in other letters."
+            )
+        super().__init__(message)
         self.language = language
         self.voice = voice
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import MediaNotFound, NoAudio, OutputExists, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.core.speech import Phone, Utterance
@@ -129,6 +129,11 @@ def say_with(
 
     pipeline.check_inputs(video)
     pipeline.check_output(output, (video,), may_replace=may_replace)
+    captions = [output.with_suffix(ending) for ending in (".srt", ".vtt")] if subtitles else []
+    for path in captions:
+        if path.exists() and not path.is_dir() and not may_replace:
+            raise OutputExists(path)
+        pipeline.check_place(path)
     utterance = said
     with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
         speech = Path(folder) / "speech.wav"
@@ -161,14 +166,12 @@ def say_with(
             tracker=tracker,
         )
     assert utterance is not None  # it was said
-    written: list[Path] = []
-    if subtitles:
+    if captions:
         from lipwright.voices.subtitles import srt, webvtt
 
-        for ending, content in ((".srt", srt(utterance)), (".vtt", webvtt(utterance))):
-            written.append(output.with_suffix(ending))
-            _write_text(written[-1], content)
-    return Said(result, utterance, tuple(written))
+        for path, content in zip(captions, (srt(utterance), webvtt(utterance)), strict=True):
+            _write_text(path, content)
+    return Said(result, utterance, tuple(captions))
 
 
 def report_of(said: Said, *, measuring: Measuring | None = None) -> dict[str, Any]:
@@ -288,8 +291,11 @@ def _path_of(audio_or_text: str) -> Path | None:
     if "\n" in audio_or_text or len(audio_or_text) > 1000:
         return None
     path = Path(audio_or_text)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
+        return None
     if path.suffix.lower() in _SOUND_ENDINGS | {".txt"} and " " not in audio_or_text:
         raise MediaNotFound(path)
     return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from functools import cache
 from typing import Any, Final, cast
 
+from lipwright.core.errors import UnknownLanguage
 from lipwright.voices.text import readable
 
 DEFAULT: Final = "en"
@@ -58,23 +60,32 @@ _COMMON: Final = {
 }  # fmt: skip
 """Words by which short texts are known."""
 
-_SCRIPTS: Final[tuple[tuple[int, int, str], ...]] = (
-    (0x0041, 0x024F, "latin"), (0x0370, 0x03FF, "el"), (0x0400, 0x052F, "cyrillic"), (0x0530, 0x058F, "hy"),
-    (0x0590, 0x05FF, "he"), (0x0600, 0x06FF, "arabic"), (0x0750, 0x077F, "arabic"), (0x0900, 0x097F, "devanagari"),
-    (0x0980, 0x09FF, "bn"), (0x0A00, 0x0A7F, "pa"), (0x0A80, 0x0AFF, "gu"), (0x0B80, 0x0BFF, "ta"),
-    (0x0C00, 0x0C7F, "te"), (0x0C80, 0x0CFF, "kn"), (0x0D00, 0x0D7F, "ml"), (0x0D80, 0x0DFF, "si"),
-    (0x0E00, 0x0E7F, "th"), (0x1000, 0x109F, "my"), (0x10A0, 0x10FF, "ka"), (0x1200, 0x139F, "am"),
-    (0x1100, 0x11FF, "ko"), (0x1E00, 0x1EFF, "latin"), (0x1F00, 0x1FFF, "el"), (0x3040, 0x30FF, "ja"),
-    (0x3400, 0x4DBF, "han"), (0x4E00, 0x9FFF, "han"), (0xAC00, 0xD7AF, "ko"), (0xFB50, 0xFDFF, "arabic"),
-    (0xFE70, 0xFEFF, "arabic"), (0x20000, 0x2FA1F, "han"),
-)  # fmt: skip
+_SCRIPTS: Final = {
+    "LATIN": "latin", "CYRILLIC": "cyrillic", "ARABIC": "arabic", "DEVANAGARI": "devanagari", "CJK": "han",
+    "BOPOMOFO": "han", "HIRAGANA": "ja", "KATAKANA": "ja", "HANGUL": "ko", "GREEK": "el", "ARMENIAN": "hy",
+    "HEBREW": "he", "BENGALI": "bn", "GURMUKHI": "pa", "GUJARATI": "gu", "ORIYA": "or", "TAMIL": "ta",
+    "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml", "SINHALA": "si", "THAI": "th", "MYANMAR": "my",
+    "GEORGIAN": "ka", "ETHIOPIC": "am", "SHAVIAN": "en-shaw",
+}  # fmt: skip
+"""First word of a letter's name in Unicode -> its script, or the language that alone is written in it."""
+_LAST_OF_LATIN: Final = "\u024f"
+"""Up to here all letters are Latin, also those that are named after what they are for: ª, º and µ."""
+_FIRST_WORD: Final = re.compile("[A-Z]+")
 
 
 def detect_language(text: str) -> str:
-    """The likeliest language of a text, as a code of ISO 639-1. Short texts that tell nothing are English."""
-    letters = [c for c in readable(text[:_LOOKED_AT]) if c.isalpha()]
+    """The likeliest language of a text, as a code of ISO 639-1. Short texts that tell nothing are English.
+
+    Raises UnknownLanguage where most letters are of a script that no voice is known to read.
+    """
+    said = readable(text[:_LOOKED_AT])
+    letters = [c for c in said if c.isalpha()] or [c for c in said if c.isdecimal()]
     scripts = Counter(_script(letter) for letter in letters)
     scripts.pop("", None)
+    unread = Counter({script: n for script, n in scripts.items() if script not in _SCRIPTS.values()})
+    scripts -= unread
+    if unread.total() > scripts.total():
+        raise UnknownLanguage(unread.most_common(1)[0][0], is_script=True)
     if not scripts:
         return DEFAULT
     if scripts["ja"] and scripts["ja"] * 8 >= scripts["han"]:
@@ -105,8 +116,16 @@ def detect_language(text: str) -> str:
 
 
 def _script(letter: str) -> str:
-    code = ord(letter)
-    return next((name for first, last, name in _SCRIPTS if first <= code <= last), "")
+    """Of `_SCRIPTS`; the script's name in Unicode where no voice reads it; "" for what all scripts use."""
+    if letter <= _LAST_OF_LATIN:
+        return "latin" if letter.isalpha() else ""
+    name = _FIRST_WORD.match(unicodedata.name(letter, ""))
+    is_made_of_others = unicodedata.decomposition(letter) != ""
+    if name is None or (name[0] == "LATIN" and not is_made_of_others):  # such as phonetic signs: the model knows none
+        return ""
+    if name[0] in _SCRIPTS:
+        return _SCRIPTS[name[0]]
+    return "" if is_made_of_others or unicodedata.category(letter) == "Lm" else name[0].title()
 
 
 def _likeliest(text: str, languages: tuple[str, ...], *, least: float, otherwise: str, n_letters: int) -> str:

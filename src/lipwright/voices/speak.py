@@ -222,6 +222,8 @@ def _joined(
     spoken = [(one, part) for one, part in zip(said, parts, strict=True) if part is not None and len(part.clip.samples)]
     if not spoken:
         raise NothingToSay
+    if not any(_is_heard(part) for _, part in spoken):
+        raise NothingToSay(unheard_in=choice.language)
     rate_hz = spoken[0][1].clip.rate_hz
     samples: list[NDArray[np.float32]] = []
     phones: list[Timed[Phone]] = []
@@ -250,6 +252,13 @@ def _joined(
         choice.language,
         notes,
     )
+
+
+def _is_heard(part: Utterance) -> bool:
+    """Whether there is a sound in it: of signs that it does not know a voice makes a moment of silence."""
+    if part.phones is None:
+        return bool(part.clip.samples.any())
+    return not all(item.value.is_silence for item in part.phones)
 
 
 def _later(timeline: Timeline[T], by_s: Fraction) -> Iterator[Timed[T]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
@@ -13,11 +15,30 @@ _ELEMENTS: Final = frozenset(
     | {"lang", "w", "token", "desc"}
 )
 """Those of SSML 1.1 that do not fetch or play other files."""
+_UNSAID: Final = frozenset({"metadata", "desc"})
+_WITHIN_WORDS: Final = frozenset({"emphasis", "mark", "phoneme", "say-as", "sub", "tts"})
+"""Elements that may stand inside a word, or around a sign of a script without spaces; others part words."""
+_APART: Final = "\0"
+"""No XML holds it."""
+_BEFORE_A_STOP: Final = re.compile(rf"(?<!{_APART}){_APART}++(?=[.,!?;:…)])")
 
 
 def spoken_text(ssml: str) -> str:
-    """The words of an SSML document, without its marks. Raises BrokenSsml."""
-    return " ".join("".join(_document(ssml).itertext()).split())
+    """The words of an SSML document, without its marks and what is told about it. Raises BrokenSsml."""
+    text = _BEFORE_A_STOP.sub("", "".join(_pieces(_document(ssml))))
+    return " ".join(text.replace(_APART, " ").split())
+
+
+def _pieces(element: Element) -> Iterator[str]:
+    name = _name(element)
+    apart = "" if name in _WITHIN_WORDS else _APART
+    yield apart
+    if name not in _UNSAID:
+        yield element.text or ""
+        for child in element:
+            yield from _pieces(child)
+            yield child.tail or ""
+    yield apart
 
 
 def language_of(ssml: str) -> str | None:

@@ -21,12 +21,24 @@ _URL = re.compile(r"\b(?:(?:https?|ftp)://(?:www\.)?|www\.)([^\s/?#<>\"')\]]+)[^
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _SPACE = re.compile(r"[^\S\n]+")
 _LEFT_OUT = "\0"
-_BEFORE_A_STOP = re.compile(rf"[^\S\n]*{_LEFT_OUT}[{_LEFT_OUT} ]*(?=[.,!?;:…])")
+_GAP_BEFORE_A_STOP = re.compile(rf"(?<![^\S\n])(?<!{_LEFT_OUT})(?:[^\S\n]|{_LEFT_OUT})++(?=[.,!?;:…])")
+"""Tried once from the beginning of a gap: what is tried from each of its characters takes the square of its length."""
 _LINES = re.compile(r"\s*\n\s*")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _REPEATED = re.compile(r"(\S)\1{9,}")
 _CLOSING = "\"'”’»)]}」』）】"
-_END = re.compile(rf"(?:[.!?…؟۔।॥։።]+[{re.escape(_CLOSING)}]*(?=\s|$))|(?:[。！？｡]+[{re.escape(_CLOSING)}]*)|\n")
+_STOPS = ".!?…؟۔।॥։።"
+_END = re.compile(
+    rf"(?:(?<![{_STOPS}])[{_STOPS}]++[{re.escape(_CLOSING)}]*+(?=\s|$))|(?:[。！？｡]++[{re.escape(_CLOSING)}]*+)|\n"
+)
+_FOLLOWING = re.compile(r"\s*+(\S)")
+_UNSEEN: Final = dict.fromkeys(
+    map(ord, "\u00ad\u2060\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+)
+"""Where a word may be parted, where it must not be, which way it is written: nothing that parts it when it is said."""
+_DRESSED: Final = ("<wide>", "<narrow>", "<font>", "<circle>")
+"""Letters and digits that are others in another shape, as Unicode tells."""
+_WIDE_SIGNS: Final = "％＄￥￡￠￦＋＝＆＠＃"
 _ABBREVIATIONS: Final = frozenset(
     """
     mr mrs ms dr prof st jr sr vs etc no vol fig inc ltd co gen col sgt capt rev hon e.g i.e a.m p.m u.s u.k
@@ -57,15 +69,37 @@ def check_length(text: str, limit: int) -> None:
 
 
 def readable(text: str) -> str:
-    """The text without what cannot be said: emoji, control signs, tags; addresses become their host's name."""
-    text = unicodedata.normalize("NFC", text.encode("utf-8", "ignore").decode())
+    """The text without what cannot be said: emoji, control signs, tags; addresses become their host's name.
+
+    Letters and digits in another shape (full-width, mathematical, in circles) are what they stand for.
+    """
+    text = text.encode("utf-8", "ignore").decode().translate(_UNSEEN)
+    text = unicodedata.normalize("NFC", text if text.isascii() else "".join(map(_plain, text)))
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
     text = _URL.sub(lambda found: found[1].rstrip(".,;:!?"), text)
     text = _TAG.sub(" ", text)
     text = "".join(c if _is_said(c) else _LEFT_OUT for c in text)
-    text = _BEFORE_A_STOP.sub("", text).replace(_LEFT_OUT, " ")
+    text = _GAP_BEFORE_A_STOP.sub(_without_left_out, text).replace(_LEFT_OUT, " ")
     text = _REPEATED.sub(r"\1\1\1", text)
     return _SPACE.sub(" ", text).strip()
+
+
+def _plain(char: str) -> str:
+    """A letter or digit in another shape as itself: ５ and 𝟓 are 5, ⑤ is one that stands apart."""
+    shape = unicodedata.decomposition(char).partition(" ")[0]
+    if shape not in _DRESSED:
+        return char
+    plain = unicodedata.normalize("NFKC", char)
+    if shape == "<circle>":  # ㊗ and the like are pictures
+        return f" {plain} " if plain.isdigit() else plain if plain.isascii() else char
+    return plain if char.isalnum() or char in _WIDE_SIGNS else char  # ！ and ， end sentences and clauses as they are
+
+
+def _without_left_out(gap: re.Match[str]) -> str:
+    """A gap before a full stop or comma, without its end from what was left out on, and the white space before that."""
+    before = gap[0].rstrip(f"{_LEFT_OUT} ")
+    n_spaces = gap[0][len(before) :].find(_LEFT_OUT)
+    return gap[0] if n_spaces < 0 else gap[0][: len(before) + n_spaces].rstrip()
 
 
 def _is_said(char: str) -> bool:
@@ -100,17 +134,25 @@ def _of_paragraph(paragraph: str) -> Iterator[Sentence]:
 def _cut(paragraph: str) -> Iterator[str]:
     start = 0
     for found in _END.finditer(paragraph):
-        before = paragraph[start : found.start()]
-        word = before.rpartition(" ")[2].lower().lstrip(_CLOSING + "([{«“‘")
-        # "Dr.", an initial, "5." of "5. Mai": to cut there is worse than to leave two sentences in one piece
-        is_short = (len(word) == 1 and word.isalpha()) or (len(word) <= 2 and word.isdigit())
-        is_inside = found[0] == "." and (word in _ABBREVIATIONS or is_short)
-        is_going_on = paragraph[found.end() :].lstrip()[:1].islower() and found[0] not in ("!", "?")
+        is_inside = found[0] == "." and _is_abbreviated(paragraph, start, found.start())
+        following = _FOLLOWING.match(paragraph, found.end())
+        is_going_on = following is not None and following[1].islower() and found[0] not in ("!", "?")
         if is_inside or is_going_on:
             continue
         yield _LINES.sub(" ", paragraph[start : found.end()]).strip()
         start = found.end()
     yield _LINES.sub(" ", paragraph[start:]).strip()
+
+
+def _is_abbreviated(paragraph: str, start: int, stop: int) -> bool:
+    """Whether the word before a full stop is "Dr", an initial, or the "5" of "5. Mai".
+
+    To cut there is worse than to leave two sentences in one piece.
+    """
+    word_start = max(start, paragraph.rfind(" ", start, stop) + 1)
+    word = paragraph[word_start:stop].lower().lstrip(_CLOSING + "([{«“‘")
+    is_short = (len(word) == 1 and word.isalpha()) or (len(word) <= 2 and word.isdigit())
+    return word in _ABBREVIATIONS or is_short
 
 
 def _short_enough(sentence: str) -> Iterator[str]:
