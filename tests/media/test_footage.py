@@ -19,6 +19,7 @@ from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
 from lipwright.core.media import VideoFrame
 from lipwright.media import footage as footage_module
 from lipwright.media import open_footage, probe
+from lipwright.media.timing import constant_rate
 
 
 @pytest.fixture
@@ -44,6 +45,17 @@ def test_a_constant_rate_is_found_exactly_whatever_the_containers_clock(
 
     assert (video.fps, video.is_vfr, video.n_frames, video.duration_s) == (fps, False, 40, 40 / fps)
     assert frames == [(k, k, k / fps) for k in range(40)]
+
+
+def test_an_even_rate_that_nobody_uses_is_a_fraction_that_fits_into_files():
+    clock = Fraction(1, 1_000_000)
+    ticks = np.array([round(k * Fraction(75_794_137, 2199)) for k in range(2200)])
+
+    rate = constant_rate(ticks, clock, [])
+
+    assert rate is not None
+    assert max(rate.numerator, rate.denominator) < 2**31  # one over it is the clock of what is written
+    assert all(abs(k / rate - int(tick) * clock) <= clock for k, tick in enumerate(ticks))
 
 
 def test_a_varying_rate_keeps_the_containers_times(make_video: Any, number_of: Any):
