@@ -496,6 +496,15 @@ def test_a_cancel_leaves_nothing_and_keeps_the_old_file(film: MediaFootage, tmp_
     assert left_in(tmp_path) == ["footage.mp4", "out.mp4"]
 
 
+@pytest.mark.parametrize("letter", ["話", "𝄞", "a"])
+def test_a_name_as_long_as_the_file_system_takes_is_written(film: MediaFootage, tmp_path: Path, letter: str):
+    out = tmp_path / (letter * (250 // len(letter.encode())) + ".mp4")
+
+    write_video(out, film.frames(), film.info, duration_s=Fraction(2, 5), audio=SILENT)
+
+    assert left_in(tmp_path, "footage.mp4") == [out.name]
+
+
 def test_what_cannot_be_written_is_refused_with_nothing_left(film: MediaFootage, tmp_path: Path, make_sound: Any):
     def write(path: Path, **how: Any) -> None:
         write_video(path, film.frames(), film.info, duration_s=Fraction(2, 5), audio=SILENT, **how)

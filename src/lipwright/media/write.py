@@ -194,8 +194,10 @@ def in_place_of(path: Path) -> Generator[Path]:
     """A new file next to `path` that takes its place at the end, or is removed on any error."""
     if path.is_dir():
         raise OutputNotWritable(path, "it is a folder")
+    # file systems count bytes, of which a character can have four; what is left still tells whose part it is
+    stem = path.stem.encode(errors="ignore")[:80].decode(errors="ignore")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=f".part{path.suffix}", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=f".part{path.suffix}", dir=path.parent)
     except OSError as exc:
         raise explained(path, exc) from exc
     os.close(handle)
