@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import subprocess
 import sys
@@ -490,6 +491,21 @@ def test_what_is_not_footage_is_refused_with_a_reason(tmp_path: Path, make_sound
         probe(truncated)
     with pytest.raises(NoVideo):
         open_footage(make_sound("sound.wav", np.zeros(1000, np.float32)))
+
+
+def test_a_file_that_may_not_be_read_is_refused_with_the_reason(
+    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = make_video()
+
+    def locked(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(UnreadableMedia, match="file name too long"):
+        probe(tmp_path / ("a" * 300))
+    monkeypatch.setattr(Path, "open", locked)  # root may read everything
+    with pytest.raises(UnreadableMedia, match=r"footage\.mp4 cannot be read as media: permission denied"):
+        probe(path)
 
 
 def test_a_playlist_cannot_name_other_files(tmp_path: Path, make_video: Any):

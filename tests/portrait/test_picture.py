@@ -151,4 +151,5 @@ def test_videos_and_moving_pictures_are_not_stills(tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("no picture")
 
-    assert [is_picture(path) for path in (moving, text, video_path(), tmp_path / "none.png")] == [False] * 4
+    paths = [moving, text, video_path(), tmp_path / "none.png", tmp_path / f"{'a' * 300}.png"]
+    assert [is_picture(path) for path in paths] == [False] * 5

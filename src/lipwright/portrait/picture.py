@@ -60,9 +60,9 @@ class Still:
 
 def is_picture(path: Path) -> bool:
     """Whether the file is a still PNG, JPEG or WebP, by its content; False where it cannot be read."""
-    if path.suffix.lower() in _VIDEO_ENDINGS or not path.is_file():
-        return False
     try:
+        if path.suffix.lower() in _VIDEO_ENDINGS or not path.is_file():
+            return False
         with path.open("rb") as file:
             first = file.read(32)
     except OSError:
