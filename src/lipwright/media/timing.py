@@ -22,6 +22,9 @@ USUAL_RATES = tuple(
 MOST = 1_000_000
 """Of a measured rate's numerator and denominator: FFmpeg's fractions hold 31 bits, and players count in them."""
 
+FEWEST_FPS, MOST_FPS = 20, 60
+"""What is believed of one frame's rate: an AVIF declares 1, a GIF its clock, 100, or how long the picture is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -47,7 +50,7 @@ def constant_rate(
     """
     n = len(ticks)
     if n == 1:
-        known = [rate for rate in declared if rate is not None and 1 <= rate <= 1000]
+        known = [rate for rate in declared if rate is not None and FEWEST_FPS <= rate <= MOST_FPS]
         return _usual_near(known[0]) if known else Fraction(25)
     span = Fraction(int(ticks[-1] - ticks[0])) * time_base
     if span <= 0:
