@@ -114,6 +114,62 @@ def test_a_camera_that_was_turned_gives_an_upright_picture(
     assert np.abs(middles(shown) - middles(upright)).max() <= 4
 
 
+def upright(lying: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """What Exif's table says: which side of the picture its first row is, and which its first column."""
+    rows, columns = {
+        1: ("top", "left"), 2: ("top", "right"), 3: ("bottom", "right"), 4: ("bottom", "left"),
+        5: ("left", "top"), 6: ("right", "top"), 7: ("right", "bottom"), 8: ("left", "bottom"),
+    }[orientation]  # fmt: skip
+    out = lying.swapaxes(0, 1) if rows in ("left", "right") else lying
+    out = out[::-1] if "bottom" in (rows, columns) else out
+    return out[:, ::-1] if "right" in (rows, columns) else out
+
+
+def exif(orientation: int, order: str = ">") -> bytes:
+    start = b"MM\0*" if order == ">" else b"II*\0"
+    return start + struct.pack(f"{order}IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
+def with_exif(webp: bytes, note: bytes, width: int, height: int, *, has_alpha: bool) -> bytes:
+    """The same WebP with a note of a camera behind it."""
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    flags = bytes([0x08 | (0x10 if has_alpha else 0), 0, 0, 0])
+    start = 30 if webp[12:16] == b"VP8X" else 12
+    parts = ((b"VP8X", flags + size), (b"EXIF", note))
+    front, back = (name + struct.pack("<I", len(body)) + body + bytes(len(body) & 1) for name, body in parts)
+    body = b"WEBP" + front + webp[start:] + back
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("has_alpha", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_webp_of_a_camera_that_was_turned_is_upright(orientation: int, has_alpha: bool, tmp_path: Path) -> None:
+    lying = coloured(64, 96)
+    shown_lying = lying.copy()
+    if has_alpha:
+        alpha = np.full((64, 96), 255, np.uint8)
+        alpha[:32, 48:] = 0
+        shown_lying[:32, 48:] = 255
+        lying = np.dstack([lying, alpha])
+    path = write(tmp_path / "turned.webp", lying, cv2.IMWRITE_WEBP_QUALITY, 101)
+    note = exif(orientation) if has_alpha else b"Exif\0\0" + exif(orientation, "<")  # both are written
+    path.write_bytes(with_exif(path.read_bytes(), note, 96, 64, has_alpha=has_alpha))
+
+    shown = seen(read_still(path))
+
+    wanted = upright(shown_lying, orientation)
+    assert shown.shape == wanted.shape
+    assert np.abs(middles(shown) - middles(wanted)).max() <= 3
+
+
+@pytest.mark.parametrize("note", [b"", b"Exif\0\0", b"MM\0*\0\0", exif(6)[:12], exif(0), exif(9), bytes(40)])
+def test_a_note_that_is_damaged_leaves_a_webp_as_it_is(note: bytes, tmp_path: Path) -> None:
+    path = write(tmp_path / "noted.webp", coloured(64, 96), cv2.IMWRITE_WEBP_QUALITY, 101)
+    path.write_bytes(with_exif(path.read_bytes(), note, 96, 64, has_alpha=False))
+
+    assert np.abs(middles(seen(read_still(path))) - middles(coloured(64, 96))).max() <= 3
+
+
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

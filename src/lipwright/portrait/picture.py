@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import PictureTooLarge, UnreadableMedia
 from lipwright.core.media import Colour
+from lipwright.portrait.tags import orientation_of_webp
 from lipwright.vision.colour import from_rgb_matrix
 from lipwright.vision.graphs import quiet_stderr
 
@@ -81,7 +82,7 @@ def read_still(path: Path) -> Still:
     header = read_header(path, data)
     if header.width_px * header.height_px > MAX_PIXELS:
         raise PictureTooLarge(path, width_px=header.width_px, height_px=header.height_px, max_pixels=MAX_PIXELS)
-    rgb = _decode(path, data, is_opaque=_is_opaque(header.kind, data))
+    rgb = _decode(path, data, header.kind)
     notes: tuple[str, ...] = ()
     height, width = rgb.shape[:2]
     if max(height, width) > MAX_SIDE_PX:
@@ -143,14 +144,30 @@ def _is_opaque(kind: Kind, data: bytes) -> bool:
     return kind == "jpeg"
 
 
-def _decode(path: Path, data: bytes, *, is_opaque: bool) -> Bytes:
-    """(h, w, 3) RGB, upright."""
+def _decode(path: Path, data: bytes, kind: Kind) -> Bytes:
+    """(h, w, 3) RGB, upright, on white."""
+    if kind == "webp":
+        # OpenCV of today knows no Exif in WebP; that of tomorrow shall not turn it once more
+        lying = _decoded(path, data, kind, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        return _upright(lying, orientation_of_webp(data))
+    return _decoded(path, data, kind, cv2.IMREAD_COLOR)
+
+
+def _upright(lying: Bytes, orientation: int) -> Bytes:
+    """`lying` turned as Exif's `orientation`, 1 to 8, says."""
+    out = lying.swapaxes(0, 1) if orientation > 4 else lying
+    out = out[:, ::-1] if orientation in (2, 3, 6, 7) else out
+    return np.ascontiguousarray(out[::-1] if orientation in (3, 4, 7, 8) else out)
+
+
+def _decoded(path: Path, data: bytes, kind: Kind, how: int) -> Bytes:
+    """(h, w, 3) RGB on white, turned as OpenCV does it."""
     given = np.frombuffer(data, np.uint8)
     whole: NDArray[np.uint8 | np.uint16] | None = None
     try:
         with quiet_stderr():  # libpng speaks of colour profiles, libjpeg of missing ends
-            upright = cast("Bytes | None", cv2.imdecode(given, cv2.IMREAD_COLOR))
-            if not is_opaque:
+            upright = cast("Bytes | None", cv2.imdecode(given, how))
+            if not _is_opaque(kind, data):
                 whole = cast("NDArray[np.uint8 | np.uint16] | None", cv2.imdecode(given, cv2.IMREAD_UNCHANGED))
     except cv2.error as exc:
         raise UnreadableMedia(path, "the picture cannot be decoded") from exc
