@@ -11,7 +11,6 @@ STARTS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 """By them the order of bytes is told."""
 WIDTH: Final = 256
 HEIGHT: Final = 257
-BITS: Final = 258
 COLOURS: Final = 262
 ORIENTATION: Final = 274
 EXTRA: Final = 338
@@ -25,13 +24,16 @@ def tags_of(data: bytes) -> dict[int, int]:
     if order is None:
         raise ValueError("no TIFF")
     found: dict[int, int] = {}
+    seen: set[int] = set()  # the first of a kind counts, as it does for who decodes: a second one hides no size
     try:
         (at,) = struct.unpack_from(f"{order}I", data, 4)
         (n,) = struct.unpack_from(f"{order}H", data, at)
         for entry in range(at + 2, at + 2 + 12 * n, 12):
             tag, kind, count = struct.unpack_from(f"{order}HHI", data, entry)
-            if kind not in _FORMS or count == 0:
+            if tag in seen or kind not in _FORMS or count == 0:
+                seen.add(tag)
                 continue
+            seen.add(tag)
             form = order + _FORMS[kind]
             lies_here = count * struct.calcsize(form) <= 4
             where = entry + 8 if lies_here else struct.unpack_from(f"{order}I", data, entry + 8)[0]
