@@ -300,6 +300,10 @@ def test_a_webhook_does_not_follow_redirects(server: Server) -> None:
         (b"G" + bytes(187) + b"G" + bytes(187), "video/mp2t"),
         (b"GIF89a" + bytes(20), "image/gif"),
         (b"\xff\xd8\xff\xe0" + bytes(20), "image/jpeg"),
+        (b"BM\x36\x48\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0" + bytes(40), "image/bmp"),
+        (b"BM\x36\x48\0\0\0\0\0\0\x8a\0\0\0\x7c\0\0\0" + bytes(40), "image/bmp"),
+        (b"II*\0\x08\0\0\0" + bytes(20), "image/tiff"),
+        (b"MM\0*\0\0\0\x08" + bytes(20), "image/tiff"),
     ],
 )
 def test_a_file_is_known_by_its_first_bytes(head: bytes, content_type: str) -> None:
@@ -312,7 +316,8 @@ def test_a_file_is_known_by_its_first_bytes(head: bytes, content_type: str) -> N
 @pytest.mark.parametrize(
     "head",
     [b"", b"\x00", b"#EXTM3U\n", b"ffconcat version 1.0\nfile /etc/passwd", b"<?xml version='1.0'?><svg/>", b"<MPD/>",
-     b"v=0\r\no=- 0 0 IN IP4 127.0.0.1", b"PK\x03\x04", b"%PDF-1.7", b"\x7fELF", b"\x1f\x8b\x08", b"\xff\xfe<\x00"],
+     b"v=0\r\no=- 0 0 IN IP4 127.0.0.1", b"PK\x03\x04", b"%PDF-1.7", b"\x7fELF", b"\x1f\x8b\x08", b"\xff\xfe<\x00",
+     b"BM", b"BM is what this letter begins with, and it goes on for a while", b"BM" + bytes(60), b"II\x2b\0", b"MM"],
 )  # fmt: skip
 def test_what_is_no_media_is_not_taken_for_it(head: bytes) -> None:
     assert sniff(head) is None

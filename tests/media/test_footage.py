@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
 from lipwright.core.media import VideoFrame
 from lipwright.media import footage as footage_module
 from lipwright.media import open_footage, probe
+from lipwright.media.timing import constant_rate
 
 
 @pytest.fixture
@@ -44,6 +46,17 @@ def test_a_constant_rate_is_found_exactly_whatever_the_containers_clock(
 
     assert (video.fps, video.is_vfr, video.n_frames, video.duration_s) == (fps, False, 40, 40 / fps)
     assert frames == [(k, k, k / fps) for k in range(40)]
+
+
+def test_an_even_rate_that_nobody_uses_is_a_fraction_that_fits_into_files():
+    clock = Fraction(1, 1_000_000)
+    ticks = np.array([round(k * Fraction(75_794_137, 2199)) for k in range(2200)])
+
+    rate = constant_rate(ticks, clock, [])
+
+    assert rate is not None
+    assert max(rate.numerator, rate.denominator) < 2**31  # one over it is the clock of what is written
+    assert all(abs(k / rate - int(tick) * clock) <= clock for k, tick in enumerate(ticks))
 
 
 def test_a_varying_rate_keeps_the_containers_times(make_video: Any, number_of: Any):
@@ -478,6 +491,21 @@ def test_what_is_not_footage_is_refused_with_a_reason(tmp_path: Path, make_sound
         probe(truncated)
     with pytest.raises(NoVideo):
         open_footage(make_sound("sound.wav", np.zeros(1000, np.float32)))
+
+
+def test_a_file_that_may_not_be_read_is_refused_with_the_reason(
+    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = make_video()
+
+    def locked(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(UnreadableMedia, match="file name too long"):
+        probe(tmp_path / ("a" * 300))
+    monkeypatch.setattr(Path, "open", locked)  # root may read everything
+    with pytest.raises(UnreadableMedia, match=r"footage\.mp4 cannot be read as media: permission denied"):
+        probe(path)
 
 
 def test_a_playlist_cannot_name_other_files(tmp_path: Path, make_video: Any):

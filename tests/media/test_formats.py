@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lipwright.core.errors import EncoderUnavailable, LipwrightError, NoAudio, UnsupportedOutput
+from lipwright.core.errors import EncoderUnavailable, LipwrightError, NoAudio, UnreadableMedia, UnsupportedOutput
 from lipwright.core.media import ContentLight, MasteringDisplay, VideoFrame
 from lipwright.media import (
     AudioPlan,
@@ -474,6 +474,70 @@ def test_a_moving_webp_that_wants_our_memory_is_refused(tmp_path: Path, monkeypa
     monkeypatch.setattr(webp, "MAX_BYTES", 100)
     with pytest.raises(LipwrightError, match="too many"):
         open_footage(path)
+
+
+def box(name: bytes, *body: bytes) -> bytes:
+    whole = b"".join(body)
+    return struct.pack(">I4s", 8 + len(whole), name) + whole
+
+
+def inside(data: bytes, *names: bytes) -> bytes:
+    """The body of a box, found by its names from the outside in."""
+    for name in names:
+        at = data.index(name) - 4
+        data = data[at + 8 : at + int.from_bytes(data[at : at + 4], "big")]
+    return data
+
+
+def tiled_avif(picture: bytes, *, has_preview: bool) -> bytes:
+    """A picture of 2x2 tiles, each of them like `picture`, an AVIF of 64x64 pixels; perhaps a small one beside it."""
+    tile, how = inside(picture, b"mdat"), box(b"av1C", inside(picture, b"av1C"))
+    grid = struct.pack(">BBBBHH", 0, 0, 1, 1, 128, 128)
+    numbers = range(1, 7 if has_preview else 6)  # 1 is the grid, 2 to 5 its tiles, 6 the preview
+    sizes = [box(b"ispe", struct.pack(">III", 0, side, side)) for side in (64, 128)]
+    uses = b"".join(struct.pack(">HBBB", i, 2, *((1, 3) if i == 1 else (0x81, 2))) for i in numbers)
+    kinds = [box(b"infe", struct.pack(">IHH4sB", 2 << 24, i, 0, b"grid" if i == 1 else b"av01", 0)) for i in numbers]
+    refers = [box(b"dimg", struct.pack(">HH4H", 1, 4, 2, 3, 4, 5))]
+    refers += [box(b"thmb", struct.pack(">HHH", 6, 1, 1))] if has_preview else []
+    first = box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf")
+
+    def described(start: int) -> bytes:
+        places = b"".join(
+            struct.pack(">HHHII", i, 0, 1, start + (0 if i == 1 else len(grid)), len(grid if i == 1 else tile))
+            for i in numbers
+        )
+        return box(
+            b"meta",
+            bytes(4),
+            box(b"hdlr", bytes(8), b"pict", bytes(13)),
+            box(b"pitm", struct.pack(">IH", 0, 1)),
+            box(b"iloc", struct.pack(">IHH", 0, 0x4400, len(numbers)), places),
+            box(b"iinf", struct.pack(">IH", 0, len(numbers)), *kinds),
+            box(b"iref", bytes(4), *refers),
+            box(b"iprp", box(b"ipco", how, *sizes), box(b"ipma", struct.pack(">II", 0, len(numbers)), uses)),
+        )
+
+    return first + described(len(first) + len(described(0)) + 8) + box(b"mdat", grid, tile)
+
+
+def test_a_picture_file_of_one_frame_has_the_rate_of_a_portrait(make_video: Any):
+    gif = make_video("still.gif", n=1, fps=10, size=(64, 64), codec="gif", pixel_format="rgb8")
+    avif = make_video("still.avif", n=1, fps=1, size=(64, 64), codec="libsvtav1")
+    mp4 = make_video("still.mp4", n=1, fps=30)
+
+    found = [probe(path).video for path in (gif, avif, mp4)]
+
+    assert [(video.n_frames, video.fps) for video in found if video is not None] == [(1, 25), (1, 25), (1, 30)]
+
+
+@pytest.mark.parametrize("has_preview", [False, True])
+def test_a_picture_in_tiles_is_refused_and_not_taken_for_its_corner(make_video: Any, tmp_path: Path, has_preview: bool):
+    whole = make_video("whole.avif", n=1, size=(64, 64), codec="libsvtav1")
+    path = tmp_path / "tiled.avif"
+    path.write_bytes(tiled_avif(whole.read_bytes(), has_preview=has_preview))
+
+    with pytest.raises(UnreadableMedia, match=r"tiles.* JPEG or PNG"):
+        probe(path)
 
 
 def test_a_cut_off_file_gives_the_frames_up_to_there_and_says_so(make_video: Any, read_number: Any, tmp_path: Path):

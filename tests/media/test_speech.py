@@ -307,6 +307,27 @@ def test_rates_and_channels_of_every_kind_keep_time_and_level(
     assert np.abs(clip.samples).max() == pytest.approx(0.8, rel=0.25)
 
 
+@pytest.mark.parametrize("rates_hz", [(44_100, 22_050), (22_050, 44_100), (48_000, 16_000)])
+def test_recordings_put_together_at_different_rates_are_heard_to_the_end(
+    make_sound: Any, tmp_path: Path, rates_hz: tuple[int, int]
+):
+    parts = [
+        make_sound(
+            f"{rate_hz}.mp3", (0.5 * np.sin(2 * np.pi * 220 * np.arange(2 * rate_hz) / rate_hz)), rate_hz=rate_hz
+        )
+        for rate_hz in rates_hz
+    ]
+    whole = tmp_path / "whole.mp3"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+
+    samples = read_speech(whole).samples
+
+    second = samples[int(2.3 * 16_000) : int(3.9 * 16_000)]
+    loud = np.abs(second[: len(second) // 160 * 160].reshape(-1, 160)).max(axis=1)  # a period takes half of 160
+    assert len(samples) == pytest.approx(4 * 16_000, abs=0.15 * 16_000)
+    assert loud.min() > 0.4
+
+
 def test_clipped_sound_and_sound_beyond_full_scale_are_finite_speech(make_sound: Any, make_video: Any, tmp_path: Path):
     time = np.arange(16_000) / 16_000
     loud = (3 * np.sin(2 * np.pi * 200 * time)).astype(np.float32)

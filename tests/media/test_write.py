@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,26 @@ def test_varying_times_are_kept(make_video: Any, make_sound: Any, clicks: Any, r
         for time, wanted in zip(info.video.times_s, plan.times_s, strict=True):
             assert abs(time - wanted) <= clock
         assert abs(info.video.duration_s - Fraction(6, 5)) <= Fraction(1, 30)
+
+
+def test_an_average_rate_that_is_no_small_fraction_is_written_at_its_own_times(make_video: Any, tmp_path: Path):
+    steps = np.random.default_rng(5).integers(28_000, 39_000, 2160)
+    steps[0] += 1 - steps.sum() % 30  # nothing cancels against the number of frames
+    ticks = [0, *(int(tick) for tick in np.cumsum(steps))]
+    fine = {"video_track_timescale": "1000000"}
+    footage = open_footage(
+        make_video(n=2161, size=(32, 32), ticks=ticks, time_base=Fraction(1, 1_000_000), container_options=fine)
+    )
+    video = footage.info.video
+    assert video is not None
+    assert video.fps.numerator > 2**31 - 1  # as a quarter of an hour on the clock of a phone has it
+    out = tmp_path / "out.mp4"
+
+    write_video(out, islice(footage.frames(), 20), footage.info, duration_s=video.times_s[20], audio=None)
+
+    written = probe(out).video
+    assert written is not None
+    assert written.times_s == tuple(Fraction(round(90_000 * time_s), 90_000) for time_s in video.times_s[:20])
 
 
 @pytest.mark.parametrize(
@@ -474,6 +494,15 @@ def test_a_cancel_leaves_nothing_and_keeps_the_old_file(film: MediaFootage, tmp_
 
     assert out.read_bytes() == b"what was there before"
     assert left_in(tmp_path) == ["footage.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize("letter", ["話", "𝄞", "a"])
+def test_a_name_as_long_as_the_file_system_takes_is_written(film: MediaFootage, tmp_path: Path, letter: str):
+    out = tmp_path / (letter * (250 // len(letter.encode())) + ".mp4")
+
+    write_video(out, film.frames(), film.info, duration_s=Fraction(2, 5), audio=SILENT)
+
+    assert left_in(tmp_path, "footage.mp4") == [out.name]
 
 
 def test_what_cannot_be_written_is_refused_with_nothing_left(film: MediaFootage, tmp_path: Path, make_sound: Any):

@@ -51,7 +51,7 @@ def middles(picture: NDArray[Any]) -> NDArray[np.float64]:
     return np.array([picture[y, x] for y in (h // 4, 3 * h // 4) for x in (w // 4, 3 * w // 4)], np.float64)
 
 
-@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg", "bmp", "tiff"])
 def test_colours_survive_the_way_into_video(ending: str, tmp_path: Path) -> None:
     lossless = {"webp": (cv2.IMWRITE_WEBP_QUALITY, 101), "jpg": (cv2.IMWRITE_JPEG_QUALITY, 100)}.get(ending, ())
     path = write(tmp_path / f"a.{ending}", coloured(64, 96), *lossless)
@@ -64,9 +64,12 @@ def test_colours_survive_the_way_into_video(ending: str, tmp_path: Path) -> None
     assert np.abs(middles(seen(still)) - middles(coloured(64, 96))).max() <= (3 if ending == "jpg" else 2)
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.png"])
-def test_a_picture_can_be_probed_whatever_its_name_says(name: str, tmp_path: Path) -> None:
-    path = write(tmp_path / "given.jpg", coloured(64, 96)).rename(tmp_path / name)
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("a.jpg", "b.jpg"), ("a.jpg", "b.webp"), ("a.jpg", "b.png"), ("a.bmp", "b.bmp"), ("a.tiff", "b.tiff")],
+)
+def test_a_picture_can_be_probed_whatever_its_name_says(given: str, name: str, tmp_path: Path) -> None:
+    path = write(tmp_path / given, coloured(64, 96)).rename(tmp_path / name)
 
     video = media.probe(path).video
 
@@ -114,6 +117,62 @@ def test_a_camera_that_was_turned_gives_an_upright_picture(
     assert np.abs(middles(shown) - middles(upright)).max() <= 4
 
 
+def upright(lying: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """What Exif's table says: which side of the picture its first row is, and which its first column."""
+    rows, columns = {
+        1: ("top", "left"), 2: ("top", "right"), 3: ("bottom", "right"), 4: ("bottom", "left"),
+        5: ("left", "top"), 6: ("right", "top"), 7: ("right", "bottom"), 8: ("left", "bottom"),
+    }[orientation]  # fmt: skip
+    out = lying.swapaxes(0, 1) if rows in ("left", "right") else lying
+    out = out[::-1] if "bottom" in (rows, columns) else out
+    return out[:, ::-1] if "right" in (rows, columns) else out
+
+
+def exif(orientation: int, order: str = ">") -> bytes:
+    start = b"MM\0*" if order == ">" else b"II*\0"
+    return start + struct.pack(f"{order}IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
+def with_exif(webp: bytes, note: bytes, width: int, height: int, *, has_alpha: bool) -> bytes:
+    """The same WebP with a note of a camera behind it."""
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    flags = bytes([0x08 | (0x10 if has_alpha else 0), 0, 0, 0])
+    start = 30 if webp[12:16] == b"VP8X" else 12
+    parts = ((b"VP8X", flags + size), (b"EXIF", note))
+    front, back = (name + struct.pack("<I", len(body)) + body + bytes(len(body) & 1) for name, body in parts)
+    body = b"WEBP" + front + webp[start:] + back
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("has_alpha", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_webp_of_a_camera_that_was_turned_is_upright(orientation: int, has_alpha: bool, tmp_path: Path) -> None:
+    lying = coloured(64, 96)
+    shown_lying = lying.copy()
+    if has_alpha:
+        alpha = np.full((64, 96), 255, np.uint8)
+        alpha[:32, 48:] = 0
+        shown_lying[:32, 48:] = 255
+        lying = np.dstack([lying, alpha])
+    path = write(tmp_path / "turned.webp", lying, cv2.IMWRITE_WEBP_QUALITY, 101)
+    note = exif(orientation) if has_alpha else b"Exif\0\0" + exif(orientation, "<")  # both are written
+    path.write_bytes(with_exif(path.read_bytes(), note, 96, 64, has_alpha=has_alpha))
+
+    shown = seen(read_still(path))
+
+    wanted = upright(shown_lying, orientation)
+    assert shown.shape == wanted.shape
+    assert np.abs(middles(shown) - middles(wanted)).max() <= 3
+
+
+@pytest.mark.parametrize("note", [b"", b"Exif\0\0", b"MM\0*\0\0", exif(6)[:12], exif(0), exif(9), bytes(40)])
+def test_a_note_that_is_damaged_leaves_a_webp_as_it_is(note: bytes, tmp_path: Path) -> None:
+    path = write(tmp_path / "noted.webp", coloured(64, 96), cv2.IMWRITE_WEBP_QUALITY, 101)
+    path.write_bytes(with_exif(path.read_bytes(), note, 96, 64, has_alpha=False))
+
+    assert np.abs(middles(seen(read_still(path))) - middles(coloured(64, 96))).max() <= 3
+
+
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -127,6 +186,110 @@ def test_a_picture_that_is_too_large_is_refused_by_its_header(tmp_path: Path) ->
         read_still(bomb)
 
 
+def tiff(samples: NDArray[Any], order: str = "<", **told: int) -> bytes:
+    """(h, w, n) as a TIFF without compression; `told` are tags by their numbers, such as t274."""
+    h, w, n = samples.shape
+    data = samples.astype(samples.dtype.newbyteorder(order)).tobytes()  # type: ignore[arg-type]
+    bits = struct.pack(f"{order}{n}H", *[8 * samples.itemsize] * n)
+    start = 8 + len(data)
+    tags = {
+        256: (4, 1, w), 257: (4, 1, h), 258: (3, n, start), 259: (3, 1, 1), 262: (3, 1, 2), 273: (4, 1, 8),
+        277: (3, 1, n), 278: (4, 1, h), 279: (4, 1, len(data)), 284: (3, 1, 1),
+    }  # fmt: skip
+    tags |= {int(name[1:]): (3, 1, value) for name, value in told.items()}
+    entries = b"".join(
+        struct.pack(f"{order}HHI" + ("HH" if (kind, count) == (3, 1) else "I"), tag, kind, count, value, *rest)
+        for tag, (kind, count, value) in sorted(tags.items())
+        for rest in [(0,) if (kind, count) == (3, 1) else ()]
+    )
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start + len(bits))
+    return head + data + bits + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_upright_too(orientation: int, order: str, tmp_path: Path) -> None:
+    path = tmp_path / "turned.tif"
+    path.write_bytes(tiff(coloured(64, 96), order, t274=orientation))
+
+    shown = seen(read_still(path))
+
+    wanted = upright(coloured(64, 96), orientation)
+    assert shown.shape == wanted.shape
+    assert np.abs(middles(shown) - middles(wanted)).max() <= 2
+
+
+@pytest.mark.parametrize(("extra", "deep"), [(2, False), (1, False), (2, True), (1, True)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_what_is_transparent_in_a_tiff_is_white(extra: int, deep: bool, orientation: int, tmp_path: Path) -> None:
+    given = coloured(64, 96).astype(np.float64)
+    alpha = np.ones((64, 96, 1))
+    alpha[:32, :48], alpha[:32, 48:] = 0, 0.5
+    stored = given * alpha if extra == 1 else given  # 1: multiplied already
+    whole = np.rint(np.dstack([stored, 255 * alpha]) * (257 if deep else 1)).astype(np.uint16 if deep else np.uint8)
+    path = tmp_path / "cut-out.tif"
+    path.write_bytes(tiff(whole, t338=extra, t274=orientation))
+
+    shown = middles(seen(read_still(path)))
+
+    assert np.abs(shown - middles(upright(given * alpha + 255 * (1 - alpha), orientation))).max() <= 3
+
+
+def test_the_black_of_a_printed_tiff_is_no_transparency(tmp_path: Path) -> None:
+    path = tmp_path / "print.tif"
+    inks = np.dstack([255 - coloured(64, 96), np.zeros((64, 96), np.uint8)])
+    path.write_bytes(tiff(inks, t262=5))
+
+    assert np.abs(middles(seen(read_still(path))) - middles(coloured(64, 96))).max() <= 3
+
+
+def bmp(bgra: NDArray[np.uint8], *, alpha_mask: int) -> bytes:
+    """(h, w, 4), from top to bottom, under the header of version 5."""
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, alpha_mask)
+    size = struct.pack("<IiiHHIIiiII", 124, bgra.shape[1], -bgra.shape[0], 1, 32, 3, bgra.size, 0, 0, 0, 0)
+    head = struct.pack("<2sIHHI", b"BM", 138 + bgra.size, 0, 0, 138)
+    return head + size + masks + bytes(124 - 56) + bgra.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mask", "alpha", "is_white"), [(0xFF << 24, 0, True), (0, 0, False), (0xFF << 24, 255, False)]
+)
+def test_a_bmp_is_transparent_only_where_it_says_so(mask: int, alpha: int, is_white: bool, tmp_path: Path) -> None:
+    bgra = np.dstack([coloured(64, 96)[..., ::-1], np.full((64, 96), alpha, np.uint8)])
+    bgra[32:, :, 3] = 255 if mask else 0
+    path = tmp_path / "cut-out.bmp"
+    path.write_bytes(bmp(bgra, alpha_mask=mask))
+
+    wanted = coloured(64, 96)
+    if is_white:
+        wanted[:32] = 255
+    assert np.abs(middles(seen(read_still(path))) - middles(wanted)).max() <= 2
+
+
+def test_a_bmp_whose_alpha_was_never_written_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "clipboard.bmp"
+    bgra = np.dstack([coloured(64, 96)[..., ::-1], np.zeros((64, 96), np.uint8)])
+    path.write_bytes(bmp(bgra, alpha_mask=0xFF << 24))
+
+    assert np.abs(middles(seen(read_still(path))) - middles(coloured(64, 96))).max() <= 2
+
+
+def test_a_bmp_or_tiff_that_is_too_large_is_refused_by_its_header(tmp_path: Path) -> None:
+    def tagged(width: int, height: int) -> bytes:
+        return struct.pack("<HHIIHHII", 256, 4, 1, width, 257, 4, 1, height)
+
+    bombs = [
+        bmp(np.zeros((64, 96, 4), np.uint8), alpha_mask=0).replace(
+            struct.pack("<ii", 96, -64), struct.pack("<ii", 60_000, -50_000)
+        ),
+        tiff(coloured(64, 96)).replace(tagged(96, 64), tagged(60_000, 50_000)),
+    ]
+    for data in bombs:
+        (tmp_path / "bomb").write_bytes(data)
+        with pytest.raises(PictureTooLarge, match="60000x50000"):
+            read_still(tmp_path / "bomb")
+
+
 def test_a_picture_larger_than_players_take_is_made_smaller_and_says_so(tmp_path: Path) -> None:
     still = read_still(write(tmp_path / "wide.jpg", np.full((40, 6000, 3), 128, np.uint8)))
 
@@ -134,7 +297,7 @@ def test_a_picture_larger_than_players_take_is_made_smaller_and_says_so(tmp_path
     assert still.notes == ("The picture is 6000x40: it was made 4096x27, as large as players take.",)
 
 
-@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg", "bmp", "tiff"])
 def test_a_picture_that_breaks_off_at_once_is_unreadable(ending: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"torn.{ending}", np.random.default_rng(2).integers(0, 255, (64, 64, 3), np.uint8))
     path.write_bytes(path.read_bytes()[:20])
@@ -151,4 +314,5 @@ def test_videos_and_moving_pictures_are_not_stills(tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("no picture")
 
-    assert [is_picture(path) for path in (moving, text, video_path(), tmp_path / "none.png")] == [False] * 4
+    paths = [moving, text, video_path(), tmp_path / "none.png", tmp_path / f"{'a' * 300}.png"]
+    assert [is_picture(path) for path in paths] == [False] * 5

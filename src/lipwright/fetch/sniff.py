@@ -33,6 +33,8 @@ _STARTS: tuple[tuple[bytes, Sniffed], ...] = (
     (b"GIF89a", Sniffed("image/gif", ("image", "video"))),
     (b"\x89PNG\r\n\x1a\n", Sniffed("image/png", ("image",))),
     (b"\xff\xd8\xff", Sniffed("image/jpeg", ("image",))),
+    (b"II*\0", Sniffed("image/tiff", ("image",))),
+    (b"MM\0*", Sniffed("image/tiff", ("image",))),
 )
 _RIFF = {
     b"WAVE": Sniffed("audio/wav", ("audio",)),
@@ -42,6 +44,10 @@ _RIFF = {
 _MP4_FIRST = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"uuid"}
 _MP4_AUDIO = {b"M4A ", b"M4B ", b"F4A "}
 _MP4_IMAGE = {b"heic", b"heix", b"mif1", b"avif"}
+
+
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+"""How long its second header can be."""
 
 
 def sniff(head: bytes) -> Sniffed | None:
@@ -57,6 +63,8 @@ def sniff(head: bytes) -> Sniffed | None:
     for start, kind in _STARTS:
         if head.startswith(start):
             return kind
+    if head[:2] == b"BM" and head[6:10] == bytes(4) and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return Sniffed("image/bmp", ("image",))
     if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47:
         return Sniffed("video/mp2t", _AV)
     return _frames_of_sound(head)

@@ -217,7 +217,8 @@ class Sound:
                 at = self.n_samples
             plain = _plain(frame) if key == direct else None
             for samples in [plain] if plain is not None else map(samples_of, to_float.resample(frame)):
-                samples = samples[:, :n_heard]
+                if n_heard < frame.samples:  # it counts at the frame's own rate, which need not be the first one's
+                    samples = samples[:, : round(n_heard * self.rate_hz / frame.sample_rate)]
                 if at < self.n_samples:
                     samples = samples[:, self.n_samples - at :]
                 elif at > self.n_samples:

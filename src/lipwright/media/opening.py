@@ -54,16 +54,19 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 def opened(path: Path) -> Generator[InputContainer]:
     """The file as a container, closed at the end.
 
-    Raises MediaNotFound where there is no file, UnreadableMedia where it is not media. Errors of FFmpeg
-    that are raised inside the block become UnreadableMedia too.
+    Raises MediaNotFound where there is no file, UnreadableMedia where it is not media or may not be read. Errors
+    of FFmpeg that are raised inside the block become UnreadableMedia too.
     """
-    if not path.exists():
-        raise MediaNotFound(path)
-    if not path.is_file():
-        raise UnreadableMedia(path, "it is not a file")
-    if path.stat().st_size == 0:
-        raise UnreadableMedia(path, "the file is empty")
-    kind = _kind(path)
+    try:
+        if not path.exists():
+            raise MediaNotFound(path)
+        if not path.is_file():
+            raise UnreadableMedia(path, "it is not a file")
+        if path.stat().st_size == 0:
+            raise UnreadableMedia(path, "the file is empty")
+        kind, is_webp = _kind(path), is_moving_webp(path)
+    except OSError as exc:
+        raise UnreadableMedia(path, reason_of(exc)) from exc
     options = {
         "format_whitelist": DEMUXERS,
         "protocol_whitelist": "file",
@@ -74,7 +77,7 @@ def opened(path: Path) -> Generator[InputContainer]:
     try:
         with av.open(
             # a leading "./" or "/" keeps a name such as "concat:x" from being taken for a protocol
-            _as_matroska(path) if is_moving_webp(path) else str(path.absolute()),
+            _as_matroska(path) if is_webp else str(path.absolute()),
             "r",
             format="jpeg_pipe" if kind == "jpeg" else None,
             container_options=options,
@@ -139,8 +142,8 @@ def decoder_of(stream: VideoStream) -> VideoCodecContext:
     return context
 
 
-def reason_of(error: FFmpegError) -> str:
-    """FFmpeg's words for an error, made to fit into a sentence."""
+def reason_of(error: FFmpegError | OSError) -> str:
+    """The words of FFmpeg or of the system for an error, made to fit into a sentence."""
     text = str(error.strerror or "").strip()
     if not text or text.startswith("Invalid"):
         return "its content is damaged or of an unknown kind"

@@ -101,6 +101,8 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
     with opened(path) as container:
         video = video_stream(container)
         sounds = list(container.streams.audio)
+        if video is None and _is_tiled(container):
+            raise UnreadableMedia(path, "its picture is stored in tiles (as phones store HEIC); save it as JPEG or PNG")
         if limits is not None:
             _check_announced(path, container, video, limits)
         if video is None and not sounds:
@@ -159,12 +161,20 @@ def presentation_start(path: Path) -> Fraction | None:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The video, which is not the cover picture of a song."""
+    """The video, which is not the cover picture of a song, nor a tile of a picture, nor the preview of its tiles."""
+    no_video = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+    is_tiled = _is_tiled(container)
     for stream in container.streams.video:
-        is_cover = stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
-        if has_decoder(stream) and not is_cover:
+        is_main = not is_tiled or stream.disposition & Disposition.default
+        if has_decoder(stream) and is_main and not stream.disposition & no_video:
             return stream
     return None
+
+
+def _is_tiled(container: InputContainer) -> bool:
+    """Whether a picture is stored as tiles, as HEIC of phones is: each is a stream, and nothing here lays them out."""
+    is_tile = (stream.disposition & Disposition.dependent for stream in container.streams.video)
+    return container.format.name.startswith("mov") and any(is_tile)
 
 
 def has_decoder(stream: Stream) -> bool:

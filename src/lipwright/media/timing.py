@@ -19,6 +19,12 @@ USUAL_RATES = tuple(
 )  # fmt: skip
 """Frame rates that cameras, editors and the web really use, the usual ones first."""
 
+MOST = 1_000_000
+"""Of a measured rate's numerator and denominator: FFmpeg's fractions hold 31 bits, and players count in them."""
+
+FEWEST_FPS, MOST_FPS = 20, 60
+"""What is believed of one frame's rate: an AVIF declares 1, a GIF its clock, 100, or how long the picture is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -44,7 +50,7 @@ def constant_rate(
     """
     n = len(ticks)
     if n == 1:
-        known = [rate for rate in declared if rate is not None and 1 <= rate <= 1000]
+        known = [rate for rate in declared if rate is not None and FEWEST_FPS <= rate <= MOST_FPS]
         return _usual_near(known[0]) if known else Fraction(25)
     span = Fraction(int(ticks[-1] - ticks[0])) * time_base
     if span <= 0:
@@ -55,11 +61,17 @@ def constant_rate(
     candidates += [rate for rate in declared if rate is not None and rate > 0]
     candidates += list(USUAL_RATES)
     candidates.append(measured.limit_denominator(1001))
-    candidates.append(measured)
+    candidates.append(bounded(measured))
     for rate in candidates:
         if abs(rate / measured - 1) <= slack + Fraction(1, 1_000_000) and fits(ticks, time_base, rate):
             return rate
     return None
+
+
+def bounded(rate: Fraction) -> Fraction:
+    """The nearest rate that is a fraction of numbers up to MOST."""
+    near = rate.limit_denominator(max(1, int(MOST / max(1, rate))))
+    return min(max(near, Fraction(1, MOST)), Fraction(MOST))
 
 
 def fits(ticks: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:

@@ -95,7 +95,7 @@ def _pictures(data: bytes) -> Iterator[tuple[Canvas, int]]:
         raise ValueError(f"it is {width}x{height} pixels")
     canvas = np.zeros((height, width, 4), np.uint8)
     stale: tuple[slice, slice] | None = None
-    for name, start, stop in _chunks(data):
+    for name, start, stop in chunks(data):
         if name != b"ANMF" or stop - start < 24:
             continue
         x, y = 2 * _uint24(data, start), 2 * _uint24(data, start + 3)
@@ -115,7 +115,7 @@ def _pictures(data: bytes) -> Iterator[tuple[Canvas, int]]:
         stale = where if flags & DISPOSE else None
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Names of chunks and where their content starts and ends; a chunk that is cut off is not given."""
     at = 12
     while at + 8 <= len(data):

@@ -46,6 +46,7 @@ from lipwright.media.native import n_cores
 from lipwright.media.overlap import behind, kept_open
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame, planes_of
 from lipwright.media.soundtrack import AudioPlan, Silent, Soundtrack, soundtrack
+from lipwright.media.timing import bounded
 
 VFR_CLOCK = Fraction(1, 90_000)
 """Time base of video whose rate varies; a constant rate has a clock of its own, exact."""
@@ -193,8 +194,10 @@ def in_place_of(path: Path) -> Generator[Path]:
     """A new file next to `path` that takes its place at the end, or is removed on any error."""
     if path.is_dir():
         raise OutputNotWritable(path, "it is a folder")
+    # file systems count bytes, of which a character can have four; what is left still tells whose part it is
+    stem = path.stem.encode(errors="ignore")[:80].decode(errors="ignore")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=f".part{path.suffix}", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=f".part{path.suffix}", dir=path.parent)
     except OSError as exc:
         raise explained(path, exc) from exc
     os.close(handle)
@@ -277,7 +280,9 @@ class _Writer:
         )
         if encoder.name == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch for its banner
-        stream = self._out.add_stream(encoder.name, rate=video.fps, options=options)
+        # the average of a varying rate is only a hint: the clock is exact, and its fraction can be beyond FFmpeg's
+        rate = bounded(video.fps) if video.is_vfr else video.fps
+        stream = self._out.add_stream(encoder.name, rate=rate, options=options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = coded.width, coded.height, self.format_name

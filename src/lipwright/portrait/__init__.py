@@ -30,7 +30,8 @@ def open_source(
     threads: int = 0,
     scratch: Path | None = None,
 ) -> tuple[MediaFootage | Portrait, FaceTracker]:
-    """Footage of a file, and what finds the faces in it: a still PNG, JPEG or WebP comes to life, a video is itself.
+    """Footage of a file, and what finds the faces in it: a still PNG, JPEG, WebP, BMP or TIFF comes to life, a
+    video is itself.
 
     A picture is searched for faces with `tracker` once; after that their places are known. `is_still` lets nothing
     move but what an engine moves; `seed` chooses the motion; `duration_s` is for how long footage is wanted (None: a

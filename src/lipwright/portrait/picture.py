@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import PictureTooLarge, UnreadableMedia
 from lipwright.core.media import Colour
+from lipwright.portrait.tags import COLOURS, EXTRA, HEIGHT, STARTS, WIDTH, orientation_of_webp, tags_of
 from lipwright.vision.colour import from_rgb_matrix
 from lipwright.vision.graphs import quiet_stderr
 
-Kind = Literal["png", "jpeg", "webp"]
+Kind = Literal["png", "jpeg", "webp", "bmp", "tiff"]
 Bytes: TypeAlias = NDArray[np.uint8]
+Alpha = Literal["beside", "multiplied"]
+"""Whether a picture's colours are multiplied by its alpha."""
 
 MAX_SIDE_PX: Final = 4096
 """What every decoder of H.264 in use takes: larger pictures are made smaller."""
@@ -27,6 +31,9 @@ BT709: Final = Colour(is_full_range=False, primaries=1, transfer=1, matrix=1)
 _VIDEO_ENDINGS: Final = (".mjpg", ".mjpeg")
 """A stream of JPEGs begins as one JPEG does."""
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_BMP_HEADERS: Final = (12, 40, 52, 56, 64, 108, 124)
+"""The lengths of a BMP's second header, which tells its version: two letters alone begin many a file."""
+_TIFF_RGB: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +66,15 @@ class Still:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the file is a still PNG, JPEG or WebP, by its content; False where it cannot be read."""
-    if path.suffix.lower() in _VIDEO_ENDINGS or not path.is_file():
-        return False
+    """Whether the file is a still PNG, JPEG, WebP, BMP or TIFF, by its content; False where it cannot be read."""
     try:
+        if path.suffix.lower() in _VIDEO_ENDINGS or not path.is_file():
+            return False
         with path.open("rb") as file:
             first = file.read(32)
     except OSError:
         return False
-    if not first.startswith((_PNG, b"\xff\xd8\xff")) and not (first[:4] == b"RIFF" and first[8:12] == b"WEBP"):
+    if _kind_of(first) is None:
         return False
     try:
         return not read_header(path, _content(path)).is_animated
@@ -81,7 +88,7 @@ def read_still(path: Path) -> Still:
     header = read_header(path, data)
     if header.width_px * header.height_px > MAX_PIXELS:
         raise PictureTooLarge(path, width_px=header.width_px, height_px=header.height_px, max_pixels=MAX_PIXELS)
-    rgb = _decode(path, data, is_opaque=_is_opaque(header.kind, data))
+    rgb = _decode(path, data, header.kind)
     notes: tuple[str, ...] = ()
     height, width = rgb.shape[:2]
     if max(height, width) > MAX_SIDE_PX:
@@ -98,14 +105,27 @@ def read_still(path: Path) -> Still:
 
 def read_header(path: Path, data: bytes) -> Header:
     """Raises UnreadableMedia."""
+    kind = _kind_of(data[:32])
+    if kind is None:
+        raise UnreadableMedia(path, "it is no PNG, JPEG, WebP, BMP or TIFF")
     try:
-        if data.startswith(_PNG):
-            return _png_header(data)
-        if data.startswith(b"\xff\xd8"):
-            return _jpeg_header(data)
-        return _webp_header(data)
+        return _HEADERS[kind](data)
     except (IndexError, ValueError) as exc:
         raise UnreadableMedia(path, "the picture is damaged or breaks off") from exc
+
+
+def _kind_of(first: bytes) -> Kind | None:
+    """What a file is that begins with these bytes."""
+    if first.startswith(_PNG):
+        return "png"
+    if first.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if first[:4] == b"RIFF" and first[8:12] == b"WEBP":
+        return "webp"
+    if first[:4] in STARTS:
+        return "tiff"
+    is_bmp = first[:2] == b"BM" and first[6:10] == bytes(4) and int.from_bytes(first[14:18], "little") in _BMP_HEADERS
+    return "bmp" if is_bmp else None
 
 
 def to_planes(rgb: Bytes) -> tuple[Bytes, Bytes, Bytes]:
@@ -136,33 +156,58 @@ def _content(path: Path) -> bytes:
         raise UnreadableMedia(path, (exc.strerror or "it cannot be read").lower()) from exc
 
 
-def _is_opaque(kind: Kind, data: bytes) -> bool:
-    """Whether the file surely has no transparency: it need not be decoded once more to see."""
+def _alpha_of(kind: Kind, data: bytes) -> Alpha | None:
+    """Where the file may be transparent, in which way OpenCV gives its colours; None: it need not be decoded again."""
     if kind == "png":  # grey or colours, without one that stands for none
-        return data[25] in (0, 2) and b"tRNS" not in data[: data.find(b"IDAT")]
-    return kind == "jpeg"
+        return None if data[25] in (0, 2) and b"tRNS" not in data[: data.find(b"IDAT")] else "beside"
+    if kind == "bmp":  # only the longer headers have a mask for it
+        return "beside" if int.from_bytes(data[14:18], "little") >= 56 and any(data[66:70]) else None
+    if kind == "tiff":
+        tags = tags_of(data)
+        return "multiplied" if tags.get(COLOURS) == _TIFF_RGB and tags.get(EXTRA) in (1, 2) else None
+    return "beside" if kind == "webp" else None
 
 
-def _decode(path: Path, data: bytes, *, is_opaque: bool) -> Bytes:
-    """(h, w, 3) RGB, upright."""
+def _decode(path: Path, data: bytes, kind: Kind) -> Bytes:
+    """(h, w, 3) RGB, upright, on white."""
+    if kind == "webp":
+        # OpenCV of today knows no Exif in WebP; that of tomorrow shall not turn it once more
+        lying = _decoded(path, data, kind, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        return _upright(lying, orientation_of_webp(data))
+    return _decoded(path, data, kind, cv2.IMREAD_COLOR)
+
+
+def _upright(lying: Bytes, orientation: int) -> Bytes:
+    """`lying` turned as Exif's `orientation`, 1 to 8, says."""
+    out = lying.swapaxes(0, 1) if orientation > 4 else lying
+    out = out[:, ::-1] if orientation in (2, 3, 6, 7) else out
+    return np.ascontiguousarray(out[::-1] if orientation in (3, 4, 7, 8) else out)
+
+
+def _decoded(path: Path, data: bytes, kind: Kind, how: int) -> Bytes:
+    """(h, w, 3) RGB on white, turned as OpenCV does it."""
     given = np.frombuffer(data, np.uint8)
+    alpha_is = _alpha_of(kind, data)
     whole: NDArray[np.uint8 | np.uint16] | None = None
     try:
         with quiet_stderr():  # libpng speaks of colour profiles, libjpeg of missing ends
-            upright = cast("Bytes | None", cv2.imdecode(given, cv2.IMREAD_COLOR))
-            if not is_opaque:
+            upright = cast("Bytes | None", cv2.imdecode(given, how))
+            if alpha_is is not None:
                 whole = cast("NDArray[np.uint8 | np.uint16] | None", cv2.imdecode(given, cv2.IMREAD_UNCHANGED))
     except cv2.error as exc:
         raise UnreadableMedia(path, "the picture cannot be decoded") from exc
     if upright is None:
-        raise UnreadableMedia(path, "the picture is damaged")
+        raise UnreadableMedia(path, "the picture is damaged, or of a kind that is not read")
     rgb = np.ascontiguousarray(upright[..., ::-1])
     if whole is not None and whole.ndim == 3 and whole.shape[2] == 4:
         with quiet_stderr():
             lying = cast("Bytes", cv2.imdecode(given, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION))
         alpha = whole[..., 3].astype(np.float32) / (255 if whole.dtype == np.uint8 else 65535)
         alpha = _turned_alike(alpha, lying, upright)[..., None]
-        rgb = np.rint(rgb * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        if kind == "bmp" and not alpha.any():  # many a program writes nothing there
+            return rgb
+        colours = rgb if alpha_is == "multiplied" else rgb * alpha
+        rgb = np.rint(np.minimum(colours + 255 * (1 - alpha), 255)).astype(np.uint8)
     return rgb
 
 
@@ -218,3 +263,27 @@ def _webp_header(data: bytes) -> Header:
         width, height = (int.from_bytes(data[at : at + 2], "little") & 0x3FFF for at in (26, 28))
         return Header("webp", width, height)
     raise ValueError("no known WebP")
+
+
+def _bmp_header(data: bytes) -> Header:
+    n = 2 if int.from_bytes(data[14:18], "little") == 12 else 4
+    if len(data) < 18 + 2 * n:
+        raise ValueError("no size")
+    width, height = (int.from_bytes(data[at : at + n], "little", signed=n == 4) for at in (18, 18 + n))
+    return Header("bmp", abs(width), abs(height))  # rows from top to bottom are told by a height below zero
+
+
+def _tiff_header(data: bytes) -> Header:
+    tags = tags_of(data)
+    if WIDTH not in tags or HEIGHT not in tags:
+        raise ValueError("no size")
+    return Header("tiff", tags[WIDTH], tags[HEIGHT])
+
+
+_HEADERS: Final[dict[Kind, Callable[[bytes], Header]]] = {
+    "png": _png_header,
+    "jpeg": _jpeg_header,
+    "webp": _webp_header,
+    "bmp": _bmp_header,
+    "tiff": _tiff_header,
+}
