@@ -29,6 +29,7 @@ from lipwright.core.errors import (
     NoAudio,
     OutputExists,
     OutputNotWritable,
+    UnreadableMedia,
     UnsupportedOutput,
 )
 from lipwright.core.face import FaceChoice, SeenFace, Why
@@ -620,9 +621,13 @@ def parse_face(text: str) -> FaceChoice:
 
 
 def check_inputs(*paths: Path) -> None:
-    """Raises MediaNotFound."""
+    """Raises MediaNotFound, UnreadableMedia where the folder may not be entered."""
     for path in paths:
-        if not path.is_file():
+        try:
+            is_there = path.is_file()
+        except OSError as exc:
+            raise UnreadableMedia(path, (exc.strerror or str(exc)).lower()) from exc
+        if not is_there:
             raise MediaNotFound(path)
 
 

@@ -45,7 +45,7 @@ def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
     if info.video is not None:
         seen = info.video
         if arguments["is_image"] and seen.n_frames < 2:
-            raise UnreadableMedia(path, "a picture is taken as PNG, JPEG or WebP only")
+            raise UnreadableMedia(path, "a picture is taken as PNG, JPEG, WebP, BMP or TIFF only")
         return {
             "kind": "video",
             "duration_s": float(seen.duration_s),
