@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
+import cv2
+import numpy as np
 import pytest
 
 from lipwright import sandbox
@@ -21,6 +23,7 @@ from lipwright.moderation import Moderator, ModeratorOptions
 from lipwright.moderation.http import HttpModerator
 from lipwright.moderation.nudenet import NudeNetModerator, is_refused
 from lipwright.plugins import MODERATORS, load_moderator, moderator_names
+from lipwright.portrait import picture
 from lipwright.service.hosted_checks import hosted_checks
 from lipwright.service.moderate import N_PICTURES, Moderation, sample
 from lipwright.service.moderate import load_moderator as load_checked
@@ -137,6 +140,23 @@ def test_pictures_are_spread_over_the_whole_footage(portrait: Path, tmp_path: Pa
     pictures = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
     assert told == {"n": N_PICTURES} == {"n": len(pictures)}
     assert all(picture.startswith(b"\xff\xd8\xff") for picture in pictures)
+
+
+def test_a_still_is_shown_as_it_will_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that was held sideways says so beside the picture."""
+    lying = np.full((120, 200, 3), 255, np.uint8)
+    lying[:60] = 0
+    cv2.imwrite(str(tmp_path / "turned.webp"), lying)
+    monkeypatch.setattr(picture, "orientation_of_webp", lambda _: 6)
+    folder = tmp_path / "sample"
+    folder.mkdir()
+
+    told = sample({"path": str(tmp_path / "turned.webp"), "folder": str(folder)}, lambda _: None)
+
+    shown = cv2.imread(str(folder / "0.jpg"), cv2.IMREAD_GRAYSCALE)
+    assert told == {"n": 1}
+    assert shown[:, 400:440].mean() < 10, "its top is on the right"
+    assert shown[:, 200:240].mean() > 245
 
 
 def test_one_refused_picture_refuses_the_file(portrait: Path, monkeypatch: pytest.MonkeyPatch) -> None:

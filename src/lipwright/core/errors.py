@@ -94,10 +94,10 @@ class UnreadableMedia(InputError):
 
     code = "unreadable_media"
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(
-            f"{path} cannot be read as media: {reason}. Check that it plays, or convert it to MP4 or WAV first."
-        )
+    def __init__(
+        self, path: Path, reason: str, *, advice: str = "Check that it plays, or convert it to MP4 or WAV first."
+    ) -> None:
+        super().__init__(f"{path} cannot be read as media: {reason}. {advice}")
         self.path = path
         self.reason = reason
 

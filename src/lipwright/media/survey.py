@@ -102,7 +102,8 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
         video = video_stream(container)
         sounds = list(container.streams.audio)
         if video is None and _is_tiled(container):
-            raise UnreadableMedia(path, "its picture is stored in tiles (as phones store HEIC); save it as JPEG or PNG")
+            reason = "its picture is stored in tiles, as phones store HEIC"
+            raise UnreadableMedia(path, reason, advice="Save it as JPEG or PNG first.")
         if limits is not None:
             _check_announced(path, container, video, limits)
         if video is None and not sounds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -14,9 +15,6 @@ from lipwright.fetch.sniff import HEAD_BYTES, sniff
 from lipwright.moderation import ModeratorOptions
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lipwright.moderation import Moderator
 
 N_PICTURES: Final = 12
@@ -69,15 +67,20 @@ def sample(arguments: dict[str, Any], _tell: Callable[[dict[str, Any]], None]) -
 
     from lipwright import media
     from lipwright.core.face import Box
+    from lipwright.core.media import VideoFrame
     from lipwright.vision.colour import roi_rgb
 
     path, folder = Path(arguments["path"]), Path(arguments["folder"])
-    if _may_be_picture(path):
-        from lipwright.portrait.picture import is_picture, read_still
 
-        if is_picture(path):
-            read_still(path)  # refuses what is too large
-            cv2.imwrite(str(folder / "0.jpg"), _small(cv2.imread(str(path), cv2.IMREAD_COLOR)))
+    def keep(number: int, frame: VideoFrame) -> None:
+        rgb = roi_rgb(frame, Box(0, 0, frame.width_px, frame.height_px), SIDE_PX)
+        cv2.imwrite(str(folder / f"{number}.jpg"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+
+    if _may_be_picture(path):
+        from lipwright.portrait.picture import BT709, is_picture, read_still
+
+        if is_picture(path):  # as it will be seen: upright, and white where it is transparent
+            keep(0, VideoFrame(read_still(path).planes, 0, Fraction(0), 8, BT709))
             return {"n": 1}
     footage = media.open_footage(path, threads=1)
     assert footage.info.video is not None  # open_footage raises NoVideo
@@ -85,8 +88,7 @@ def sample(arguments: dict[str, Any], _tell: Callable[[dict[str, Any]], None]) -
     wanted = sorted({round(i * (n_frames - 1) / (N_PICTURES - 1)) for i in range(N_PICTURES)})
     n = 0
     for n, frame in enumerate(footage.play(wanted), start=1):
-        rgb = roi_rgb(frame, Box(0, 0, frame.width_px, frame.height_px), SIDE_PX)
-        cv2.imwrite(str(folder / f"{n - 1}.jpg"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        keep(n - 1, frame)
     return {"n": n}
 
 
@@ -95,12 +97,3 @@ def _may_be_picture(path: Path) -> bool:
     with path.open("rb") as file:
         found = sniff(file.read(HEAD_BYTES))
     return found is not None and "image" in found.kinds
-
-
-def _small(shown: Any) -> NDArray[np.uint8]:
-    import cv2
-
-    height, width = shown.shape[:2]
-    scale = min(1.0, SIDE_PX / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cast("NDArray[np.uint8]", cv2.resize(shown, size, interpolation=cv2.INTER_AREA))
