@@ -33,7 +33,7 @@ demo: $(STAMPS)/run ## make a sample video speak, into out/demo
 	$(BIN)/lipwright demo --output $(OUT)/demo --clips $(CLIPS)
 
 test: sdks programs ## run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 # Without apt, or without the right to install, the tests that need a program are skipped, and say so.
 programs: ## install what some tests drive: a browser, PostgreSQL

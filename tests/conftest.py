@@ -17,13 +17,6 @@ from numpy.typing import NDArray
 
 N_DIGITS = 12
 """Bits of the frame number, drawn as black and white squares along the top of a made picture."""
-SLOW = ("hosted", "playground", "machines", "http", "service", "bench")
-"""Rooms whose files take minutes, which two processes share badly when one of them is left for the end."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow rooms first; within a room nothing changes place."""
-    items.sort(key=lambda item: not set(SLOW).intersection(Path(item.path).relative_to(Path(__file__).parent).parts))
 
 
 @pytest.fixture(scope="session")
