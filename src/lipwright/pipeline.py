@@ -570,7 +570,8 @@ def _enough(
     footage_s = video.start_s + video.duration_s
     is_text = all(line.make is not None or line.phones is not None for line in lines)
     least_s = TEXT_S if is_text else RECORDING_S
-    return Enough(ears.longest_s, footage_s, least_s, choices, is_sound=footage.is_as_promised)
+    has_sound = bool(footage.info.audio)
+    return Enough(ears.longest_s, footage_s, least_s, choices, has_sound, is_sound=footage.is_as_promised)
 
 
 def _heard(audio: Path, first_s: Fraction | None = None) -> tuple[articulation.Heard, Fraction]:

@@ -19,18 +19,20 @@ from lipwright.engines.recall import Study, study
 from lipwright.engines.rewrite import RewriteEngine
 from lipwright.media import MediaFootage, open_footage
 from lipwright.testing import StillEngine
-from lipwright.vision.mesh import INNER_LOWER
+from lipwright.vision.mesh import INNER_LOWER, INNER_UPPER
 
 FPS = 10
 
 
 class People:
-    """Finds one person of a portrait in whatever it is shown; from `talks_from_s` on they open and close their lips."""
+    """Finds one person of a portrait in whatever it is shown; from `talks_from_s` on they open their lips, and from
+    `shuts_from_s` on close them too."""
 
     def __init__(self, face: TrackedFace) -> None:
         self.face = face
         self.comes_s = 0.0
         self.talks_from_s = 0.0
+        self.shuts_from_s = 0.0
         self.other_comes_s = 1e9
         self.n_frames = 0
 
@@ -42,7 +44,9 @@ class People:
                 points = self.face.landmarks.copy()
                 io_px = float(np.linalg.norm(points[33] - points[263]))
                 if frame.time_s >= self.talks_from_s:
-                    points[list(INNER_LOWER), 1] += np.float32(0.06 * io_px * (1 + np.sin(frame.index)))
+                    apart_io = 0.05 * (1 + np.sin(frame.index)) + (0 if frame.time_s >= self.shuts_from_s else 0.015)
+                    down = np.array((0, apart_io * io_px, 0), np.float32)
+                    points[list(INNER_LOWER)] = points[list(INNER_UPPER)] + down
                 found.append(TrackedFace(1, points, 1.0))
             if frame.time_s >= self.other_comes_s:
                 found.append(TrackedFace(2, self.face.landmarks + np.float32(400), 1.0))
@@ -72,13 +76,16 @@ Look = Callable[..., Study]
 def look(footage: MediaFootage, people: People) -> Look:
     """Study the footage for a speech of so many seconds."""
 
-    def study_it(speech_s: float, *choices: str, engine: Any = None, is_sound: bool = True, **others: Any) -> Study:
+    def study_it(
+        speech_s: float, *choices: str, engine: Any = None, has_sound: bool = True, is_sound: bool = True, **others: Any
+    ) -> Study:
         lasts: Future[Fraction] = Future()
         lasts.set_result(Fraction(speech_s))
         asked = [FaceChoice.parse(choice) for choice in choices or ("auto",)]
         enough = Enough(
-            lasts, Fraction(24), 5, asked, is_sound=lambda seen_s: is_sound and footage.is_as_promised(seen_s)
-        )
+            lasts, Fraction(24), 5, asked, has_sound,
+            is_sound=lambda seen_s: is_sound and footage.is_as_promised(seen_s),
+        )  # fmt: skip
         return study(engine or StillEngine(), people, footage, {}, enough=enough, **others)
 
     return study_it
@@ -87,22 +94,30 @@ def look(footage: MediaFootage, people: People) -> Look:
 @pytest.mark.parametrize(
     ("speech_s", "footage_s", "least_s", "far_s"),
     [
-        (3, 60, 5, 5),
-        (5, 60, 5, 5),
-        (6, 60, 5, 10),
-        (31, 60, 5, 40),
-        (41, 60, 5, None),
-        (3, 5, 5, None),
+        (3, 60, 4, 4),
+        (4, 60, 4, 4),
+        (4.1, 60, 4, 5),
+        (5.5, 60, 4, 6),
+        (7, 60, 4, 8),
+        (8, 60, 4, 8),
+        (8.1, 60, 4, 10),
+        (11, 60, 4, 12),
+        (31, 60, 4, 32),
+        (33, 60, 4, 40),
+        (49, 60, 4, None),
+        (3, 4, 4, None),
         (3, 60, 20, 20),
+        (21, 60, 20, 25),
+        (70, 90, 20, 80),
     ],
 )
-def test_the_time_doubles_until_the_speech_fits_in(
-    speech_s: int, footage_s: int, least_s: int, far_s: int | None
+def test_the_time_grows_in_steps_until_the_speech_fits_in(
+    speech_s: float, footage_s: int, least_s: int, far_s: int | None
 ) -> None:
     assert far_enough_s(Fraction(speech_s), Fraction(footage_s), least_s) == far_s
 
 
-@pytest.mark.parametrize(("speech_s", "seen_s"), [(3.2, 5), (5.0, 5), (5.04, 10), (11.0, 20), (20.5, None)])
+@pytest.mark.parametrize(("speech_s", "seen_s"), [(3.2, 5), (5.0, 5), (7.4, 8), (10.04, 13), (16.0, 20), (20.5, None)])
 def test_footage_is_looked_at_as_far_as_the_speech_goes_or_five_seconds(
     speech_s: float, seen_s: int | None, look: Look, people: People
 ) -> None:
@@ -130,6 +145,24 @@ def test_who_is_silent_at_first_is_waited_for_twice_as_far(look: Look, people: P
 
     assert 6.5 < until_they_talk.seen_s <= 8
     assert until_patience_ends.seen_s == 10
+
+
+def test_lips_that_meet_are_waited_for_twice_as_far(look: Look, people: People) -> None:
+    """Lips that were apart, lent to a p, look parted."""
+    people.shuts_from_s = 6.2
+    until_they_meet = look(3)
+    people.shuts_from_s = 1e9
+    until_patience_ends = look(3)
+
+    assert 6.2 < until_they_meet.seen_s <= 8
+    assert until_patience_ends.seen_s == look(3, has_sound=False).seen_s == 10
+
+
+def test_who_is_silent_in_footage_without_sound_is_not_waited_for(look: Look, people: People) -> None:
+    people.talks_from_s = 6.5
+
+    assert look(3, has_sound=False).seen_s == 5
+    assert look(7, has_sound=False).seen_s == 8
 
 
 def test_where_nobody_is_seen_all_of_it_is_looked_at(look: Look, people: People) -> None:

@@ -62,6 +62,23 @@ def test_donors_change_in_few_frames() -> None:
     assert count_changes(chosen, pool.neighbours) <= 0.10 * 300
 
 
+def test_donors_change_in_few_frames_for_who_speaks_fast_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fast(seed: int) -> MouthViews:
+        rng = np.random.default_rng(seed)
+        gap = 0.08 * (1 + np.sin(2 * np.pi * 7 * np.arange(300) / 25))
+        features = np.outer(gap, rng.normal(1, 0.2, 12)) + rng.normal(0, 0.04, (300, 12))
+        still = np.zeros((300, 3), np.float32)
+        return MouthViews(features.astype(np.float32), gap.astype(np.float32), still, still[:, 0])
+
+    def changes(seed: int) -> int:
+        return count_changes(choose_donors(fast(seed), pool), pool.neighbours)
+
+    pool = donors()
+    assert all(0.05 * 300 < changes(seed) <= 0.10 * 300 for seed in (7, 8, 9))
+    monkeypatch.setattr(select, "_DEARER", ())
+    assert all(changes(seed) > 0.10 * 300 for seed in (7, 8, 9))  # so they would without the limit
+
+
 def test_footage_asked_for_itself_plays_as_it_was() -> None:
     pool = donors()
 

@@ -65,7 +65,7 @@ def say(
     look: Annotated[
         Look | None,
         typer.Option(
-            help="Footage longer than the speech: as in `sync`, and at least 5 s.", show_default=_DEFAULT.look
+            help="Footage longer than the speech: as in `sync`, and at least 4 s.", show_default=_DEFAULT.look
         ),
     ] = None,
     keep_original_audio: Annotated[

@@ -39,7 +39,7 @@ class SyncOptions:
     when_long: WhenLong = "cut"
     look: Look = "enough"
     """Of footage longer than the speech, look at its beginning alone (what is shown, and at least 20 s for a recording,
-    5 s for a text), or at `all` of it, for more mouths to choose from. What was kept of all of it is used anyway."""
+    4 s for a text), or at `all` of it, for more mouths to choose from. What was kept of all of it is used anyway."""
     keep_original_db: float | None = None
     """Gain of the footage's own sound under the speech, such as -12; None leaves it out."""
     crf: float = 18

@@ -3,9 +3,9 @@
 All of long footage would be looked at for minutes before a sentence of three seconds begins. What is shown has to be
 known, and the person whose lips move: how they talk, and mouths to lend. That takes seconds of talk, not all of them.
 
-    text of 3 s    |##===|                          # shown, = looked at too
-    text of 8 s    |########==|
-    silent at first|##===-----|                     until somebody has talked, or twice as far
+    text of 3 s    |###=|                           # shown, = looked at too
+    text of 9 s    |#########=|
+    silent at first|###=----|                       until somebody has opened and closed their lips, or twice as far
 """
 
 from __future__ import annotations
@@ -21,24 +21,30 @@ import numpy as np
 from lipwright.articulation.style import TALKING_RANGE_IO
 from lipwright.core.face import FaceChoice, SeenFace
 
-TEXT_S: Final = 5
+TEXT_S: Final = 4
 """The least that is looked at where a text is to be said: somebody may wait for its first frame."""
 RECORDING_S: Final = 20
 """The same for a recording: from so much of somebody's talk on, more changes little (docs/benchmarks.md)."""
+_STEPS: Final = (Fraction(1), Fraction(5, 4), Fraction(3, 2), Fraction(2))
+"""How far is looked, from one doubling of the least to the next: at most a third farther than is shown."""
 _FARTHEST: Final = 2
-"""So many times as far is looked on for somebody who talks."""
+"""So many times as far is looked on for somebody who talks, where the footage has sound."""
 _IN_SIGHT: Final = 0.6
 """Who speaks is in sight for this share of what has to be looked at."""
+_TOGETHER_IO: Final = 0.01
+_TOGETHER_S: Final = 0.15
+"""So long lips are seen that are no farther apart than that: lent to a p, b or m, lips that were apart look parted."""
 
 
 def far_enough_s(speech_s: Fraction, footage_s: Fraction, least_s: int) -> Fraction | None:
     """For how long footage is looked at where `speech_s` of it is shown, from `least_s` on; None: all of it.
 
-    In steps that double: footage for which one speech after the other comes is looked at anew a few times at most.
+    In steps: footage for which one speech after the other comes is looked at anew a few times at most.
     """
     far_s = Fraction(least_s)
-    while far_s < speech_s:
+    while 2 * far_s < speech_s:
         far_s *= 2
+    far_s = next(step * far_s for step in _STEPS if step * far_s >= speech_s)
     return far_s if far_s < footage_s else None
 
 
@@ -53,6 +59,8 @@ class Enough:
     """No less is looked at than this."""
     choices: Sequence[FaceChoice]
     """Of those who shall speak."""
+    has_sound: bool
+    """Whether the footage has any: who rests in footage without is not expected to talk later."""
     is_sound: Callable[[Fraction], bool]
     """Whether the frames up to a time are those that the file promised; else only its end tells what there is."""
 
@@ -74,8 +82,10 @@ class Enough:
             return False
         if len(people) < len(self.choices) or not all(_is_there(choice, people) for choice in self.choices):
             return False
-        n_talkers = sum(_talks(person, float(far_s)) for person in people)
-        return n_talkers >= len(self.choices) or seen_s >= _FARTHEST * far_s
+        talkers = [person for person in people if _talks(person, float(far_s))]
+        if sum(map(_shuts, talkers)) >= len(self.choices):
+            return True
+        return seen_s >= far_s * (_FARTHEST if self.has_sound or talkers else 1)
 
 
 def _is_there(choice: FaceChoice, people: Sequence[SeenFace]) -> bool:
@@ -89,7 +99,15 @@ def _is_there(choice: FaceChoice, people: Sequence[SeenFace]) -> bool:
 
 def _talks(person: SeenFace, far_s: float) -> bool:
     """Whether enough of their talk was seen to speak as they do."""
-    frame_s = float(np.median(np.diff(person.time_s))) if len(person.time_s) > 1 else 0.0
-    if frame_s * len(person.time_s) < _IN_SIGHT * far_s:
+    if _frame_s(person) * len(person.time_s) < _IN_SIGHT * far_s:
         return False
     return float(np.ptp(np.percentile(person.lip_gap, [3, 97]))) > TALKING_RANGE_IO
+
+
+def _shuts(person: SeenFace) -> bool:
+    """Whether lips were seen to lend where they have to meet."""
+    return _frame_s(person) * np.count_nonzero(person.lip_gap < _TOGETHER_IO) >= _TOGETHER_S
+
+
+def _frame_s(person: SeenFace) -> float:
+    return float(np.median(np.diff(person.time_s))) if len(person.time_s) > 1 else 0.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,10 @@ _SHUT_IO, _NEARLY_SHUT_IO = 0.010, 0.012
 """A mouth that is wanted less open than this is one that is shut; a donor less open than that serves as one."""
 _CALM_IO = 0.004
 """Change of the wanted mouth from frame to frame from which it is free to change its texture too."""
+_MOST_CHANGES = 0.10
+"""Of the frames, as many at most may have a new donor ..."""
+_DEARER = (0.03, 0.06, 0.10, 0.16)
+"""... so leaving one becomes dearer by so much until that is so: who speaks fast gets mouths that fit less well."""
 _N_SOURCES = 32
 """Jumps start from this many of the best states."""
 _BLOCK = 750
@@ -183,7 +188,15 @@ def choose_donors(
                 cost[t - start, forbidden(t)] = 1e3
         # where teeth show a change is dear
         seen = np.clip((some.gap - 0.012) / 0.05, 0, 1)
-        path, ages = _best_path(cost, jumps, 0.15 + 0.85 * seen, steps, _calm(some.features), state, n_ages)
+        path_from = partial(
+            _best_path, cost, visibility=0.15 + 0.85 * seen, steps=steps, calm=_calm(some.features), state=state,
+            n_ages=n_ages,
+        )  # fmt: skip
+        path, ages = path_from(jumps)
+        for dearer in _DEARER:
+            if count_changes(path[: stop - start], donors.neighbours) <= max(1, _MOST_CHANGES * (stop - start)):
+                break
+            path, ages = path_from(jumps + np.float32(dearer))
         chosen[start:stop] = path[: stop - start]
         state = np.full((n_ages, n), 1e6, np.float32)
         state[ages[stop - start - 1], path[stop - start - 1]] = 0
