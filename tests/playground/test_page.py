@@ -444,6 +444,15 @@ def test_keys_cannot_be_tried_in_a_row(served: Any) -> None:
     assert set(answers) == {401, 429}
 
 
+def test_the_list_of_operations_is_drawn_without_help_from_elsewhere(visit: Open) -> None:
+    tab = visit("/docs", signed_in=False)
+
+    expect(tab.page.get_by_text("/api/v3/pixverse/lipsync", exact=False).first).to_be_visible()
+    expect(tab.page.get_by_text("/openapi/v2/video/lip_sync/generate", exact=False).first).to_be_visible()
+    tab.page.screenshot(path=tab.shots / "docs.png")
+    tab.check()
+
+
 def test_the_page_and_its_files_come_with_a_strict_policy(served: Any) -> None:
     for path in ("/", "/jobs/" + "0" * 32, "/playground/main.js", "/playground/page.css"):
         answer = httpx.get(served.url + path)

@@ -7,13 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import InternalError, LipwrightError
-from lipwright.http import batch, files, health, playground, reports
+from lipwright.http import batch, files, health, playground, reports, viewer
 from lipwright.http.crossing import SlowLane
 from lipwright.http.door import Door, Figures, error_response
 from lipwright.http.errors import Refusal, face_of
@@ -27,21 +26,6 @@ _ABOUT = """Lip sync behind two vendors' wire forms.
 * **Batches**, our own: `/api/lipwright/batches`, with either key.
 """
 
-_VIEWER = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5.35.0/"
-_VIEWER_FILES = {
-    "swagger-ui-bundle.js": "sha384-gjRm0bEPMeTmMh5jT2cHccIwCUZSTd8YC+j0d0sXw0MdGEfScduGpSyF3ZSSLkX9",
-    "swagger-ui.css": "sha384-WlYgdmXYOOBWL5apwjDEZwN+U3HmXSSu5R6V5aGxEcf7z+KuRNwBhoxKVN1i3D5I",
-}
-"""What runs beside the page's session is these bytes, or nothing."""
-
-_WITHOUT_VIEWER = """
-<div style="max-width: 38em; margin: 4em auto; padding: 0 1em; font: 16px/1.5 sans-serif">
-<p>The list of operations is drawn by Swagger UI, which your browser fetches from cdn.jsdelivr.net.</p>
-<p>If this text stays, that host cannot be reached from here. The same is told by
-<a href="/openapi.json">/openapi.json</a>, which any viewer of OpenAPI shows.</p>
-</div>
-"""
-
 
 def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) -> FastAPI:
     """An app that serves `hosted`; who starts and stops its worker is whoever made it (`cli/serve.py`)."""
@@ -49,7 +33,7 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         title="Lipwright",
         version=metadata.version("lipwright"),
         description=_ABOUT,
-        docs_url=None,  # `viewer` below, which says what it needs
+        docs_url=None,  # `viewer.py`, which loads nothing from elsewhere
         redoc_url=None,
         # never a redirect that drops a body: clients differ in how they spell the last slash
         redirect_slashes=False,
@@ -72,13 +56,10 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         reports.router(hosted),
         health.router(hosted, figures),
         playground.router(hosted, settings),
+        viewer.router(),
     ):
         # not as routers within the app: each level would look for the route twice, at every request
         app.router.routes.extend(router.routes)
-
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]
-        return HTMLResponse(viewer())
 
     app.add_exception_handler(LipwrightError, _on_error)
     app.add_exception_handler(Refusal, _on_error)
@@ -105,26 +86,6 @@ async def _on_invalid(request: Request, exc: Exception) -> Response:
     code = "missing_parameter" if is_missing else "invalid_parameter"
     refusal = Refusal(400, message, 400011 if is_missing else 400013, code=code)
     return error_response(face_of(request.url.path), refusal)
-
-
-def viewer() -> str:
-    """The page that shows /openapi.json: Swagger UI, which a browser fetches from a host of others."""
-    page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
-        title="Lipwright: operations",
-        swagger_favicon_url="/playground/mark.svg",
-        swagger_js_url=f"{_VIEWER}swagger-ui-bundle.js",
-        swagger_css_url=f"{_VIEWER}swagger-ui.css",
-    )
-    html = bytes(page.body).decode()
-    place = '<div id="swagger-ui">'
-    assert place in html
-    for name, sha384 in _VIEWER_FILES.items():
-        address = f'"{_VIEWER}{name}"'
-        assert address in html
-        html = html.replace(address, f'{address} integrity="{sha384}" crossorigin="anonymous"')
-    # Swagger UI takes the place of it
-    return html.replace(place, f"{place}{_WITHOUT_VIEWER}")
 
 
 async def _on_http(request: Request, exc: Exception) -> Response:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
-import hashlib
 import json
-import mimetypes
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import metadata, resources
@@ -30,6 +27,7 @@ from lipwright import demo
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import InvalidKey
 from lipwright.core.jobs import Account, Job, JobState, Media
+from lipwright.http.assets import PAGE_HEADERS, Asset, sent
 from lipwright.http.bodies import TextRoute
 from lipwright.http.crossing import SlowLane, call
 from lipwright.http.errors import Refusal
@@ -39,19 +37,6 @@ from lipwright.service.hosted import Hosted
 API: Final = "/playground/api/"
 """Behind the door: with a session, or with a key as everywhere."""
 COOKIE: Final = "lipwright_session"
-_CSP: Final = (
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
-_PAGE_HEADERS: Final = {
-    "Content-Security-Policy": _CSP,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
-    "Cache-Control": "no-cache",
-    "Vary": "Accept-Encoding",
-}
 _TRIES_PER_MIN: Final = 10
 _POLL_S: Final = 0.4
 _SIGN_OF_LIFE_S: Final = 15.0
@@ -59,30 +44,11 @@ _MAX_ACCOUNTS: Final = 200
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file of the page, ready to be sent."""
-
-    content: bytes
-    zipped: bytes
-    content_type: str
-    etag: str
-
-
 @cache
 def assets() -> Mapping[str, Asset]:
     """Every file of `lipwright/playground`, by its name."""
-    found: dict[str, Asset] = {}
-    for file in resources.files("lipwright").joinpath("playground").iterdir():
-        if not file.is_file():
-            continue
-        content = file.read_bytes()
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        kind = {"application/javascript": "text/javascript"}.get(kind, kind)
-        kind += "; charset=utf-8" if kind.startswith("text/") else ""
-        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        found[file.name] = Asset(content, gzip.compress(content, mtime=0), kind, etag)
-    return found
+    files = resources.files("lipwright").joinpath("playground").iterdir()
+    return {file.name: Asset.of(file) for file in files if file.is_file()}
 
 
 def nothing_here(request: Request) -> Response | None:
@@ -90,7 +56,7 @@ def nothing_here(request: Request) -> Response | None:
     if request.method not in {"GET", "HEAD"} or "text/html" not in request.headers.get("accept", ""):
         return None
     asset = assets()["index.html"]
-    return Response(asset.content, 404, headers=_PAGE_HEADERS, media_type=asset.content_type)
+    return Response(asset.content, 404, headers=PAGE_HEADERS, media_type=asset.content_type)
 
 
 def session_of(headers: Headers) -> str | None:
@@ -156,29 +122,16 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
 
     # --- files --------------------------------------------------------------------------------------------
 
-    def sent(name: str, request: Request) -> Response:
-        asset = files.get(name)
-        if asset is None:
-            raise Refusal(404, "There is nothing at this address.", code="not_found")
-        headers = {**_PAGE_HEADERS, "ETag": asset.etag}
-        if asset.etag in (part.strip() for part in request.headers.get("if-none-match", "").split(",")):
-            return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(
-                asset.zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=asset.content_type
-            )
-        return Response(asset.content, headers=headers, media_type=asset.content_type)
-
     async def index(request: Request) -> Response:
         """One page; what it shows is read from its own address."""
-        return sent("index.html", request)
+        return sent(files["index.html"], request)
 
     for path in ("/", "/jobs/{job_id}", "/history", "/operator", "/shared/{secret}"):
         routes.add_api_route(path, index, methods=["GET", "HEAD"])
 
     @routes.get("/playground/{name}")
     async def asset(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return sent(name, request)
+        return sent(files.get(name), request)
 
     # --- who is there -------------------------------------------------------------------------------------
 
@@ -242,9 +195,9 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
         try:
             account = await call(page.use_link, secret)
         except InvalidKey:
-            return RedirectResponse("/?link=used", 303, headers=_PAGE_HEADERS)
+            return RedirectResponse("/?link=used", 303, headers=PAGE_HEADERS)
         session, until = await call(page.open_session, account)
-        return with_session(RedirectResponse("/", 303, headers=_PAGE_HEADERS), request, session, until)
+        return with_session(RedirectResponse("/", 303, headers=PAGE_HEADERS), request, session, until)
 
     @routes.get("/playground/sample/{name}")
     async def sample(name: str) -> Response:  # pyright: ignore[reportUnusedFunction]
