@@ -8,13 +8,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.error import FFmpegError
 
 from lipwright.core.errors import Cancelled, DiskFull, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import SourceInfo, VideoFrame
@@ -29,6 +32,7 @@ from lipwright.media import (
     speech_duration,
     write_video,
 )
+from lipwright.media.write import in_place_of, open_output
 
 SILENT = AudioPlan(speech=None)
 RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60)]
@@ -58,8 +62,6 @@ def numbers(path: Path, read_number: Any) -> list[int]:
 
 
 def packets(path: Path) -> list[bytes]:
-    import av
-
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
@@ -136,6 +138,10 @@ def test_an_average_rate_that_is_no_small_fraction_is_written_at_its_own_times(m
         ("a.m4a", 16_000, "mov", "copied"),
         ("a.mp3", 44_100, "mp4", "copied"),
         ("a.mp3", 16_000, "mp4", "copied"),
+        ("a.mp3", 8_000, "mov", "copied"),
+        ("a.mp3", 8_000, "mp4", "encoded"),
+        ("a.mp3", 11_025, "mp4", "encoded"),
+        ("a.mp3", 12_000, "m4v", "encoded"),
         ("a.flac", 44_100, "mp4", "copied"),
         ("a.flac", 16_000, "mkv", "copied"),
         ("a.opus", 48_000, "mp4", "copied"),
@@ -443,8 +449,6 @@ def test_encoders_that_look_ahead_never_see_memory_used_again(
 
 def test_the_sources_kind_of_frames_is_not_forced_on_the_encoder(make_video: Any, tmp_path: Path):
     """Each frame of this source is a key frame; as many in the output would waste ten times the space."""
-    import av
-
     footage = open_footage(make_video("x.mkv", n=40, codec="ffv1"))
     out = tmp_path / "out.mp4"
     write_video(
@@ -532,6 +536,28 @@ def test_what_cannot_be_written_is_refused_with_nothing_left(film: MediaFootage,
     assert left_in(tmp_path) == ["folder.mp4", "footage.mp4"]
 
 
+def n_files_open() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def test_a_header_that_is_refused_leaves_no_file_open(make_sound: Any, clicks: Any, tmp_path: Path):
+    speech = make_sound("phone.mp3", clicks(0.5, 8_000), rate_hz=8_000)
+
+    def refused() -> None:
+        with in_place_of(tmp_path / "out.mp4") as part, ExitStack() as stack:
+            out = open_output(part, "mp4", stack)
+            out.add_stream_from_template(stack.enter_context(av.open(str(speech))).streams.audio[0])
+            out.start_encoding()
+
+    n_open = n_files_open()
+    for _ in range(3):
+        with pytest.raises(FFmpegError):
+            refused()
+
+    assert n_files_open() == n_open
+    assert left_in(tmp_path) == ["phone.mp3"]
+
+
 def test_frames_that_do_not_advance_are_a_bug_that_is_seen(film: MediaFootage, tmp_path: Path):
     with pytest.raises(ValueError, match="must increase"):
         write_video(tmp_path / "out.mp4", film.play([3, 2]), film.info, duration_s=Fraction(2, 25), audio=SILENT)
@@ -617,8 +643,6 @@ def test_real_footage_and_speech(clips: Path, tmp_path: Path):
 
 
 def test_times_of_packets_always_increase(make_video: Any, make_sound: Any, clicks: Any, tmp_path: Path):
-    import av
-
     out = tmp_path / "out.mp4"
     rewrite(
         open_footage(make_video(n=30)), out, make_sound("s.m4a", clicks(1.0, 44_100), rate_hz=44_100), preset="medium"
@@ -649,8 +673,6 @@ def test_the_same_frames_give_the_same_file(make_video: Any, make_sound: Any, cl
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
 def test_tags_chapters_and_subtitles_are_taken_over(make_video: Any, tmp_path: Path, ending: str):
-    import av
-
     plain, rich, out = make_video("plain.mkv", n=50), tmp_path / "rich.mkv", tmp_path / f"out.{ending}"
     half = Fraction(1, 2)
     with av.open(str(plain)) as source, av.open(str(rich), "w") as opened:

@@ -31,6 +31,9 @@ TAKES: dict[str, frozenset[str]] = {
 }
 """Codecs whose packets are copied, by container. MP4 could hold PCM, but few players take it there."""
 
+MP4_MP3_FROM_HZ = 16_000
+"""FFmpeg writes no header of an MP4 that holds MP3 of a lower rate, as telephones record it; MOV takes it."""
+
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 """Channel layouts that every player of AAC knows, by number of channels."""
@@ -119,6 +122,8 @@ class _Copied:
         assert stream.time_base is not None
         codec = stream.codec_context.codec.canonical_name
         if codec not in TAKES[container]:
+            return None
+        if codec == "mp3" and container == "mp4" and (stream.rate or 0) < MP4_MP3_FROM_HZ:
             return None
         extent = _extent(speech, duration_s)
         if extent is None:

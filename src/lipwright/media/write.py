@@ -213,8 +213,22 @@ def in_place_of(path: Path) -> Generator[Path]:
             raise explained(path, exc) from exc
     except BaseException:
         with suppress(OSError):
+            _close_left_open(part)
             part.unlink()
         raise
+
+
+def _close_left_open(part: Path) -> None:
+    """Close what PyAV forgets: a container whose header could not be written keeps its file open for good.
+
+    Nobody else has a file of this name, and all who wrote it are done.
+    """
+    file = part.stat()
+    for place in list(Path("/dev/fd").iterdir()):
+        with suppress(OSError):  # the list itself was one of them
+            handle = int(place.name)
+            if os.path.samestat(os.fstat(handle), file):
+                os.close(handle)
 
 
 def clock_of(video: VideoInfo) -> Fraction:
