@@ -432,7 +432,7 @@ def prepare(
             articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones, adaptation=own)
             for said, avatar, line, own in zip(heard, avatars, lines, learned, strict=True)
         ]
-        notes += _silent(lines, heard)
+        notes += [*_damaged(speeches), *_silent(lines, heard)]
         del speeches, heard, own_sound
         clock.tell("listen", 1, 1)
     return Ready(
@@ -496,6 +496,15 @@ class _Speech:
     line: Line
     heard: articulation.Heard
     lasts_s: Fraction
+    notes: list[str]
+    """What was odd about it, in words that follow its name."""
+
+    @classmethod
+    def of(cls, line: Line) -> _Speech:
+        """Hear all of it. Raises MediaNotFound, UnreadableMedia, NoAudio."""
+        notes: list[str] = []
+        heard, lasts_s = _heard(line.audio, notes=notes)
+        return cls(line, heard, lasts_s, notes)
 
 
 class _Ears:
@@ -506,7 +515,7 @@ class _Ears:
         made = thread.submit(lambda: [line.made() for line in lines])
         self.longest_s = thread.submit(lambda: max(media.speech_duration(line.audio) for line in made.result()))
         """To within a sample, before any of it is heard."""
-        self.speeches = thread.submit(lambda: [_Speech(line, *_heard(line.audio)) for line in made.result()])
+        self.speeches = thread.submit(lambda: [_Speech.of(line) for line in made.result()])
         self._own: Future[tuple[articulation.Heard | None, Fraction | None]] | None = None
 
     def hear(self, video: Path, cache: Cache | None, enough: Enough | None) -> None:
@@ -574,8 +583,10 @@ def _enough(
     return Enough(ears.longest_s, footage_s, least_s, choices, has_sound, is_sound=footage.is_as_promised)
 
 
-def _heard(audio: Path, first_s: Fraction | None = None) -> tuple[articulation.Heard, Fraction]:
-    with media.kept_open(media.speech_pieces(audio, first_s=first_s)) as pieces:
+def _heard(
+    audio: Path, first_s: Fraction | None = None, *, notes: list[str] | None = None
+) -> tuple[articulation.Heard, Fraction]:
+    with media.kept_open(media.speech_pieces(audio, first_s=first_s, notes=notes)) as pieces:
         return articulation.listen_to(pieces)
 
 
@@ -599,6 +610,16 @@ def _apart(roles: list[Role]) -> list[str]:
                 f"{which} its sound; the result does not inherit that."
             )
     return notes
+
+
+def _damaged(speeches: Sequence[_Speech]) -> list[str]:
+    """Notes on recordings of which something is missing."""
+    is_one = len(speeches) == 1
+    return [
+        f"The speech {'' if is_one else speech.line.audio.name + ' '}{note}."
+        for speech in speeches
+        for note in speech.notes
+    ]
 
 
 def _silent(lines: Sequence[Line], heard: Sequence[articulation.Heard]) -> list[str]:

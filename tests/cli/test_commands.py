@@ -295,6 +295,17 @@ def test_a_recording_in_which_nobody_speaks_is_told_of(lipwright: Any, portrait:
     assert "No speech is heard in the recording" in done.stdout
 
 
+def test_a_recording_that_is_cut_off_is_told_of(lipwright: Any, portrait: Path, speech: Path, tmp_path: Path) -> None:
+    content = speech.read_bytes()
+    cut = tmp_path / speech.name
+    cut.write_bytes(content[: len(content) // 4])
+
+    done = lipwright("sync", portrait, cut, "-o", tmp_path / "out.mp4")
+
+    assert done.returncode == 0, done.stderr
+    assert " ".join(done.stdout.split()).count("The speech is not whole: its header tells of") == 1
+
+
 def test_probe_tells_a_picture_from_footage(lipwright: Any, tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     cv2.imwrite(str(picture), np.zeros((48, 64, 3), np.uint8))

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from lipwright.core.errors import MediaNotFound, NoAudio, UnreadableMedia
-from lipwright.media import AudioPlan, open_footage, probe, read_speech, speech_duration, write_video
+from lipwright.media import AudioPlan, open_footage, probe, read_speech, speech_duration, speech_pieces, write_video
 from lipwright.media import survey as survey_module
 
 
@@ -230,6 +230,80 @@ def test_damage_in_mid_file_keeps_the_clock(make_sound: Any, clicks: Any):
 
     assert heard[:3] == pytest.approx([0.25, 0.75, 1.25], abs=2e-3)
     assert heard[-1] == pytest.approx(3.75, abs=2e-3)
+
+
+def oddities(path: Path) -> list[str]:
+    """What is told of a recording once it was heard."""
+    notes: list[str] = []
+    assert sum(len(piece) for piece in speech_pieces(path, notes=notes)) > 0
+    return notes
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.flac", {}),
+        ("a.mp3", {}),
+        ("a.m4a", {"movflags": "faststart"}),
+        ("a.mka", {}),
+    ],
+)
+def test_speech_that_is_cut_off_is_told_of_where_its_header_knows(
+    make_sound: Any, clicks: Any, tmp_path: Path, name: str, options: dict[str, str]
+):
+    whole = make_sound(name, clicks(6.0, 48_000), rate_hz=48_000, options=options)
+    content = whole.read_bytes()
+    cut = tmp_path / f"cut.{name}"
+    cut.write_bytes(content[: len(content) // 2])
+
+    heard_s = float(speech_duration(cut))
+
+    assert oddities(whole) == []
+    assert heard_s < 4
+    told = oddities(cut)
+    assert len(told) == 1
+    assert told[0].startswith("is not whole: its header tells of 6.")
+    assert f"{heard_s:.2f} s of it are there" in told[0]
+
+
+def test_garbage_in_the_middle_of_speech_is_told_of(make_sound: Any, clicks: Any):
+    path = make_sound("a.mp3", clicks(8.0, 44_100), rate_hz=44_100)
+    content = bytearray(path.read_bytes())
+    third = len(content) // 3
+    content[third : third + 20_000] = np.random.default_rng(1).bytes(20_000)
+    path.write_bytes(content)
+
+    assert any(note.startswith("is damaged") for note in oddities(path))
+    assert any(note.startswith("is not whole") for note in oddities(path))
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.m4a", "a.aac", "a.ogg", "a.mka", "a.ac3"])
+def test_nothing_is_told_of_whole_speech(make_sound: Any, clicks: Any, name: str):
+    assert oddities(make_sound(name, clicks(2.3, 48_000), rate_hz=48_000)) == []
+
+
+def test_nothing_is_told_of_speech_whose_header_could_not_know_its_length(tmp_path: Path, make_sound: Any, clicks: Any):
+    """FLAC out of a pipe, WAV of a recorder that was switched off, and MP3 of a varying bitrate without a count."""
+    samples = np.concatenate([clicks(2.0, 44_100), np.zeros(8 * 44_100, np.float32)])
+    flac = make_sound("a.flac", samples, rate_hz=44_100)
+    content = bytearray(flac.read_bytes())
+    content[21] &= 0xF0  # 36 bits for the number of samples
+    content[22:26] = bytes(4)
+    flac.write_bytes(content)
+    mp3 = make_sound("a.mp3", samples, rate_hz=44_100, options={"write_xing": "0", "abr": "1"})
+    live = make_sound("a.wav", samples, rate_hz=44_100)
+    content = bytearray(live.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = b"\xff\xff\xff\xff"
+    live.write_bytes(content)
+
+    assert [oddities(path) for path in (flac, mp3, live)] == [[], [], []]
+
+
+@pytest.mark.clips
+def test_nothing_is_told_of_real_recordings(clips: Path):
+    for path in sorted((clips / "speech").iterdir()):
+        assert oddities(path) == [], path.name
 
 
 def test_a_song_with_a_cover_picture_has_no_video(make_sound: Any, tmp_path: Path, clicks: Any):

@@ -22,12 +22,16 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import NoAudio
 from lipwright.core.media import AudioClip
-from lipwright.media.opening import opened
+from lipwright.media.declared import declared_end_s
+from lipwright.media.opening import opened, reason_of
 from lipwright.media.overlap import kept_open
 from lipwright.media.survey import has_decoder, presentation_start
 
 JITTER_S = Fraction(1, 25)
 """Time stamps that stray by less than this are taken for rounding; more is a gap or an overlap."""
+
+MISSING_S = Fraction(1, 4)
+"""Sound that is shorter than its header says by less than this is whole: encoders count their delay differently."""
 
 N_JOINED = 16_384
 """Samples that are averaged and resampled at a time."""
@@ -64,11 +68,14 @@ def read_speech(path: Path, rate_hz: int = 16_000, *, first_s: float | None = No
 
 
 def speech_pieces(
-    path: Path, rate_hz: int = 16_000, *, first_s: float | Fraction | None = None
+    path: Path, rate_hz: int = 16_000, *, first_s: float | Fraction | None = None, notes: list[str] | None = None
 ) -> Generator[NDArray[np.float32]]:
-    """The samples of `read_speech`, piece by piece, in memory for a few of them. Raises what it raises."""
+    """The samples of `read_speech`, piece by piece, in memory for a few of them. Raises what it raises.
+
+    `notes` is told what was odd once all was read, in words that follow a name, such as "breaks off".
+    """
     left = None if first_s is None else round(first_s * rate_hz)
-    with kept_open(_pieces(path, rate_hz)) as pieces:
+    with kept_open(_pieces(path, rate_hz, [] if notes is None else notes)) as pieces:
         for piece in pieces:
             if left is not None and len(piece) >= left:
                 yield piece[:left]
@@ -77,7 +84,7 @@ def speech_pieces(
             left = None if left is None else left - len(piece)
 
 
-def _pieces(path: Path, rate_hz: int) -> Generator[NDArray[np.float32]]:
+def _pieces(path: Path, rate_hz: int, notes: list[str]) -> Generator[NDArray[np.float32]]:
     with opened(path) as container:
         sound = Sound(container, path)
         mono = (_mono(chunk) for chunk in _joined(sound.chunks(), N_JOINED))
@@ -91,6 +98,7 @@ def _pieces(path: Path, rate_hz: int) -> Generator[NDArray[np.float32]]:
             last = piece
     if sound.n_decoded == 0 or n + len(last) == 0:
         raise NoAudio(path)
+    notes += sound.notes
     # the resampler rounds its end up; the exact length keeps the clock
     n_exact = max(1, round(sound.n_samples * Fraction(rate_hz, sound.rate_hz)))
     yield last[: n_exact - n]
@@ -175,6 +183,7 @@ class Sound:
         self.n_decoded = 0
         """Of these, the ones that came from the file."""
         self.notes: dict[str, None] = {}
+        """What was odd about what was given out, in words that follow the name of the sound."""
 
     @property
     def rate_hz(self) -> int:
@@ -230,6 +239,16 @@ class Sound:
                     self.n_decoded += samples.shape[1]
                     yield samples
                 at = self.n_samples
+        if seen is not None and origin is not None:
+            self._tell_missing(origin)
+
+    def _tell_missing(self, origin: Fraction) -> None:
+        """Once all was given out, from `origin` on: whether the header tells of more."""
+        end_s = declared_end_s(self._container, self.stream, self._path)
+        has_s = Fraction(self.n_samples, self.rate_hz)
+        if end_s is not None and end_s - origin - has_s > MISSING_S:
+            told = f"its header tells of {float(end_s - origin):.2f} s, and {float(has_s):.2f} s of it are there"
+            self.notes[f"is not whole: {told}"] = None
 
     def _silence(self, n: int) -> Iterator[Samples]:
         while n > 0:
@@ -256,18 +275,24 @@ class Sound:
         yield last, heard
 
     def _frames(self) -> Iterator[av.AudioFrame]:
+        has_begun = is_broken = False
         try:
             for packet in self._container.demux(self.stream):
                 try:
                     frames = packet.decode()
                 except FFmpegError:
-                    self.notes["Some packets of the sound are damaged; they are left out."] = None
+                    # before the first sound and after the last it is no loss that is heard: half a packet where a
+                    # recorder was switched on or off, or a tag at the end
+                    is_broken = has_begun
                     continue
                 for frame in frames:
                     if frame.samples:
+                        if is_broken:
+                            self.notes["is damaged: packets that could not be decoded were left out"] = None
+                        has_begun = True
                         yield frame
         except FFmpegError as exc:
-            self.notes[f"The sound breaks off: {str(exc.strerror).lower()}."] = None
+            self.notes[f"breaks off: {reason_of(exc)}"] = None
 
 
 @dataclass(frozen=True, slots=True)
