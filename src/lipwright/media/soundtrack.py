@@ -20,6 +20,7 @@ from av.packet import Packet
 
 from lipwright.core.errors import NoAudio
 from lipwright.media.audio import PACKED, Samples, Sound, best_audio, first_sample_time, frame_of, samples_of
+from lipwright.media.folding import folding
 from lipwright.media.opening import opened, packets_of
 from lipwright.media.survey import presentation_start
 
@@ -79,8 +80,10 @@ def soundtrack(
     duration_s: Fraction,
     frame_s: Fraction,
     stack: ExitStack,
+    notes: list[str],
 ) -> Soundtrack:
-    """Add the audio stream to `out`. Files stay open until `stack` closes. Raises NoAudio if the speech has none."""
+    """Add the audio stream to `out`. Files stay open until `stack` closes. What of the sound `out` cannot hold goes
+    into the notes. Raises NoAudio if the speech has none."""
     if plan.speech is not None and plan.keep_original_db is None and not plan.others:
         copied = _Copied.try_to(out, container, plan.speech, duration_s, frame_s, stack)
         if copied is not None:
@@ -93,7 +96,7 @@ def soundtrack(
             voices.append((Sound(opened_source, source), float(10 ** (plan.keep_original_db / 20))))
     if not voices:
         return Silent()
-    return _Encoded(out, container, voices, duration_s)
+    return _Encoded(out, container, voices, duration_s, notes)
 
 
 class _Copied:
@@ -234,7 +237,12 @@ class _Encoded:
     how: Literal["encoded"] = "encoded"
 
     def __init__(
-        self, out: OutputContainer, container: str, voices: list[tuple[Sound, float]], duration_s: Fraction
+        self,
+        out: OutputContainer,
+        container: str,
+        voices: list[tuple[Sound, float]],
+        duration_s: Fraction,
+        notes: list[str],
     ) -> None:
         codec = "libopus" if container == "webm" else "aac"
         rate = max(sound.rate_hz for sound, _ in voices)
@@ -248,6 +256,8 @@ class _Encoded:
         if codec == "libopus" and channels > 2:
             self._layout = "stereo"
         self._channels = len(av.AudioLayout(self._layout).channels)
+        if self._channels < channels:
+            notes.append(f"Sound of {channels} channels was brought together in {self._channels} ({self._layout}).")
         per_channel = min(96_000, 4 * self._rate_hz)
         stream = out.add_stream(codec, rate=self._rate_hz)
         assert isinstance(stream, AudioStream)
@@ -314,14 +324,22 @@ class _Reader:
 
 def _converted(sound: Sound, layout: str, rate_hz: int) -> Iterator[Samples]:
     resampler: AudioResampler | None = None
+    fold: Samples | None = None
     n_in = 0
     for chunk in sound.chunks():
         if sound.layout == layout and sound.rate_hz == rate_hz:
             yield chunk
             continue
+        if len(chunk) > 1 and sound.layout not in ("stereo", layout):
+            if fold is None:
+                fold = folding(sound.layout, layout)
+            chunk = fold @ chunk
+            if sound.rate_hz == rate_hz:
+                yield chunk
+                continue
         if resampler is None:
             resampler = AudioResampler(PACKED, layout, rate_hz)
-        frame = frame_of(chunk, sound.layout, sound.rate_hz, n_in)
+        frame = frame_of(chunk, sound.layout if fold is None else layout, sound.rate_hz, n_in)
         n_in += chunk.shape[1]
         for out in resampler.resample(frame):
             yield samples_of(out)

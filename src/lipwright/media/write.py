@@ -155,7 +155,7 @@ class Beside:
         self._sound: Soundtrack = Silent()
         if audio is None:
             return
-        self._sound = soundtrack(out, container, audio, source.path, duration_s, 1 / source.video.fps, stack)
+        self._sound = soundtrack(out, container, audio, source.path, duration_s, 1 / source.video.fps, stack, notes)
         if len(source.audio) > 1:
             notes.append(_tracks_note(len(source.audio), audio))
         self._extras = Extras(out, container, source.path, duration_s, stack, notes)
