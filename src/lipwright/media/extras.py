@@ -88,16 +88,26 @@ class Extras:
         while self._next is not None:
             packet = self._next
             if packet.pts is not None:
-                start_s = packet.pts * packet.time_base - self._origin_s
-                if start_s >= time_s:
+                if packet.pts * packet.time_base - self._origin_s >= time_s:
                     return
-                if 0 <= start_s < self._duration_s:
-                    remade = self._remake(packet)
-                    if remade is not None:
-                        remade.pts = remade.dts = packet.pts - round(self._origin_s / packet.time_base)
-                        remade.stream = self._of[packet.stream_index]
-                        yield remade
+                remade = self._remake(packet) if self._place(packet) else None
+                if remade is not None:
+                    remade.stream = self._of[packet.stream_index]
+                    yield remade
             self._next = next(self._packets, None)
+
+    def _place(self, packet: Packet[Any]) -> bool:
+        """Give the line its place in the output; whether anything of it is there."""
+        assert packet.pts is not None
+        start = packet.pts - round(self._origin_s / packet.time_base)
+        end = int(self._duration_s / packet.time_base)
+        if packet.duration:
+            # a line that is still shown after the end would lengthen the file
+            packet.duration = min(packet.duration, end - start)
+            if packet.duration <= 0:
+                return False
+        packet.pts = packet.dts = start
+        return 0 <= start < end
 
     def _add_remade(self, out: OutputContainer, stream: SubtitleStream, kind: str) -> Stream:
         made = out.add_stream(kind)
@@ -123,6 +133,7 @@ class Extras:
         except FFmpegError:  # damaged text
             return None
         made.time_base, made.duration = packet.time_base, packet.duration
+        made.pts = made.dts = packet.pts
         return made
 
     def _chapters(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
