@@ -648,10 +648,16 @@ def test_the_same_frames_give_the_same_file(make_video: Any, make_sound: Any, cl
 
 
 def dressed(
-    plain: Path, path: Path, *, chapters_ms: dict[str, tuple[int, int]], lines_ms: dict[str, tuple[int, int]]
+    plain: Path,
+    path: Path,
+    *,
+    chapters_ms: dict[str, tuple[int, int]],
+    lines_ms: dict[str, tuple[int, int]],
+    is_forced: bool = False,
 ) -> Path:
     """The picture of `plain`, with titles, chapters and subtitles at these times, as Matroska."""
     import av
+    from av.stream import Disposition
 
     ms = Fraction(1, 1000)
     with av.open(str(plain)) as source, av.open(str(path), "w") as opened:
@@ -666,6 +672,8 @@ def dressed(
         picture = into.add_stream_from_template(source.streams.video[0])
         text = into.add_mux_stream("subrip")
         text.time_base = ms
+        if is_forced:
+            text.disposition = Disposition.default | Disposition.forced
         for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = picture
@@ -692,6 +700,21 @@ def lines_of(path: Path) -> dict[str, tuple[float, float]]:
                 stop_s = start_s + float((packet.duration or 0) * packet.time_base)
                 spans[text.decode().strip()] = (round(start_s, 3), round(stop_s, 3))
     return {line: span for line, span in spans.items() if line}
+
+
+def chapters_of(path: Path) -> dict[str, tuple[float, float]]:
+    """From when to when each chapter is, s."""
+    import av
+
+    with av.open(str(path)) as opened:
+        container: Any = opened
+        return {
+            chapter["metadata"]["title"]: (
+                float(chapter["start"] * chapter["time_base"]),
+                float(chapter["end"] * chapter["time_base"]),
+            )
+            for chapter in container.chapters()
+        }
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
@@ -761,3 +784,54 @@ def test_a_line_that_reaches_past_the_end_does_not_lengthen_the_file(make_video:
             stream.duration * stream.time_base for stream in container.streams if stream.duration and stream.time_base
         ]
         assert max([Fraction(container.duration or 0, av.time_base), *ends]) == Fraction(8, 5)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
+def test_what_began_before_the_first_picture_is_there_from_the_start(make_video: Any, tmp_path: Path, ending: str):
+    out = tmp_path / f"out.{ending}"
+    rich = dressed(
+        make_video("plain.mkv", n=50, ticks=range(2, 52)),  # from 80 ms on, as many recorders write
+        tmp_path / "rich.mkv",
+        chapters_ms={"Before": (0, 60), "One": (60, 1080), "Two": (1080, 2080)},
+        lines_ms={"hush": (0, 80), "good day": (0, 580), "good night": (1080, 1580)},
+    )
+
+    rewrite(open_footage(rich), out)
+
+    assert lines_of(out) == {"good day": (0, 0.5), "good night": (1, 1.5)}
+    assert chapters_of(out) == {"One": (0, 1), "Two": (1, 2)}
+
+
+@pytest.mark.parametrize(("ending", "unnamed"), [("mkv", {}), ("mp4", {"": (0, 0.5)}), ("mov", {"": (0, 0.5)})])
+def test_a_first_chapter_that_begins_later_keeps_its_time(
+    make_video: Any, tmp_path: Path, ending: str, unnamed: dict[str, tuple[float, float]]
+):
+    out = tmp_path / f"out.{ending}"
+    rich = dressed(
+        make_video("plain.mkv", n=50),
+        tmp_path / "rich.mkv",
+        chapters_ms={"One": (500, 1000), "Two": (1000, 2000)},
+        lines_ms={},
+    )
+
+    rewrite(open_footage(rich), out)
+
+    assert chapters_of(out) == {"One": (0.5, 1), "Two": (1, 2), **unnamed}
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
+def test_subtitles_that_are_shown_unasked_still_are(make_video: Any, tmp_path: Path, ending: str):
+    import av
+    from av.stream import Disposition
+
+    out = tmp_path / f"out.{ending}"
+    rich = dressed(
+        make_video("plain.mkv", n=25), tmp_path / "rich.mkv", chapters_ms={}, lines_ms={"hm": (0, 500)}, is_forced=True
+    )
+
+    rewrite(open_footage(rich), out)
+
+    with av.open(str(out)) as container:
+        shown = container.streams.subtitles[0].disposition
+    assert Disposition.default in shown
+    assert (Disposition.forced in shown) == (ending != "mov")  # which has no word for it
