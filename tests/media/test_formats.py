@@ -183,6 +183,29 @@ def test_parts_of_footage_that_fades_fit_together(tmp_path: Path):
     assert fit_together(parts)
 
 
+@pytest.mark.parametrize("pixel_format", ["yuv422p10le", "yuv420p", "gray", "yuv444p"])
+@pytest.mark.parametrize(("size", "wanted"), [((65, 48), "444"), ((65, 49), "444"), ((64, 49), "422")])
+def test_prores_of_odd_sides_has_the_colours_of_the_picture_to_its_rims(
+    make_video: Any, tmp_path: Path, pixel_format: str, size: tuple[int, int], wanted: str
+):
+    footage = open_footage(make_video("odd.mkv", n=2, size=size, codec="ffv1", pixel_format=pixel_format))
+    out = tmp_path / "out.mov"
+
+    def grey() -> Any:
+        for frame in footage.frames():
+            for plane in frame.planes:
+                plane[:] = 1 << (frame.bits - 1)
+            yield frame
+
+    written = write_video(out, grey(), footage.info, duration_s=Fraction(2, 25), audio=AudioPlan(None), codec="prores")
+
+    shown = first(out)
+    assert written.pixel_format == f"yuv{'444' if pixel_format == 'yuv444p' else wanted}p10le"
+    assert (shown.width_px, shown.height_px) == size
+    assert all(np.abs(plane / (1 << shown.bits) - 0.5).max() < 0.02 for plane in shown.planes)
+    assert any("odd" in note for note in written.notes) == (wanted == "444" and pixel_format != "yuv444p")
+
+
 @pytest.mark.parametrize(
     ("pixel_format", "codec", "ending"),
     [("yuvj420p", "vp9", "webm"), ("gray", "vp9", "webm"), ("gray", "av1", "webm"), ("yuvj420p", "h265", "mp4")],

@@ -355,7 +355,12 @@ class _Writer:
         codec, formats = self._encoder.codec, self._encoder.formats
         name = coded.format.name
         step_x, step_y = chroma_step(coded.format)
-        if codec in ("h264", "h265") and (coded.width % step_x or coded.height % step_y):
+        is_cut = codec in ("h264", "h265") and (coded.width % step_x or coded.height % step_y)
+        if codec == "prores" and coded.width % 2:
+            # the half sample of its 4:2:2 is left black, which is a green rim; grey would be written in it too
+            formats = tuple(one for one in formats if "444p" in one)
+            is_cut = "444p" not in name
+        if is_cut:
             # half a chroma sample cannot be coded: full chroma keeps the picture's size
             name = name.replace("420p", "444p").replace("422p", "444p")
             self._notes.append("The picture's sides are odd: it was written with full chroma (4:4:4).")
