@@ -20,6 +20,7 @@ from lipwright.media import (
     Written,
     check_encoding,
     encoders,
+    fit_together,
     open_footage,
     probe,
     read_speech,
@@ -119,6 +120,90 @@ def test_alpha_comes_through_or_its_loss_is_told(make_video: Any, tmp_path: Path
 
     assert any("alpha" in note for note in rewrite(open_footage(seen), tmp_path / "a.mp4").notes)
     assert any("alpha" in note for note in rewrite(open_footage(seen), tmp_path / "b.mp4", codec="vp9").notes)
+
+
+def fading(path: Path, codec: str, pixel_format: str, *, steps: int = 4, first: int = 0) -> Path:
+    """Red that is opaque at first, and clearer by a quarter with each frame after `first`."""
+    import av
+
+    with av.open(str(path), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SMALL, pixel_format
+        for k in range(steps):
+            red = np.zeros((SMALL[1], SMALL[0], 4), np.uint8)
+            red[..., 0], red[..., 3] = 200, 255 - 60 * max(0, k - first)
+            frame = av.VideoFrame.from_ndarray(red, "rgba").reformat(format=pixel_format)
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "source"),
+    [("png", "rgba", "in.mov"), ("qtrle", "argb", "in.mov"), ("apng", "rgba", "in.apng")],
+)
+def test_alpha_that_comes_after_an_opaque_start_is_kept_or_told(
+    tmp_path: Path, codec: str, pixel_format: str, source: str
+):
+    footage = open_footage(fading(tmp_path / source, codec, pixel_format))
+
+    for ending in ("mov", "webm", "mkv"):
+        out = tmp_path / f"out.{ending}"
+        written = rewrite(footage, out)
+        seen = [frame.planes[3] / ((1 << frame.bits) - 1) for frame in open_footage(out).frames()]
+        assert [mean(alpha) for alpha in seen] == pytest.approx([1, 195 / 255, 135 / 255, 75 / 255], abs=0.03)
+        assert [note for note in written.notes if "alpha" in note] == []
+    for asked in ("auto", "vp9", "h265"):
+        written = rewrite(footage, tmp_path / "out.mp4", codec=asked)
+        assert [note for note in written.notes if "alpha" in note] == [
+            f"The picture has alpha, which {written.codec} here does not keep; it was left out."
+        ]
+
+
+def test_alpha_that_is_never_used_is_not_spoken_of(tmp_path: Path):
+    footage = open_footage(fading(tmp_path / "in.mov", "png", "rgba", steps=3, first=3))
+
+    for ending in ("mp4", "mov", "webm"):
+        written = rewrite(footage, tmp_path / f"out.{ending}")
+        assert [note for note in written.notes if "alpha" in note] == []
+
+
+def test_parts_of_footage_that_fades_fit_together(tmp_path: Path):
+    footage = open_footage(fading(tmp_path / "in.mov", "png", "rgba"))
+    parts = [tmp_path / "0.mov", tmp_path / "1.mov"]
+
+    for k, part in enumerate(parts):
+        frames = list(footage.play(range(2 * k, 2 * k + 2)))
+        for frame in frames:
+            frame.time_s -= Fraction(2 * k, 25)
+        write_video(part, frames, footage.info, duration_s=Fraction(2, 25), audio=None)
+
+    assert fit_together(parts)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv422p10le", "yuv420p", "gray", "yuv444p"])
+@pytest.mark.parametrize(("size", "wanted"), [((65, 48), "444"), ((65, 49), "444"), ((64, 49), "422")])
+def test_prores_of_odd_sides_has_the_colours_of_the_picture_to_its_rims(
+    make_video: Any, tmp_path: Path, pixel_format: str, size: tuple[int, int], wanted: str
+):
+    footage = open_footage(make_video("odd.mkv", n=2, size=size, codec="ffv1", pixel_format=pixel_format))
+    out = tmp_path / "out.mov"
+
+    def grey() -> Any:
+        for frame in footage.frames():
+            for plane in frame.planes:
+                plane[:] = 1 << (frame.bits - 1)
+            yield frame
+
+    written = write_video(out, grey(), footage.info, duration_s=Fraction(2, 25), audio=AudioPlan(None), codec="prores")
+
+    shown = first(out)
+    assert written.pixel_format == f"yuv{'444' if pixel_format == 'yuv444p' else wanted}p10le"
+    assert (shown.width_px, shown.height_px) == size
+    assert all(np.abs(plane / (1 << shown.bits) - 0.5).max() < 0.02 for plane in shown.planes)
+    assert any("odd" in note for note in written.notes) == (wanted == "444" and pixel_format != "yuv444p")
 
 
 @pytest.mark.parametrize(

@@ -671,31 +671,86 @@ def test_the_same_frames_give_the_same_file(make_video: Any, make_sound: Any, cl
     assert info_without_path(probe(one)) == info_without_path(probe(two))
 
 
-@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
-def test_tags_chapters_and_subtitles_are_taken_over(make_video: Any, tmp_path: Path, ending: str):
-    plain, rich, out = make_video("plain.mkv", n=50), tmp_path / "rich.mkv", tmp_path / f"out.{ending}"
-    half = Fraction(1, 2)
-    with av.open(str(plain)) as source, av.open(str(rich), "w") as opened:
+def dressed(
+    plain: Path,
+    path: Path,
+    *,
+    chapters_ms: dict[str, tuple[int, int]],
+    lines_ms: dict[str, tuple[int, int]],
+    is_forced: bool = False,
+) -> Path:
+    """The picture of `plain`, with titles, chapters and subtitles at these times, as Matroska."""
+    from av.stream import Disposition
+
+    ms = Fraction(1, 1000)
+    with av.open(str(plain)) as source, av.open(str(path), "w") as opened:
         into: Any = opened
         into.metadata.update({"title": "Two chairs", "artist": "Somebody"})
         into.set_chapters(
             [
-                {"id": 1, "start": 0, "end": 1000, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}},
-                {"id": 2, "start": 1000, "end": 1900, "time_base": Fraction(1, 1000), "metadata": {"title": "Two"}},
+                {"id": k, "start": start, "end": stop, "time_base": ms, "metadata": {"title": title}}
+                for k, (title, (start, stop)) in enumerate(chapters_ms.items(), start=1)
             ]
         )
         picture = into.add_stream_from_template(source.streams.video[0])
         text = into.add_mux_stream("subrip")
-        text.time_base = Fraction(1, 1000)
+        text.time_base = ms
+        if is_forced:
+            text.disposition = Disposition.default | Disposition.forced
         for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = picture
                 into.mux(packet)
-        for k, line in enumerate([b"good day", b"good night"]):
-            packet = av.Packet(line)
-            packet.pts = packet.dts = 250 + 1000 * k
-            packet.duration, packet.time_base, packet.stream = 500, Fraction(1, 1000), text
+        for line, (start, stop) in lines_ms.items():
+            packet = av.Packet(line.encode())
+            packet.pts = packet.dts = start
+            packet.duration, packet.time_base, packet.stream = stop - start, ms, text
             into.mux(packet)
+    return path
+
+
+def lines_of(path: Path) -> dict[str, tuple[float, float]]:
+    """The written lines, and from when to when each is shown, s; empty ones (the pauses of MP4) are not among them."""
+    import av
+
+    spans: dict[str, tuple[float, float]] = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.size and packet.pts is not None and packet.stream.type == "subtitle":
+                # MP4 tells the length of a text before it, in two bytes
+                text = bytes(packet)[2:] if path.suffix in (".mp4", ".mov") else bytes(packet)
+                start_s = float(packet.pts * packet.time_base)
+                stop_s = start_s + float((packet.duration or 0) * packet.time_base)
+                spans[text.decode().strip()] = (round(start_s, 3), round(stop_s, 3))
+    return {line: span for line, span in spans.items() if line}
+
+
+def chapters_of(path: Path) -> dict[str, tuple[float, float]]:
+    """From when to when each chapter is, s."""
+    import av
+
+    with av.open(str(path)) as opened:
+        container: Any = opened
+        return {
+            chapter["metadata"]["title"]: (
+                float(chapter["start"] * chapter["time_base"]),
+                float(chapter["end"] * chapter["time_base"]),
+            )
+            for chapter in container.chapters()
+        }
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
+def test_tags_chapters_and_subtitles_are_taken_over(make_video: Any, tmp_path: Path, ending: str):
+    import av
+
+    out, half = tmp_path / f"out.{ending}", Fraction(1, 2)
+    rich = dressed(
+        make_video("plain.mkv", n=50),
+        tmp_path / "rich.mkv",
+        chapters_ms={"One": (0, 1000), "Two": (1000, 1900)},
+        lines_ms={"good day": (250, 750), "good night": (1250, 1750)},
+    )
 
     footage = open_footage(rich)
     written = write_video(out, footage.play(range(40)), footage.info, duration_s=Fraction(8, 5), audio=SILENT)
@@ -726,5 +781,80 @@ def test_tags_chapters_and_subtitles_are_taken_over(make_video: Any, tmp_path: P
             texts = [(bytes(p), p.pts, p.duration) for p in container.demux() if p.stream.type == "subtitle" and p.size]
         assert [(text.strip(), at, lasts) for text, at, lasts in texts] == [
             (b"good day", 250, 500),
-            (b"good night", 1250, 500),
+            (b"good night", 1250, 350),  # to the end of the picture, not past it
         ]
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
+def test_a_line_that_reaches_past_the_end_does_not_lengthen_the_file(make_video: Any, tmp_path: Path, ending: str):
+    import av
+
+    out = tmp_path / f"out.{ending}"
+    rich = dressed(
+        make_video("plain.mkv", n=50),
+        tmp_path / "rich.mkv",
+        chapters_ms={"One": (0, 9000)},
+        lines_ms={"good day": (250, 750), "good night": (1250, 9000)},
+    )
+
+    footage = open_footage(rich)
+    write_video(out, footage.play(range(40)), footage.info, duration_s=Fraction(8, 5), audio=SILENT)
+
+    assert lines_of(out) == {"good day": (0.25, 0.75), "good night": (1.25, 1.6)}
+    with av.open(str(out)) as container:
+        # FFmpeg counts pictures and sound where they tell their length, as MP4's do; players count every track
+        ends = [
+            stream.duration * stream.time_base for stream in container.streams if stream.duration and stream.time_base
+        ]
+        assert max([Fraction(container.duration or 0, av.time_base), *ends]) == Fraction(8, 5)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
+def test_what_began_before_the_first_picture_is_there_from_the_start(make_video: Any, tmp_path: Path, ending: str):
+    out = tmp_path / f"out.{ending}"
+    rich = dressed(
+        make_video("plain.mkv", n=50, ticks=range(2, 52)),  # from 80 ms on, as many recorders write
+        tmp_path / "rich.mkv",
+        chapters_ms={"Before": (0, 60), "One": (60, 1080), "Two": (1080, 2080)},
+        lines_ms={"hush": (0, 80), "good day": (0, 580), "good night": (1080, 1580)},
+    )
+
+    rewrite(open_footage(rich), out)
+
+    assert lines_of(out) == {"good day": (0, 0.5), "good night": (1, 1.5)}
+    assert chapters_of(out) == {"One": (0, 1), "Two": (1, 2)}
+
+
+@pytest.mark.parametrize(("ending", "unnamed"), [("mkv", {}), ("mp4", {"": (0, 0.5)}), ("mov", {"": (0, 0.5)})])
+def test_a_first_chapter_that_begins_later_keeps_its_time(
+    make_video: Any, tmp_path: Path, ending: str, unnamed: dict[str, tuple[float, float]]
+):
+    out = tmp_path / f"out.{ending}"
+    rich = dressed(
+        make_video("plain.mkv", n=50),
+        tmp_path / "rich.mkv",
+        chapters_ms={"One": (500, 1000), "Two": (1000, 2000)},
+        lines_ms={},
+    )
+
+    rewrite(open_footage(rich), out)
+
+    assert chapters_of(out) == {"One": (0.5, 1), "Two": (1, 2), **unnamed}
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
+def test_subtitles_that_are_shown_unasked_still_are(make_video: Any, tmp_path: Path, ending: str):
+    import av
+    from av.stream import Disposition
+
+    out = tmp_path / f"out.{ending}"
+    rich = dressed(
+        make_video("plain.mkv", n=25), tmp_path / "rich.mkv", chapters_ms={}, lines_ms={"hm": (0, 500)}, is_forced=True
+    )
+
+    rewrite(open_footage(rich), out)
+
+    with av.open(str(out)) as container:
+        shown = container.streams.subtitles[0].disposition
+    assert Disposition.default in shown
+    assert (Disposition.forced in shown) == (ending != "mov")  # which has no word for it

@@ -58,19 +58,15 @@ class Extras:
         if given.chapters() or any(stream.type == "subtitle" for stream in given.streams):
             self._origin_s = presentation_start(source) or Fraction(0)
         out.metadata.update({key: text for key, text in given.metadata.items() if key.lower() not in OWN_TAGS})
-        out.set_chapters(self._chapters(cast(list[dict[str, Any]], given.chapters())))  # type: ignore[arg-type]
+        out.set_chapters(self._chapters(cast(list[dict[str, Any]], given.chapters()), container))  # type: ignore[arg-type]
         kept: list[Stream] = []
         for stream in given.streams:
             name = stream.codec_context.codec.canonical_name if has_decoder(stream) else ""
             if stream.type == "subtitle" and name in SUBTITLES[container]:
-                copy = out.add_stream_from_template(stream)
-                copy.metadata.update(stream.metadata)
-                self._of[stream.index] = copy
+                self._of[stream.index] = _described(out.add_stream_from_template(stream), stream)
                 kept.append(stream)
             elif isinstance(stream, SubtitleStream) and name in TEXT and _can_open(stream):
-                made = self._add_remade(out, stream, MADE_INTO[container])
-                made.metadata.update(stream.metadata)
-                self._of[stream.index] = made
+                self._of[stream.index] = _described(self._add_remade(out, stream, MADE_INTO[container]), stream)
                 kept.append(stream)
                 notes.append(f"Subtitles of kind {name} were written as {MADE_INTO[container]}.")
             else:
@@ -88,16 +84,28 @@ class Extras:
         while self._next is not None:
             packet = self._next
             if packet.pts is not None:
-                start_s = packet.pts * packet.time_base - self._origin_s
-                if start_s >= time_s:
+                if packet.pts * packet.time_base - self._origin_s >= time_s:
                     return
-                if 0 <= start_s < self._duration_s:
-                    remade = self._remake(packet)
-                    if remade is not None:
-                        remade.pts = remade.dts = packet.pts - round(self._origin_s / packet.time_base)
-                        remade.stream = self._of[packet.stream_index]
-                        yield remade
+                remade = self._remake(packet) if self._place(packet) else None
+                if remade is not None:
+                    remade.stream = self._of[packet.stream_index]
+                    yield remade
             self._next = next(self._packets, None)
+
+    def _place(self, packet: Packet[Any]) -> bool:
+        """Give the line its place in the output; whether anything of it is there."""
+        assert packet.pts is not None
+        given = packet.pts - round(self._origin_s / packet.time_base)
+        end = int(self._duration_s / packet.time_base)
+        start = given
+        if packet.duration:
+            # what is shown at the start stays so, and a line that is still shown after the end would lengthen the file
+            start, stop = max(0, given), min(given + packet.duration, end)
+            if start >= stop:
+                return False
+            packet.duration = stop - start
+        packet.pts = packet.dts = start
+        return 0 <= start < end
 
     def _add_remade(self, out: OutputContainer, stream: SubtitleStream, kind: str) -> Stream:
         made = out.add_stream(kind)
@@ -123,17 +131,33 @@ class Extras:
         except FFmpegError:  # damaged text
             return None
         made.time_base, made.duration = packet.time_base, packet.duration
+        made.pts = made.dts = packet.pts
         return made
 
-    def _chapters(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _chapters(self, given: list[dict[str, Any]], container: str) -> list[dict[str, Any]]:
         kept: list[dict[str, Any]] = []
         for chapter in given:
             unit = cast(Fraction, chapter["time_base"])
             shift, end = round(self._origin_s / unit), int(self._duration_s / unit)
-            start, stop = chapter["start"] - shift, min(chapter["end"] - shift, end)
-            if 0 <= start < stop:
+            start, stop = max(0, chapter["start"] - shift), min(chapter["end"] - shift, end)
+            if start < stop:
                 kept.append({**chapter, "start": start, "end": stop})
+        if kept and container in ("mp4", "mov") and (first := min(kept, key=_starts_s))["start"] > 0:
+            # there the first chapter begins with the file: one without a name keeps the others at their times
+            unnamed = {"id": 0, "start": 0, "end": first["start"], "time_base": first["time_base"]}
+            kept.insert(0, {**unnamed, "metadata": {"title": ""}})
         return kept
+
+
+def _starts_s(chapter: dict[str, Any]) -> Fraction:
+    return chapter["start"] * cast(Fraction, chapter["time_base"])
+
+
+def _described(made: Stream, given: Stream) -> Stream:
+    """The stream `made`, in the language of `given` and with its title, and shown as it was: by default, forced."""
+    made.metadata.update(given.metadata)
+    made.disposition = given.disposition
+    return made
 
 
 def _can_open(stream: SubtitleStream) -> bool:

@@ -274,6 +274,8 @@ class _Writer:
         self._last_s = Fraction(-1)
         self._stream: VideoStream | None = None
         self._is_full = False
+        self._is_alpha_dropped = False
+        """Alpha of which nothing was to be seen so far is left out."""
         self.is_for_everyone = False
         """What was RGB need not keep the full chroma, which few players show."""
         self.format_name = ""
@@ -326,6 +328,11 @@ class _Writer:
     def write(self, frame: VideoFrame) -> None:
         """Encode a frame; where rates vary it is held back until the next one tells how long it is shown."""
         coded = coded_frame(frame, self._orientation, self._pool)
+        if self._is_alpha_dropped and _has_alpha(coded.format) and not _is_opaque(coded):
+            self._notes.append(
+                f"The picture has alpha, which {self._encoder.codec} here does not keep; it was left out."
+            )
+            self._is_alpha_dropped = False
         if frame.time_s <= self._last_s:
             raise ValueError(f"frame times must increase: {frame!r} comes after {self._last_s} s")
         self._last_s = frame.time_s
@@ -362,15 +369,21 @@ class _Writer:
         codec, formats = self._encoder.codec, self._encoder.formats
         name = coded.format.name
         step_x, step_y = chroma_step(coded.format)
-        if codec in ("h264", "h265") and (coded.width % step_x or coded.height % step_y):
+        is_cut = codec in ("h264", "h265") and (coded.width % step_x or coded.height % step_y)
+        if codec == "prores" and coded.width % 2:
+            # the half sample of its 4:2:2 is left black, which is a green rim; grey would be written in it too
+            formats = tuple(one for one in formats if "444p" in one)
+            is_cut = "444p" not in name
+        if is_cut:
             # half a chroma sample cannot be coded: full chroma keeps the picture's size
             name = name.replace("420p", "444p").replace("422p", "444p")
             self._notes.append("The picture's sides are odd: it was written with full chroma (4:4:4).")
         elif self._may_drop_chroma(coded) and "444p" in name:
             name = name.replace("444p", "420p")
             self._notes.append(f"RGB was written with the colours of players (4:2:0); --codec {codec} keeps 4:4:4.")
-        if name.startswith("yuva") and is_rgb(self._video) and _is_opaque(coded):
-            # a GIF may always have alpha: most have none
+        if _has_alpha(coded.format) and is_rgb(self._video) and not self._keeps_alpha() and _is_opaque(coded):
+            # much RGB has alpha that is never used: its loss is told where there is something to lose
+            self._is_alpha_dropped = True
             name = name.replace("yuva", "yuv", 1)
         best = nearest(VideoFormat(name), formats)
         loss = loss_of(VideoFormat(name), VideoFormat(best))
@@ -379,6 +392,15 @@ class _Writer:
         elif best != name.replace("yuvj", "yuv") and best != name:
             self._notes.append(f"{codec} does not take {name}; written as {best}.")
         return best
+
+    def _keeps_alpha(self) -> bool:
+        """Whether alpha that comes later would be kept: the first frame does not tell. A GIF's hardly ever comes."""
+        can = any(name.startswith("yuva") for name in self._encoder.formats)
+        return can and not self._drops_alpha_of_vp9 and self._video.codec != "gif"
+
+    @property
+    def _drops_alpha_of_vp9(self) -> bool:
+        return self._encoder.codec == "vp9" and self._container == "mp4"
 
     def _may_drop_chroma(self, coded: av.VideoFrame) -> bool:
         codec = self._encoder.codec
@@ -390,7 +412,7 @@ class _Writer:
     def _tell_losses(self) -> None:
         """Notes on what the encoder or the container cannot keep, beside the pixels."""
         video, codec = self._video, self._encoder.codec
-        if self.format_name.startswith("yuva") and codec == "vp9" and self._container == "mp4":
+        if self.format_name.startswith("yuva") and self._drops_alpha_of_vp9:
             self._notes.append("mp4 does not hold the alpha of vp9; .webm, .mkv, or .mov with prores keep it.")
         if video.is_interlaced:
             self._notes.append(
@@ -402,6 +424,10 @@ class _Writer:
             self._notes.append(
                 f"{self._encoder.name} does not keep the HDR's mastering display and light level; its colours stay."
             )
+
+
+def _has_alpha(shape: VideoFormat) -> bool:
+    return shape.name.startswith("yuva")
 
 
 def _is_opaque(coded: av.VideoFrame) -> bool:
