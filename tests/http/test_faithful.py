@@ -66,6 +66,20 @@ def test_options_that_are_left_empty_are_as_by_default(here: Any, mine: SimpleNa
     assert (silent.status_code, silent.json()["message"]) == (400, "audio: field required")
 
 
+@pytest.mark.parametrize("text", ["😀😀", "!!!", "...", "—", "ភាសាខ្មែរ"])
+def test_text_that_nobody_can_say_is_refused_at_once_with_the_reason(
+    here: Any, mine: SimpleNamespace, text: str
+) -> None:
+    spoken = {"lip_sync_tts_speaker_id": "7", "lip_sync_tts_content": text}
+
+    told = here.send("POST", GENERATE, json={"video_media_id": mine.video.number, **spoken}).json()
+    also = here.send("POST", LIPSYNC, json={"video": mine.links["video"], "text": text})
+
+    assert told["ErrCode"] == 400017
+    assert "no word" in told["ErrMsg"] or "Khmer" in told["ErrMsg"]
+    assert (also.status_code, also.json()["message"]) == (400, told["ErrMsg"])
+
+
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain;charset=UTF-8", ""])
 def test_a_body_is_json_whatever_its_header_says(here: Any, mine: SimpleNamespace, kind: str) -> None:
     pair = {"video_media_id": mine.video.number, "audio_media_id": mine.audio.number}
