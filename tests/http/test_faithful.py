@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -9,9 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
+from httpx import ASGITransport
 
+from lipwright.config import HttpSettings
 from lipwright.core.jobs import JobState
+from lipwright.http.app import create_app
 from lipwright.http.faces.sources import Sources
 
 LIPSYNC = "/api/v3/pixverse/lipsync"
@@ -54,6 +59,28 @@ def test_what_a_client_leaves_empty_is_left_out(here: Any, mine: SimpleNamespace
     assert (job.request.text, job.request.webhook_url) == (None, None)
 
 
+@pytest.mark.parametrize("public_url", ["https://10.0.0.5/lips/", "https://10.0.0.5"])
+def test_links_that_an_upload_gave_are_inputs_wherever_a_proxy_serves_us(
+    here: Any, short_speech: Path, portrait: Path, public_url: str
+) -> None:
+    settings = here.hosted.settings.model_copy(update={"public_url": public_url})
+    app = create_app(here.hosted, settings, HttpSettings())
+
+    async def submitted() -> httpx.Response:
+        key = {"Authorization": f"Bearer {here.alice_key}"}
+        async with httpx.AsyncClient(transport=ASGITransport(app), base_url="http://inside", headers=key) as client:
+            links: dict[str, str] = {}
+            for name, path in (("video", portrait), ("audio", short_speech)):
+                sent = await client.post("/api/v3/media/upload/binary", files={"file": (path.name, path.read_bytes())})
+                links[name] = sent.json()["data"]["download_url"]
+                assert links[name].startswith(f"{public_url.rstrip('/')}/files/")
+            return await client.post(LIPSYNC, json=links)
+
+    job = taken_in(here, asyncio.run(submitted()))
+
+    assert job.request.video.startswith("media:")
+
+
 def test_options_that_are_left_empty_are_as_by_default(here: Any, mine: SimpleNamespace) -> None:
     empty = {"seed": None, "when_short": "", "face": None, "language": "", "keep_original_db": None, "crf": "20"}
 
@@ -64,6 +91,20 @@ def test_options_that_are_left_empty_are_as_by_default(here: Any, mine: SimpleNa
     assert (needed.status_code, needed.json()["error_code"]) == (400, "invalid_parameter")
     silent = here.send("POST", LIPSYNC, json={**mine.links, "audio": ""})
     assert (silent.status_code, silent.json()["message"]) == (400, "audio: field required")
+
+
+@pytest.mark.parametrize("text", ["😀😀", "!!!", "...", "—", "ភាសាខ្មែរ"])
+def test_text_that_nobody_can_say_is_refused_at_once_with_the_reason(
+    here: Any, mine: SimpleNamespace, text: str
+) -> None:
+    spoken = {"lip_sync_tts_speaker_id": "7", "lip_sync_tts_content": text}
+
+    told = here.send("POST", GENERATE, json={"video_media_id": mine.video.number, **spoken}).json()
+    also = here.send("POST", LIPSYNC, json={"video": mine.links["video"], "text": text})
+
+    assert told["ErrCode"] == 400017
+    assert "no word" in told["ErrMsg"] or "Khmer" in told["ErrMsg"]
+    assert (also.status_code, also.json()["message"]) == (400, told["ErrMsg"])
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain;charset=UTF-8", ""])

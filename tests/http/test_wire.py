@@ -190,6 +190,20 @@ def test_only_links_of_our_own_are_taken_for_our_own() -> None:
     assert own_media_id("http://127.0.0.1:8000/files/abc.mp4", ours) == "abc"
     assert own_media_id("http://127.0.0.1:8001/files/abc.mp4", ours) is None
     assert own_media_id("http://127.0.0.1:8000@evil.example/files/abc.mp4", ours) is None
+    assert own_media_id("http://127.0.0.1:8000/api/files/abc.mp4", ours) is None
+
+
+@pytest.mark.parametrize("base_url", ["https://lips.example/api", "https://lips.example/api/"])
+def test_below_a_path_of_a_proxy_our_links_are_those_with_that_path(base_url: str) -> None:
+    ours = {base_url}
+
+    assert own_media_id("https://lips.example/api/files/abc.mp4", ours) == "abc"
+    assert own_media_id("https://lips.example/api/files/abc.mp4?download=1#t=2", ours) == "abc"
+    for other in ("", "/app", "/api2", "/api/v2", "/API", "/api/../api", "//api"):
+        assert own_media_id(f"https://lips.example{other}/files/abc.mp4", ours) is None
+    assert own_media_id("https://lips.example/api/file/abc.mp4", ours) is None
+    assert own_media_id("https://lips.example/apifiles/abc.mp4", ours) is None
+    assert own_media_id("https://lips.example@evil.example/api/files/abc.mp4", ours) is None
 
 
 def test_base64_is_read_in_pieces_in_either_alphabet() -> None:

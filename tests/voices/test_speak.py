@@ -31,7 +31,7 @@ from lipwright.core.errors import (
 from lipwright.core.media import AudioClip
 from lipwright.core.speech import Utterance
 from lipwright.service.speech import own_voice, write_wav
-from lipwright.voices import VoiceOptions, speak, speakers, voices
+from lipwright.voices import VoiceOptions, check, speak, speakers, voices
 from lipwright.voices.ipa import looks_of
 from lipwright.voices.language import detect_language
 from lipwright.voices.pitch import median_pitch_hz
@@ -126,6 +126,40 @@ def test_a_text_of_which_nothing_is_heard_makes_no_empty_video() -> None:
         speak("٣٤٥", language="en")
     with pytest.raises(NothingToSay, match="'en'"):
         speak("٣٤٥. ٣٤٥.", language="en")
+
+
+@pytest.mark.parametrize("text", ["សួស្តី", "😀😀", "!!!", "...", "—", "https://..."])
+def test_what_nobody_can_say_is_known_before_it_is_spoken(text: str) -> None:
+    for voice in ("auto", "7", "espeak:+f2"):
+        with pytest.raises((NothingToSay, UnknownLanguage)) as checked:
+            check(voice, text=text)
+        with pytest.raises(checked.type):
+            speak(text, voice)
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "language"),
+    [("សួស្តី", "7", "en"), ("សួស្តី", "espeak:en", None), ("The word is សួស្តី.", "auto", None), ("5", "auto", "auto")],
+)
+def test_what_may_be_said_is_not_refused_before(text: str, voice: str, language: str | None) -> None:
+    check(voice, language, text)
+
+    assert speak(text, voice, language).clip.duration_s > 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_that_is_spoken_passes_its_check(language: str) -> None:
+    check("auto", None, LANGUAGES[language])
+    check("7", None, f'<speak version="1.1">{LANGUAGES[language]}</speak>', is_ssml=True)
+
+
+def test_a_check_looks_into_ssml() -> None:
+    check("auto", None, '<speak xml:lang="en">សួស្តី</speak>', is_ssml=True)
+    with pytest.raises(BrokenSsml):
+        check("auto", None, "<speak>Hello</wrong>", is_ssml=True)
+    with pytest.raises(NothingToSay):
+        check("auto", None, "<speak>!</speak>", is_ssml=True)
+    check("auto", None, "<speak>Hello</wrong>")  # it is no SSML, and has a word
 
 
 def test_words_of_another_script_do_not_stop_a_sentence() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from lipwright.core.errors import NothingToSay
 from lipwright.voices import text as ours
-from lipwright.voices.text import LONGEST_SENTENCE, readable, sentences
+from lipwright.voices.text import LONGEST_SENTENCE, can_be_said, has_words, readable, sentences
 
 
 def cut(text: str) -> list[str]:
@@ -122,3 +124,16 @@ def test_far_more_than_is_accepted_is_still_cut(many: str) -> None:
 def test_text_without_a_word_is_told_of(text: str) -> None:
     with pytest.raises(NothingToSay):
         sentences(text)
+    assert not can_be_said(text)
+
+
+@given(st.text(alphabet="😀!<b>/ ①Ⓐ²５\u0301\u00ad:w.x"))
+def test_nothing_that_has_words_is_said_to_have_none(text: str) -> None:
+    assert can_be_said(text) == has_words(readable(text))
+
+
+def test_no_word_is_made_of_signs_that_are_none() -> None:
+    for whole in map(chr, range(sys.maxunicode + 1)):
+        made_of = unicodedata.normalize("NFD", whole) if unicodedata.decomposition(whole) else whole
+        if len(made_of) > 1 and whole.isalnum():
+            assert any(map(can_be_said, made_of)), whole

@@ -1,4 +1,4 @@
-"""Where the asynchronous room meets the synchronous house: calls in threads, and bodies pulled from threads."""
+"""Where the asynchronous room meets the synchronous house: calls and bodies in threads, and how its server ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from lipwright.http.errors import Refusal
 
@@ -50,6 +50,12 @@ async def submit(hosted: Hosted, account: Account, request: JobRequest, key: str
                 return job
             await asyncio.sleep(pause_s)
     return await call(hosted.submit, account, request, idempotency_key=key, fingerprint=fingerprint)
+
+
+def is_ending(request: Request) -> bool:
+    """Whether the server was asked to end: who waits for something answers with what there is by now."""
+    asked: Callable[[], bool] = getattr(request.app.state, "is_ending", lambda: False)
+    return asked()
 
 
 class SlowLane:

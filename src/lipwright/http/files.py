@@ -55,9 +55,12 @@ def own_media_id(url: str, base_urls: set[str]) -> str | None:
         parts = urlsplit(url)
     except ValueError:  # an address that is none
         return None
-    if f"{parts.scheme}://{parts.netloc}" not in base_urls or not parts.path.startswith("/files/"):
-        return None
-    return parts.path.removeprefix("/files/").partition(".")[0]
+    address = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    for base_url in base_urls:  # which may have a path: a proxy's, below which we are
+        folder = f"{base_url.rstrip('/')}/files/"
+        if address.startswith(folder):
+            return address.removeprefix(folder).partition(".")[0]
+    return None
 
 
 def kind_of(content_type: str, filename: str) -> str:
@@ -68,7 +71,7 @@ def kind_of(content_type: str, filename: str) -> str:
 
 
 def base_url_of(request: Request, public_url: str) -> str:
-    """The scheme and host by which the client came, or what the operator set."""
+    """The scheme and host by which the client came, or what the operator set, which may have a path; no last slash."""
     return (public_url or str(request.base_url)).rstrip("/")
 
 

@@ -29,7 +29,7 @@ from lipwright.core.errors import InvalidKey
 from lipwright.core.jobs import Account, Job, JobState, Media
 from lipwright.http.assets import PAGE_HEADERS, Asset, sent
 from lipwright.http.bodies import TextRoute
-from lipwright.http.crossing import SlowLane, call
+from lipwright.http.crossing import SlowLane, call, is_ending
 from lipwright.http.errors import Refusal
 from lipwright.http.files import media_url, send_media
 from lipwright.service.hosted import Hosted
@@ -320,9 +320,8 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
         """How a job stands, each time that it changes, until it is final: server-sent events."""
         account: Account = request.state.account
         first = await call(view, account, job_id)
-        is_ending: Callable[[], bool] = getattr(request.app.state, "is_ending", lambda: False)
         return StreamingResponse(
-            _told(lambda: call(view, account, job_id), first, is_ending),
+            _told(lambda: call(view, account, job_id), first, lambda: is_ending(request)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -459,11 +458,11 @@ def _media_view(one: Media | None) -> dict[str, Any] | None:
     }
 
 
-async def _told(ask: Callable[[], Any], first: dict[str, Any], is_ending: Callable[[], bool]) -> AsyncIterator[str]:
+async def _told(ask: Callable[[], Any], first: dict[str, Any], is_over: Callable[[], bool]) -> AsyncIterator[str]:
     """Each state that differs from the last."""
     yield "retry: 1000\n\n"
     now, last, last_s = first, None, time.monotonic()
-    while not is_ending():
+    while not is_over():
         if now != last:
             yield f"data: {json.dumps(now, separators=(',', ':'))}\n\n"
             last, last_s = now, time.monotonic()

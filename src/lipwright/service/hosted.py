@@ -828,7 +828,7 @@ class Hosted:
                 raise MediaTooLarge("The text", what="characters", found=len(request.text), limit=limit)
             if not request.text.strip():
                 raise InvalidOption("text", request.text, "it is empty")
-            self._check_voice(request)
+            self._check_speaking(request)
         given, rest = split_options(dict(request.options))
         for name in rest.keys() - _SPEAKING:
             raise InvalidOption(name, rest[name], "there is no such option")
@@ -845,10 +845,11 @@ class Hosted:
             self._intake.check_url(request.webhook_url)
         return {**given, **rest}
 
-    def _check_voice(self, request: JobRequest) -> None:
+    def _check_speaking(self, request: JobRequest) -> None:
         from lipwright import voices
 
-        voices.check(request.voice or "auto", request.language, options=self._voices)
+        is_ssml = bool(request.options.get("is_ssml"))
+        voices.check(request.voice or "auto", request.language, request.text, is_ssml=is_ssml, options=self._voices)
 
     def _inputs(self, connection: sa.Connection, request: JobRequest) -> tuple[dict[str, str], float | None]:
         """What is here already, by role, and stays here; and the length of the speech, if that can be known now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final, cast
 
@@ -68,6 +69,7 @@ _SCRIPTS: Final = {
     "GEORGIAN": "ka", "ETHIOPIC": "am", "SHAVIAN": "en-shaw",
 }  # fmt: skip
 """First word of a letter's name in Unicode -> its script, or the language that alone is written in it."""
+_READ: Final = frozenset({"", *_SCRIPTS.values()})
 _LAST_OF_LATIN: Final = "\u024f"
 """Up to here all letters are Latin, also those that are named after what they are for: ª, º and µ."""
 _FIRST_WORD: Final = re.compile("[A-Z]+")
@@ -78,14 +80,8 @@ def detect_language(text: str) -> str:
 
     Raises UnknownLanguage where most letters are of a script that no voice is known to read.
     """
-    said = readable(text[:_LOOKED_AT])
-    letters = [c for c in said if c.isalpha()] or [c for c in said if c.isdecimal()]
-    scripts = Counter(_script(letter) for letter in letters)
-    scripts.pop("", None)
-    unread = Counter({script: n for script, n in scripts.items() if script not in _SCRIPTS.values()})
-    scripts -= unread
-    if unread.total() > scripts.total():
-        raise UnknownLanguage(unread.most_common(1)[0][0], is_script=True)
+    letters = _letters(text)
+    scripts = _scripts(letters)
     if not scripts:
         return DEFAULT
     if scripts["ja"] and scripts["ja"] * 8 >= scripts["han"]:
@@ -113,6 +109,29 @@ def detect_language(text: str) -> str:
             return _likeliest(text, _LATIN, least=_SURE, otherwise=DEFAULT, n_letters=len(letters))
         case other:
             return other
+
+
+def check_letters(text: str) -> None:
+    """Raise UnknownLanguage where `detect_language` would; in milliseconds, as no model is asked."""
+    if any(_script(c) not in _READ for c in set(text[:_LOOKED_AT]) if c.isalnum()):
+        _scripts(_letters(text))
+
+
+def _letters(text: str) -> list[str]:
+    """Those that are looked at; of a text without letters, its digits."""
+    said = readable(text[:_LOOKED_AT])
+    return [c for c in said if c.isalpha()] or [c for c in said if c.isdecimal()]
+
+
+def _scripts(letters: Iterable[str]) -> Counter[str]:
+    """How many letters are of which script that a voice reads. Raises UnknownLanguage where more are of others."""
+    scripts = Counter(_script(letter) for letter in letters)
+    unread = Counter({script: n for script, n in scripts.items() if script not in _READ})
+    scripts.pop("", None)
+    scripts -= unread
+    if unread.total() > scripts.total():
+        raise UnknownLanguage(unread.most_common(1)[0][0], is_script=True)
+    return scripts
 
 
 def _script(letter: str) -> str:

@@ -32,11 +32,11 @@ from lipwright.core.speech import SILENCE, Phone, Utterance
 from lipwright.core.time import Span
 from lipwright.core.timeline import Timed, Timeline
 from lipwright.voices.base import Gender, Manner, VoiceInfo, VoiceProvider
-from lipwright.voices.language import detect_language
+from lipwright.voices.language import check_letters, detect_language
 from lipwright.voices.pitch import LOW_BELOW_HZ, median_pitch_hz
 from lipwright.voices.speakers import AUTO, Speaker, read_speakers
 from lipwright.voices.ssml import language_of, spoken_text
-from lipwright.voices.text import Sentence, check_length, has_words, readable, sentences
+from lipwright.voices.text import Sentence, can_be_said, check_length, has_words, readable, sentences
 
 T = TypeVar("T")
 
@@ -98,17 +98,35 @@ def speak(
     return _joined(said, parts, choice, _notes(said, broken, choice))
 
 
-def check(voice: str, language: str | None = None, *, options: VoiceOptions | None = None) -> None:
-    """Raise UnknownVoice or UnknownLanguage where `speak` would, as far as that can be told without the text."""
+def check(
+    voice: str,
+    language: str | None = None,
+    text: str | None = None,
+    *,
+    is_ssml: bool = False,
+    options: VoiceOptions | None = None,
+) -> None:
+    """Raise what `speak` would, as far as that can be told in milliseconds, and never where it would not.
+
+    UnknownVoice, UnknownLanguage; and of a text that is given NothingToSay and BrokenSsml.
+    """
     options = VoiceOptions() if options is None else options
+    plain = ""
+    if text is not None:
+        plain = spoken_text(text) if is_ssml else text
+        if not can_be_said(plain):
+            raise NothingToSay
+        language = language_of(text) if is_ssml and language is None else language
     wanted = None if language is None or language.strip().lower() in ("", "auto") else language.strip()
     table = read_speakers(options.speakers)
     speaker = table.find(voice)
     if speaker is None:
         named, own = _find(voice, options)
-        named.language_of(own, wanted)
+        wanted = named.language_of(own, wanted)
     elif wanted is not None:
         _for_speaker(table.chosen("unknown") if speaker.name == AUTO else speaker, wanted, options)
+    if wanted is None:  # it would be found out by the text
+        check_letters(plain)
 
 
 def _choose(voice: str, language: str | None, text: str, like: AudioClip | None, options: VoiceOptions) -> _Choice:

@@ -20,6 +20,7 @@ CLAUSE_PAUSE_S: Final = 0.2
 _URL = re.compile(r"\b(?:(?:https?|ftp)://(?:www\.)?|www\.)([^\s/?#<>\"')\]]+)[^\s<>\"')\]]*", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _SPACE = re.compile(r"[^\S\n]+")
+_BEGINNING: Final = 300
 _LEFT_OUT = "\0"
 _GAP_BEFORE_A_STOP = re.compile(rf"(?<![^\S\n])(?<!{_LEFT_OUT})(?:[^\S\n]|{_LEFT_OUT})++(?=[.,!?;:…])")
 """Tried once from the beginning of a gap: what is tried from each of its characters takes the square of its length."""
@@ -113,6 +114,16 @@ def _is_said(char: str) -> bool:
 def has_words(text: str) -> bool:
     """Whether there is a letter or a digit."""
     return any(c.isalnum() for c in text)
+
+
+def can_be_said(text: str) -> bool:
+    """As `has_words(readable(text))`, without reading the whole of a long text, which takes half a second for 64 kB.
+
+    True also for a few that have none: whose first tag or address is cut off here.
+    """
+    if not any(has_words(readable(char)) for char in set(text)):  # no word is made of signs that are none
+        return False
+    return has_words(readable(text[:_BEGINNING])) or has_words(readable(text))
 
 
 def sentences(text: str) -> list[Sentence]:

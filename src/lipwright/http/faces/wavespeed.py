@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
@@ -18,11 +20,11 @@ from fastapi.security import HTTPBearer
 from pydantic import AfterValidator, BaseModel, Field
 
 from lipwright.config import HttpSettings, ServiceSettings
-from lipwright.core.errors import InvalidOption, JobNotFound
+from lipwright.core.errors import DatabaseAway, InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.http import crossing
 from lipwright.http.bodies import JsonRoute
-from lipwright.http.crossing import SlowLane, call, look_up, pulled
+from lipwright.http.crossing import SlowLane, call, is_ending, look_up, pulled
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
 from lipwright.http.faces.sources import Sources, are_addresses, shortened
@@ -286,6 +288,20 @@ def router(
             return StreamingResponse(_with_base64(hosted, shown, job.outputs), media_type="application/json")
         return JSONResponse(success(shown))
 
+    async def ended(request: Request, account: Account, job: Job) -> Job:
+        """The job as soon as it is final; as it stands when it was waited for long enough, or nobody can wait on."""
+        until_s = time.monotonic() + http.sync_wait_s
+        pause_s = 0.1
+        while not (job.state.is_final or is_ending(request) or await request.is_disconnected()):
+            if time.monotonic() >= until_s:
+                break
+            await asyncio.sleep(pause_s)
+            pause_s = min(1.0, pause_s * 1.5)
+            # the job was taken in: who is told of an error instead of its id submits again, and pays twice
+            with contextlib.suppress(DatabaseAway):
+                job = await look_up(hosted, hosted.job, account, job.id)
+        return job
+
     async def submit(request: Request, model: models.Model, given: models.Inputs) -> Response:
         webhook = webhook_in(request.scope["query_string"]) or given.webhook_url
         if webhook and given.enable_base64_output:
@@ -295,21 +311,19 @@ def router(
         job = await submitted(account, model, given, call_)
         if not given.enable_sync_mode:
             return await answer(request, job)
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + http.sync_wait_s
-        pause_s = 0.1
-        while not job.state.is_final and loop.time() < until_s and not await request.is_disconnected():
-            await asyncio.sleep(pause_s)
-            pause_s = min(1.0, pause_s * 1.5)
-            job = await look_up(hosted, hosted.job, account, job.id)
+        began_s = time.monotonic()
+        job = await ended(request, account, job)
         if job.state.is_final:
             return await answer(request, job)
         shown = prediction(job, base_url_of(request, settings.public_url))
         result = shown["urls"]["get"]
+        waited_s, why = http.sync_wait_s, ""
+        if is_ending(request):
+            waited_s, why = round(time.monotonic() - began_s), ", as this server is ending; the job goes on"
         shown |= {
             "status": "processing",
             "code": 5004,
-            "error": f"Sync mode timed out after {http.sync_wait_s:g} seconds. Query the result at: {result}",
+            "error": f"Sync mode timed out after {waited_s:g} seconds{why}. Query the result at: {result}",
         }
         return JSONResponse(success(shown))
 
