@@ -284,6 +284,27 @@ def test_half_a_line_of_state_costs_one_render_and_no_more(folder: Path, stand_i
     assert stand_in.order == ["a2"]
 
 
+def test_footage_and_speech_are_never_replaced_by_a_result(folder: Path, stand_in: StandIn, lipwright: Any) -> None:
+    (folder / "link.mp4").symlink_to("b.mp4")
+    (folder / "speech.mov").hardlink_to(folder / "2.wav")
+    (folder / "c.mp4.report.json").symlink_to("3.wav")
+    own, others, linked, spoken = (line("a", "1", output=name) for name in ("a.mp4", "b.mp4", "link.mp4", "speech.mov"))
+    jobs = jobs_file(folder, own, others, linked, spoken, line("b", "2"))
+    before = {path: path.read_bytes() for path in folder.iterdir() if path != jobs}
+
+    done = lipwright("batch", jobs, "-o", folder, "--json")
+    reported = run_batch(read_items(jobs_file(folder, line("a", "3", output="c.mp4")), {}), folder, reports_s=0)
+
+    items = json.loads(done.stdout)["items"]
+    assert done.returncode == 1
+    assert [one["status"] for one in items] == [*["failed"] * 4, "done"]
+    assert {one["error_code"] for one in items[:4]} == {"unsupported_output"}
+    assert all("it is also an input" in one["error_message"] for one in items[:4])
+    assert "c.mp4.report.json cannot be written: it is also an input" in str(reported.outcomes[0].error)
+    assert stand_in.order == ["b2"]
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_two_batches_do_not_work_in_one_folder(folder: Path, stand_in: StandIn) -> None:
     items = read_items(jobs_file(folder, line("a", "1")), {})
     refused: list[InvalidOption] = []
