@@ -358,6 +358,19 @@ def test_a_line_that_cannot_be_meant_is_named_before_anything_is_rendered(
         read_items(jobs_file(folder, line("a", "1"), wrong), {})
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_text_may_hold_every_sign_that_json_holds(folder: Path, newline: str) -> None:
+    texts = [f"One.{sign}Two." for sign in "\u2028\u2029\x85\x7f"]
+    lines = [json.dumps({"video": "a.mp4", "text": text}, ensure_ascii=False) for text in texts]
+    path = folder / "jobs.jsonl"
+    path.write_bytes(("\ufeff" + newline.join([lines[0], "", *lines[1:]]) + newline).encode())
+
+    items = read_items(path, {})
+
+    assert [one.text for one in items] == texts
+    assert [one.line for one in items] == [1, 3, 4, 5]
+
+
 def test_at_most_500_lines_are_taken(folder: Path) -> None:
     lines = [line("a", "1", output=f"{n}.mp4") for n in range(501)]
 

@@ -163,7 +163,8 @@ def read_items(path: Path, defaults: Mapping[str, Any]) -> list[Item]:
     items: list[Item] = []
     lines_of: dict[str, int] = {}
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # at line feeds alone: JSON may hold U+2028, U+2029 and U+0085 as they are, where `splitlines` would cut
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as exc:
         raise InvalidOption("jobs", str(path), "it is not text in UTF-8") from exc
     for number, line in enumerate(lines, start=1):
