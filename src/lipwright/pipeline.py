@@ -42,7 +42,7 @@ from lipwright.engines.base import Avatar, Engine, Progress, RecallingEngine, Re
 from lipwright.engines.enough import RECORDING_S, TEXT_S, Enough
 from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import Study, study
-from lipwright.media.encoders import CONTAINERS, unknown_ending
+from lipwright.media.encoders import ALSO_INPUT, CONTAINERS, unknown_ending
 from lipwright.media.footage import n_cores
 from lipwright.portrait import is_picture, open_source
 
@@ -662,7 +662,7 @@ def check_output(output: Path, inputs: tuple[Path, ...], *, may_replace: bool) -
         raise UnsupportedOutput(output, unknown_ending(output))
     if output.exists() and not output.is_dir():
         if any(path.exists() and output.samefile(path) for path in inputs):
-            raise UnsupportedOutput(output, "it is also an input; the footage and the speech are never replaced")
+            raise UnsupportedOutput(output, ALSO_INPUT)
         if not may_replace:
             raise OutputExists(output)
     check_place(output)

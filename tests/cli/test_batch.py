@@ -284,6 +284,27 @@ def test_half_a_line_of_state_costs_one_render_and_no_more(folder: Path, stand_i
     assert stand_in.order == ["a2"]
 
 
+def test_footage_and_speech_are_never_replaced_by_a_result(folder: Path, stand_in: StandIn, lipwright: Any) -> None:
+    (folder / "link.mp4").symlink_to("b.mp4")
+    (folder / "speech.mov").hardlink_to(folder / "2.wav")
+    (folder / "c.mp4.report.json").symlink_to("3.wav")
+    own, others, linked, spoken = (line("a", "1", output=name) for name in ("a.mp4", "b.mp4", "link.mp4", "speech.mov"))
+    jobs = jobs_file(folder, own, others, linked, spoken, line("b", "2"))
+    before = {path: path.read_bytes() for path in folder.iterdir() if path != jobs}
+
+    done = lipwright("batch", jobs, "-o", folder, "--json")
+    reported = run_batch(read_items(jobs_file(folder, line("a", "3", output="c.mp4")), {}), folder, reports_s=0)
+
+    items = json.loads(done.stdout)["items"]
+    assert done.returncode == 1
+    assert [one["status"] for one in items] == [*["failed"] * 4, "done"]
+    assert {one["error_code"] for one in items[:4]} == {"unsupported_output"}
+    assert all("it is also an input" in one["error_message"] for one in items[:4])
+    assert "c.mp4.report.json cannot be written: it is also an input" in str(reported.outcomes[0].error)
+    assert stand_in.order == ["b2"]
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_two_batches_do_not_work_in_one_folder(folder: Path, stand_in: StandIn) -> None:
     items = read_items(jobs_file(folder, line("a", "1")), {})
     refused: list[InvalidOption] = []
@@ -335,6 +356,19 @@ def test_a_line_that_cannot_be_meant_is_named_before_anything_is_rendered(
 ) -> None:
     with pytest.raises(InputError, match=told):
         read_items(jobs_file(folder, line("a", "1"), wrong), {})
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_text_may_hold_every_sign_that_json_holds(folder: Path, newline: str) -> None:
+    texts = [f"One.{sign}Two." for sign in "\u2028\u2029\x85\x7f"]
+    lines = [json.dumps({"video": "a.mp4", "text": text}, ensure_ascii=False) for text in texts]
+    path = folder / "jobs.jsonl"
+    path.write_bytes(("\ufeff" + newline.join([lines[0], "", *lines[1:]]) + newline).encode())
+
+    items = read_items(path, {})
+
+    assert [one.text for one in items] == texts
+    assert [one.line for one in items] == [1, 3, 4, 5]
 
 
 def test_at_most_500_lines_are_taken(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lipwright.core.errors import UrlRefused
 from lipwright.fetch import FetchLimits, Network, check_url, download, post
-from lipwright.fetch.guard import is_public, shown
+from lipwright.fetch.guard import check_address, is_public, shown
 
 LIMITS = FetchLimits(max_bytes=1000, total_s=5)
 
@@ -110,10 +110,24 @@ def test_what_the_operator_names_is_allowed_and_nothing_beside_it() -> None:
             check_url(url, allow=allow)
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "0.0.0.0", "::", "ff02::1", "fe80::1"])
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192",
+     "168.63.129.16", "0.0.0.0", "::", "ff02::1", "fe80::1", "::ffff:169.254.169.254", "::169.254.169.254",
+     "::ffff:0:169.254.169.254", "64:ff9b::169.254.169.254", "64:ff9b:1::169.254.169.254", "2002:a9fe:a9fe::",
+     "2001:0:a9fe:a9fe::", "2001::5601:5601", "fd00::5efe:169.254.169.254", "::ffff:100.100.100.200"],
+)  # fmt: skip
 def test_even_behind_an_allowed_name_there_is_no_metadata_service(address: str, tmp_path: Path) -> None:
     with pytest.raises(UrlRefused, match="no single machine"):
         download("http://minio.local/", tmp_path / "x", limits=LIMITS, allow=["minio.local"], network=Names([address]))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.5", "100.64.0.1", "::1", "fd00::1", "::ffff:10.0.0.5", "64:ff9b::10.0.0.5", "2002:a00:5::"],
+)
+def test_behind_an_allowed_name_there_may_be_any_machine_of_the_private_network(address: str) -> None:
+    check_address("http://minio.local/", ip_address(address), is_allowed=True)
 
 
 def test_more_ports_can_be_opened() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from lipwright.blobs import FolderBlobs
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import (
+    DatabaseAway,
+    DiskFull,
     IdempotencyMismatch,
     InsufficientCredits,
     InvalidOption,
@@ -22,6 +25,7 @@ from lipwright.core.errors import (
     MediaNotKnown,
     MediaTooLarge,
     NothingToSay,
+    OutputNotWritable,
     SubmitInFlight,
     TicketExpired,
     UnknownEngine,
@@ -465,6 +469,56 @@ def test_the_sweep_removes_what_expired_and_what_nothing_refers_to_and_nothing_e
         service.media(gone.id)
     assert service._blobs.n_bytes(gone.id) is None
     assert service._blobs.n_bytes(ticket.media_id) is not None
+    service.close()
+
+
+class WithLinks(FolderBlobs):
+    """A folder to which clients could PUT, as they can to a bucket: what came is given here."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.came: dict[str, bytes] = {}
+
+    def upload_link(self, key: str) -> str | None:
+        return f"https://bucket.test/{key}"
+
+    def n_bytes_came(self, key: str) -> int | None:
+        return len(self.came[key]) if key in self.came else None
+
+    def read_what_came(self, key: str) -> Generator[bytes]:
+        yield self.came[key]
+
+    def drop_what_came(self, key: str) -> bool:
+        return self.came.pop(key, None) is not None
+
+
+@pytest.mark.parametrize(
+    "fault", [DatabaseAway("it restarts"), DiskFull(Path("work")), OutputNotWritable(Path("blobs"), "it is away")]
+)
+def test_what_came_by_a_link_outlives_a_fault_that_passes(
+    tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    from lipwright.service import hosted
+
+    blobs = WithLinks(tmp_path / "blobs")
+    monkeypatch.setattr(hosted, "_open_blobs", lambda *_: blobs)
+    service = Hosted.open(ServiceSettings(data=str(tmp_path / "data")))
+    account, _ = service.create_key("a")
+    good, bad = (service.begin_upload(account, f"{name}.mp4") for name in ("good", "bad"))
+    blobs.came = {good.media_id: video_path().read_bytes(), bad.media_id: b"no media"}
+
+    def put(*_: Any, **__: Any) -> None:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs, "put", put)
+        with pytest.raises(type(fault)):
+            service.media(good.media_id)
+    with pytest.raises(WrongContent):
+        service.media(bad.media_id)
+
+    assert service.media(good.media_id).kind == "video"
+    assert blobs.came == {}
     service.close()
 
 

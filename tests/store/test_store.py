@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipwright.core.errors import InvalidKey, InvalidOption, KeyRevoked, StoreMismatch
-from lipwright.core.jobs import Account, Job, JobRequest, JobState
-from lipwright.store import Database, accounts, jobs, ledger, open_database, outbox
+from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
+from lipwright.store import Database, accounts, jobs, ledger, media, open_database, outbox
 from lipwright.store.database import HEAD, alembic_config, now, sqlite_url
 from lipwright.store.tables import account as account_table
 from lipwright.store.tables import ledger as ledger_table
@@ -47,7 +47,13 @@ def alice(database: Database) -> Account:
         return accounts.add(connection, LIMITS)[0]
 
 
-def add_job(connection: sa.Connection, owner: Account, price: int = 150_000, url: str | None = None) -> Job:
+def add_job(
+    connection: sa.Connection,
+    owner: Account,
+    price: int = 150_000,
+    url: str | None = None,
+    inputs: dict[str, str] | None = None,
+) -> Job:
     job = Job(
         id=accounts.new_id(),
         number=accounts.new_number(),
@@ -57,7 +63,7 @@ def add_job(connection: sa.Connection, owner: Account, price: int = 150_000, url
         created_at=now(),
         price_microusd=price,
     )
-    jobs.add(connection, job, {})
+    jobs.add(connection, job, inputs or {})
     ledger.add(connection, owner.id, "hold", -price, job_id=job.id)
     return job
 
@@ -291,6 +297,34 @@ def test_a_webhook_is_taken_by_one_at_a_time_and_tried_again_for_hours(database:
     assert sum(waits_s) > 5 * 3600
     assert again is not None
     assert (again.id, again.state, again.n_attempts) == (first.id, "waiting", 0)
+
+
+def test_what_open_jobs_need_stays_and_keeps_nothing_else_from_being_taken(database: Database, alice: Account) -> None:
+    made = [
+        Media(accounts.new_id(), accounts.new_number(), alice.id, "video", "v.mp4", "video/mp4", 1, "0", now())
+        for _ in range(9)
+    ]
+    needed, others = made[:5], {one.id for one in made[5:]}
+    with database.writing() as connection:
+        job = add_job(connection, alice, inputs={one.id: one.id for one in needed})
+        for at, one in enumerate(made):
+            # the needed ones expired first, some of them at the same moment
+            media.add(connection, one, "upload", now() - timedelta(hours=9 - at // 2))
+
+    def taken() -> list[set[str]]:
+        found: list[set[str]] = []
+        while ids := take():
+            found.append(set(ids))
+        return found
+
+    def take() -> list[str]:
+        with database.writing() as connection:
+            return media.take_expired(connection, 2)
+
+    assert set().union(*taken()) == others
+    with database.writing() as connection:
+        jobs.finish(connection, job.id, DONE)
+    assert set().union(*taken()) == {one.id for one in needed}
 
 
 def test_an_idempotency_key_is_forgotten_after_a_day(database: Database, alice: Account) -> None:

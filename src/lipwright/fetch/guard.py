@@ -42,10 +42,19 @@ _NOT_PUBLIC_6 = tuple(
 )
 _NEVER = tuple(
     ip_network(block)
-    for block in ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32", "::/128",
-                  "fe80::/10", "ff00::/8", "fd00:ec2::254/128")
+    for block in (
+        "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8",
+        "168.63.129.16/32",  # metadata of Azure, Alibaba, Oracle, Amazon, Google
+        "100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::/32", "fd20:ce::254/128",
+    )
 )  # fmt: skip
 """Not even behind a name that the operator allows: metadata services, and what is no single machine."""
+_CARRIES_LAST = tuple(
+    IPv6Network(block)
+    for block in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")
+)  # fmt: skip
+"""Whose last 32 bits are an IPv4 address: compatible, mapped, translated (SIIT, NAT64)."""
+_LOOPBACK_6 = IPv6Address("::1")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
@@ -103,7 +112,7 @@ def check_url(url: str, *, allow: Iterable[str] = (), ports: Iterable[int] = POR
 def check_address(url: str, address: IPv4Address | IPv6Address, *, is_allowed: bool) -> None:
     """Raises UrlRefused where `address` is not public (or, behind an allowed name, none that can be meant)."""
     if is_allowed:
-        if any(address in block for block in _NEVER):
+        if any(one in block for one in (address, *_carried(address)) for block in _NEVER):
             raise UrlRefused(shown(url), "its host leads to an address that belongs to no single machine")
     elif not is_public(address):
         raise UrlRefused(shown(url), "its host is in a private network")
@@ -113,13 +122,26 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether this number is a machine of the open internet."""
     if isinstance(address, IPv4Address):
         return not any(address in block for block in _NOT_PUBLIC_4)
-    is_isatap = address.packed[8:12] in (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
     return (
         address in _PUBLIC_6
         and address.scope_id is None
-        and not is_isatap
+        and not _is_isatap(address)
         and not any(address in block for block in _NOT_PUBLIC_6)
     )
+
+
+def _carried(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
+    """The IPv4 addresses inside an IPv6 one, to which a gateway on the way would lead."""
+    if isinstance(address, IPv4Address) or address == _LOOPBACK_6:
+        return []
+    carried = [*([] if address.sixtofour is None else [address.sixtofour]), *(address.teredo or ())]
+    if _is_isatap(address) or any(address in block for block in _CARRIES_LAST):
+        carried.append(IPv4Address(address.packed[12:]))
+    return carried
+
+
+def _is_isatap(address: IPv6Address) -> bool:
+    return address.packed[8:12] in (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 
 
 def shown(url: str) -> str:

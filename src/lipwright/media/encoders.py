@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import av
 from av.codec import Codec as FFmpegCodec
@@ -103,6 +104,10 @@ def container_of(path: Path) -> str:
     if container is None:
         raise UnsupportedOutput(path, unknown_ending(path))
     return container
+
+
+ALSO_INPUT: Final = "it is also an input; the footage and the speech are never replaced"
+"""Why an output is refused."""
 
 
 def unknown_ending(path: Path) -> str:

@@ -19,7 +19,7 @@ import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -38,7 +38,7 @@ from lipwright.core.errors import (
     UnsupportedOutput,
 )
 from lipwright.core.options import SyncOptions, VoiceOptions
-from lipwright.media.encoders import CONTAINERS
+from lipwright.media.encoders import ALSO_INPUT, CONTAINERS
 from lipwright.media.footage import n_cores
 from lipwright.service.children import split_options
 from lipwright.service.intake import sha256_of
@@ -163,7 +163,8 @@ def read_items(path: Path, defaults: Mapping[str, Any]) -> list[Item]:
     items: list[Item] = []
     lines_of: dict[str, int] = {}
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # at line feeds alone: JSON may hold U+2028, U+2029 and U+0085 as they are, where `splitlines` would cut
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as exc:
         raise InvalidOption("jobs", str(path), "it is not text in UTF-8") from exc
     for number, line in enumerate(lines, start=1):
@@ -279,14 +280,18 @@ def run_batch(
         done = {} if redo else state.finished(folder)
         outcomes: dict[int, Outcome] = {}
         waiting: list[_Ready] = []
+        inputs = _files_of(path for item in items for path in (item.video, item.audio) if path is not None)
         for item in items:
             try:
                 ready = _Ready(item, hashes.of(item.video), hashes.whole(item))
             except InputError as exc:
                 outcomes[item.line] = Outcome(item, "failed", exc)
                 continue
-            if ready.whole in done and (reports_s is None or (folder / report_name(item)).is_file()):
+            written = [folder / item.output, *([] if reports_s is None else [folder / report_name(item)])]
+            if ready.whole in done and written[-1].is_file():
                 outcomes[item.line] = Outcome(item, "skipped", report=done[ready.whole])
+            elif eaten := [path for path in written if _files_of([path]) & inputs]:
+                outcomes[item.line] = Outcome(item, "failed", UnsupportedOutput(eaten[0], ALSO_INPUT))
             else:
                 waiting.append(ready)
         try:
@@ -390,6 +395,16 @@ class _State:
         self._file.write(b"\n" + json.dumps(told, ensure_ascii=False).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def _files_of(paths: Iterable[Path]) -> set[tuple[int, int]]:
+    """Device and number of those that are there: one file, whatever the link or spelling by which it is named."""
+    files: set[tuple[int, int]] = set()
+    for path in paths:
+        with suppress(OSError):
+            seen = path.stat()
+            files.add((seen.st_dev, seen.st_ino))
+    return files
 
 
 def _is_there(folder: Path, told: Mapping[str, Any]) -> bool:

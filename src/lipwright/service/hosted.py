@@ -29,6 +29,7 @@ from lipwright.core.errors import (
     DatabaseAway,
     GaveUp,
     IdempotencyMismatch,
+    InputError,
     InsufficientCredits,
     InvalidOption,
     JobNotFound,
@@ -927,9 +928,15 @@ class Hosted:
                     limit = self.settings.max_upload_bytes
                     raise MediaTooLarge(ticket.filename, what="bytes", found=n_came, limit=limit)
                 self.write_upload(ticket.id, self._blobs.read_what_came(media_id))
-            except (TicketExpired, FileNotFoundError):
+            except FileNotFoundError:
                 return  # another process was faster
-            finally:
+            except TicketExpired:
+                self._blobs.drop_what_came(media_id)  # as above
+            except InputError:
+                self._blobs.drop_what_came(media_id)
+                raise
+            # whatever else is raised passes (the database away, a full disk): what came stays for the next look
+            else:
                 self._blobs.drop_what_came(media_id)
 
     def _uploaded(self, made: Media) -> Media:

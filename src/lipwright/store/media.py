@@ -77,13 +77,20 @@ def expire_of_job(connection: sa.Connection, job_id: str, purposes: Collection[P
 
 
 def take_expired(connection: sa.Connection, limit: int) -> list[str]:
-    """Remove the rows of what has expired and is in no job that runs; their ids."""
-    expired = sa.select(media.c.id).where(media.c.expires_at <= now()).order_by(media.c.expires_at).limit(limit)
-    ids = [row.id for row in connection.execute(expired)]
+    """Remove the rows of what has expired and is in no job that runs; their ids. Some `limit`; none: there are none."""
+    open_jobs = connection.execute(sa.select(job.c.inputs).where(job.c.state.in_(("queued", "running"))))
+    needed = {used for (inputs,) in open_jobs for used in inputs.values()}
+    expired = sa.select(media.c.id, media.c.expires_at).where(media.c.expires_at <= now())
+    expired = expired.order_by(media.c.expires_at, media.c.id).limit(limit)
+    ids: list[str] = []
+    # page by page, for those that are needed may fill many
+    page = connection.execute(expired).all()
+    while page and len(ids) < limit:
+        ids += [row.id for row in page if row.id not in needed]
+        last_id, last_at = page[-1]
+        is_later = (media.c.expires_at > last_at) | ((media.c.expires_at == last_at) & (media.c.id > last_id))
+        page = connection.execute(expired.where(is_later)).all()
     if ids:
-        open_jobs = connection.execute(sa.select(job.c.inputs).where(job.c.state.in_(("queued", "running"))))
-        needed = {used for (inputs,) in open_jobs for used in inputs.values()}
-        ids = [one for one in ids if one not in needed]
         # asked again: another process may have taken one, or kept it longer
         gone = media.delete().where(media.c.id.in_(ids) & (media.c.expires_at <= now())).returning(media.c.id)
         ids = [row.id for row in connection.execute(gone)]
