@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
-from importlib import import_module, resources
+from importlib import resources
 from math import ceil
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -20,6 +20,7 @@ from lipwright.articulation import features
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
 from lipwright.core.timeline import N_SHAPE
+from lipwright.networks import onnxruntime
 
 TICK_RATE_HZ: Final = 50
 """A tick is one row of what the network says: a 50th of a second."""
@@ -115,8 +116,8 @@ def load() -> None:
 
 @cache
 def _session(model: Path | None) -> Any:
-    """onnxruntime has no type stubs. One thread: the network runs at thousands of times real time on it."""
-    runtime: Any = import_module("onnxruntime")  # when something is listened to: not on the way to the first frame
+    """One thread: the network runs at thousands of times real time on it."""
+    runtime = onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

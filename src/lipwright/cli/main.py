@@ -30,6 +30,7 @@ from lipwright.cli.voices import voices
 from lipwright.cli.webhooks import webhooks
 from lipwright.cli.worker import worker
 from lipwright.cli.workers import workers
+from lipwright.networks import SILENCE
 
 # Native libraries read these when they load, here and in child processes; who wants others sets them.
 _FOR_LIBRARIES: Final = {
@@ -37,6 +38,7 @@ _FOR_LIBRARIES: Final = {
     "GLOG_minloglevel": "2",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "GRPC_VERBOSITY": "ERROR",
+    **SILENCE,
     # our matrices are small: a second thread of BLAS waits for work by spinning, which cost a quarter of all CPU time
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from time import monotonic, sleep
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from lipwright import networks
 from lipwright.core.errors import Cancelled, LimitReached, WorkerCrashed
 from lipwright.sandbox import wire
 
@@ -47,6 +48,7 @@ SET = {
     "GLOG_minloglevel": "2",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "PYTHONUNBUFFERED": "1",
+    **networks.SILENCE,
 }
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.core.errors import BrokenVoice
+from lipwright.networks import onnxruntime
 
 _MODEL_GRAPH, _GRAPH_NODE, _GRAPH_OUTPUT = 7, 1, 12
 _NODE_OUTPUT, _NODE_KIND, _VALUE_NAME = 2, 4, 1
@@ -30,13 +31,12 @@ class Session(Protocol):
 
 def open_session(content: bytes, name: str) -> Session:
     """A network on two threads of the CPU. Raises BrokenVoice where it cannot be read."""
-    import onnxruntime
-
-    options = cast(Any, onnxruntime).SessionOptions()
+    runtime = onnxruntime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = 2
     options.inter_op_num_threads = 1
     try:
-        return cast(Any, onnxruntime).InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as exc:
         raise BrokenVoice(name, f"its network cannot be opened ({exc})") from exc
 
