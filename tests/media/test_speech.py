@@ -21,6 +21,7 @@ import pytest
 
 from lipwright.core.errors import MediaNotFound, NoAudio, UnreadableMedia
 from lipwright.media import AudioPlan, open_footage, probe, read_speech, speech_duration, speech_pieces, write_video
+from lipwright.media import audio as audio_module
 from lipwright.media import survey as survey_module
 
 
@@ -194,6 +195,38 @@ def test_speech_and_picture_of_one_file_have_one_clock(make_video: Any, clicks: 
 
     assert video.start_s == Fraction(2, 5)
     assert click_times(read_speech(path).samples, 16_000) == pytest.approx([0.25, 0.75], abs=1e-3)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.ts", "aac"), ("a.ogg", "libopus"), ("a.ogg", "flac")])
+def test_recordings_put_together_whose_times_begin_again_are_heard_to_the_end(
+    make_sound: Any, make_video: Any, clicks: Any, tmp_path: Path, name: str, codec: str
+):
+    part = make_sound(name, clicks(3.0, 48_000), rate_hz=48_000, codec=codec).read_bytes()
+    whole = tmp_path / f"whole{Path(name).suffix}"
+    whole.write_bytes(part + part)
+    footage = open_footage(make_video(n=150, size=(64, 48)))
+
+    heard = click_times(read_speech(whole).samples, 16_000)
+
+    assert len(heard) == 12
+    first, second = np.array(heard[:6]), np.array(heard[6:])
+    assert second - first == pytest.approx(np.full(6, 3.0), abs=0.1)
+    assert any(note.startswith("goes back in time") for note in oddities(whole))
+    for ending in ("mp4", "mkv", "webm"):
+        out = tmp_path / f"out.{ending}"
+        plan = AudioPlan(whole)
+        write_video(out, footage.frames(), footage.info, duration_s=Fraction(6), audio=plan, preset="ultrafast")
+        assert click_times(read_speech(out).samples, 16_000) == pytest.approx(heard, abs=0.01), ending
+
+
+def test_one_stray_time_stamp_moves_nothing():
+    line = audio_module._Line()  # pyright: ignore[reportPrivateUsage]
+    stamps = [0, 100, 200, 300, 20, 500, 600]
+
+    places = [line.place(stamp * 160, 160 * 100 * k, 16_000) for k, stamp in enumerate(stamps)]
+
+    assert places == [160 * 100 * k for k in range(7)]
+    assert line.n_begun == 0
 
 
 def test_a_gap_in_the_sound_is_silence(tmp_path: Path, clicks: Any):

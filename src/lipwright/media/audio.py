@@ -33,6 +33,9 @@ JITTER_S = Fraction(1, 25)
 MISSING_S = Fraction(1, 4)
 """Sound that is shorter than its header says by less than this is whole: encoders count their delay differently."""
 
+BACK_S = 1
+"""Time stamps that go back further than this are those of another recording, put behind the first."""
+
 N_JOINED = 16_384
 """Samples that are averaged and resampled at a time."""
 
@@ -196,11 +199,13 @@ class Sound:
     def chunks(self) -> Iterator[Samples]:
         """(channels, n) float32 at the stream's own rate, from time zero of the presentation.
 
-        Gaps become silence, overlaps are cut, damaged packets are passed over, values that are not finite
-        become 0. A stream that changes rate or layout in its course is converted to what it began with.
+        Gaps become silence, overlaps are cut, what goes back in time by more than BACK_S follows what came before
+        it, damaged packets are passed over, values that are not finite become 0. A stream that changes rate or layout
+        in its course is converted to what it began with.
         """
         origin = presentation_start(self._path)
         clock: _Clock | None = None
+        line = _Line()
         for other in self._container.streams:
             if other.index != self.stream.index:
                 other.discard = Discard.all
@@ -221,7 +226,7 @@ class Sound:
                     if origin is None:
                         origin = frame.pts * frame.time_base
                     clock = _Clock.of(frame.time_base, origin, self.rate_hz)
-                at = clock.sample(frame.pts)
+                at = line.place(clock.sample(frame.pts), self.n_samples, self.rate_hz)
             if self.n_decoded and abs(at - self.n_samples) <= JITTER_S * self.rate_hz:
                 at = self.n_samples
             plain = _plain(frame) if key == direct else None
@@ -239,6 +244,8 @@ class Sound:
                     self.n_decoded += samples.shape[1]
                     yield samples
                 at = self.n_samples
+        if line.n_begun:
+            self.notes["goes back in time, as files put together do: each part is heard after the one before"] = None
         if seen is not None and origin is not None:
             self._tell_missing(origin)
 
@@ -315,6 +322,30 @@ class _Clock:
     def sample(self, tick: int) -> int:
         """The nearest sample number."""
         return (2 * (tick * self.step - self.zero) + self.unit) // (2 * self.unit)
+
+
+@dataclass(slots=True)
+class _Line:
+    """Where recordings that were put together, each with its own time stamps, lie behind each other."""
+
+    shift: int = 0
+    """Samples by which what is heard now comes later than its time stamps say."""
+    before: int = 0
+    """The shift of the recording before."""
+    n_begun: int = 0
+    """Recordings after the first."""
+
+    def place(self, at: int, n_samples: int, rate_hz: int) -> int:
+        """The number of a sample whose time stamp says `at`, where `n_samples` come before it."""
+        reach = BACK_S * rate_hz
+        if n_samples and n_samples - at - self.shift > reach:
+            self.before, self.shift = self.shift, n_samples - at
+            self.n_begun += 1
+        elif at + self.shift - n_samples > reach and abs(at + self.before - n_samples) <= reach:
+            # it was a stray time stamp, and what follows is where it would have been
+            self.shift = self.before
+            self.n_begun -= 1
+        return at + self.shift
 
 
 def _plain(frame: av.AudioFrame) -> Samples | None:

@@ -198,13 +198,15 @@ def _heard_ticks(packet: Packet[AudioStream], full: int, rate_hz: int) -> int:
 
 
 def _extent(path: Path, until_s: Fraction) -> _Extent | None:
-    """The sound up to the last packet that starts before `until_s`; None where packets carry no times."""
+    """The sound up to the last packet that starts before `until_s`; None where packets carry no times, or times that
+    go back, as files put together have them."""
     zero = presentation_start(path)
     if zero is None:
         zero = first_sample_time(path)
     first: Fraction | None = None
     heard = decoded = Fraction(0)
     full = 0
+    last_tick: int | None = None
     with opened(path) as container:
         stream = best_audio(container)
         if stream is None:
@@ -212,6 +214,9 @@ def _extent(path: Path, until_s: Fraction) -> _Extent | None:
         for packet in packets_of(container, stream):
             if packet.pts is None or not packet.duration or packet.is_corrupt or not _is_whole(packet, stream):
                 return None
+            if last_tick is not None and packet.pts <= last_tick:
+                return None
+            last_tick = packet.pts
             start = packet.pts * packet.time_base - zero
             if start >= until_s:
                 break
