@@ -246,6 +246,27 @@ def test_any_video_is_evaluated_beside_controls(result: SyncResult, portrait: Pa
     assert reports.sheet_of(report)[:2] == b"\xff\xd8"  # type: ignore[index]
 
 
+def test_frames_that_are_held_for_long_are_seen_for_as_long(portrait: Path, short_speech: Path, tmp_path: Path) -> None:
+    """A second at 25 frames/s, the fourth frame of it held for half a second and more."""
+    held = tmp_path / "held.mp4"
+    footage = media.open_footage(portrait)
+    assert footage.info.video is not None
+
+    def shown() -> Any:
+        for k, frame in enumerate(footage.play(range(25))):
+            frame.time_s = Fraction(k, 25) + (Fraction(3, 5) if k > 3 else 0)
+            yield frame
+
+    info = replace(footage.info, video=replace(footage.info.video, is_vfr=True))
+    media.write_video(held, shown(), info, duration_s=Fraction(8, 5), audio=media.AudioPlan(short_speech))
+
+    strip = evaluate(held)["speakers"][0]["strip"]
+
+    assert [(span["start_s"], span["stop_s"], span["what"], span["n_frames"]) for span in strip] == [
+        (0, 1.6, "seen", 25)
+    ]
+
+
 def test_what_cannot_be_evaluated_says_why(portrait: Path, short_speech: Path, make_video: Any) -> None:
     with pytest.raises(NoAudio):
         evaluate(portrait)
