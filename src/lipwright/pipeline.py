@@ -179,6 +179,8 @@ class SyncResult:
     """Which source frame is behind each output frame."""
     parts: tuple[PartDone, ...] = ()
     """Of a long video that was rendered in parts; the seconds of work above are those of all together."""
+    source_start_s: Fraction = Fraction(0)
+    """When the picture of the footage starts, where that is after its sound: so long its first frame is held."""
 
     @property
     def render(self) -> RenderReport:
@@ -752,6 +754,7 @@ def _result(ready: Ready, speakers: tuple[Speaker, ...], written: media.Written,
         fps=video.fps,
         n_frames=written.n_frames,
         source_s=video.duration_s,
+        source_start_s=video.start_s,
         n_source_frames=video.n_frames,
         duration_s=ready.plan.duration_s,
         speakers=speakers,

@@ -6,14 +6,18 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import lipwright
+from lipwright import media
 from lipwright.core.errors import Cancelled, InvalidOption, NoAudio, NoFaceFound, UnreadableMedia
+from lipwright.core.plan import plan_frames
 from lipwright.metrics import assess
 from lipwright.metrics.windows import windows
 from lipwright.pipeline import SyncResult
@@ -101,6 +105,63 @@ def test_how_the_footage_was_made_longer_is_told(measured: dict[str, Any]) -> No
     assert measured["memory_mb"]["render"] >= measured["memory_mb"]["study"] > 10
 
 
+def test_footage_whose_picture_starts_late_is_not_said_to_be_shown_backwards(
+    portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    """A second of picture 0.4 s after its sound, and 1.2 s of speech: it ends before the footage does."""
+    import av
+
+    late = tmp_path / "late.mkv"
+    with av.open(str(portrait)) as given, av.open(str(late), "w") as opened:
+        out: Any = opened
+        picture = out.add_stream_from_template(given.streams.video[0])
+        voice = out.add_stream("pcm_s16le", rate=16_000)
+        voice.codec_context.layout = "mono"
+        quiet = av.AudioFrame.from_ndarray(np.zeros((1, 22_400), np.int16), "s16", "mono")
+        quiet.sample_rate, quiet.pts = 16_000, 0
+        out.mux([*voice.encode(quiet), *voice.encode(None)])
+        for packet in given.demux(video=0):
+            if packet.pts is not None and packet.dts is not None:
+                ticks = round(Fraction(2, 5) / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, picture
+                out.mux(packet)
+
+    result = lipwright.sync(late, short_speech, tmp_path / "out.mp4", threads=1)
+    length = report_of(result)["length"]
+
+    assert result.plan.order == (*[0] * 10, *range(20))
+    assert (length["policy"], length["did"], length["source_s"]) == ("cut", "cut", 1.4)
+
+
+@pytest.mark.parametrize(("speech_s", "did"), [("1.6", "frozen"), ("1.9", "bounced")])
+def test_a_long_last_frame_that_bridges_the_rest_is_said_to_be_held(
+    result: SyncResult, make_video: Any, tmp_path: Path, speech_s: str, did: str
+) -> None:
+    # 25 frames/s up to half a second, then two frames of 0.4 s
+    ticks = [*range(0, 520, 40), 520, 920]
+    given = media.open_footage(make_video("given.mkv", n=len(ticks), ticks=ticks, time_base=Fraction(1, 1000)))
+    slow = tmp_path / "slow.mp4"
+    media.write_video(slow, given.frames(), given.info, duration_s=Fraction(33, 25), audio=media.AudioPlan(None))
+    footage = media.probe(slow)
+    assert footage.video is not None
+    plan = plan_frames(footage.video, Fraction(speech_s))
+
+    length = report_of(
+        replace(
+            result,
+            source_s=footage.video.duration_s,
+            fps=footage.video.fps,
+            plan=plan,
+            speakers=tuple(
+                replace(one, speech_s=Fraction(speech_s), render=replace(one.render, strip=[("driven", len(plan))]))
+                for one in result.speakers
+            ),
+        )
+    )["length"]
+
+    assert length["did"] == did
+
+
 def test_without_measuring_only_what_is_known_is_told(result: SyncResult) -> None:
     report = report_of(result)
 
@@ -183,6 +244,27 @@ def test_any_video_is_evaluated_beside_controls(result: SyncResult, portrait: Pa
     assert report["speakers"][0]["strip"][0]["what"] in {"seen", "not_seen"}
     assert "Beside what must score worse" in reports.page_of(report)
     assert reports.sheet_of(report)[:2] == b"\xff\xd8"  # type: ignore[index]
+
+
+def test_frames_that_are_held_for_long_are_seen_for_as_long(portrait: Path, short_speech: Path, tmp_path: Path) -> None:
+    """A second at 25 frames/s, the fourth frame of it held for half a second and more."""
+    held = tmp_path / "held.mp4"
+    footage = media.open_footage(portrait)
+    assert footage.info.video is not None
+
+    def shown() -> Any:
+        for k, frame in enumerate(footage.play(range(25))):
+            frame.time_s = Fraction(k, 25) + (Fraction(3, 5) if k > 3 else 0)
+            yield frame
+
+    info = replace(footage.info, video=replace(footage.info.video, is_vfr=True))
+    media.write_video(held, shown(), info, duration_s=Fraction(8, 5), audio=media.AudioPlan(short_speech))
+
+    strip = evaluate(held)["speakers"][0]["strip"]
+
+    assert [(span["start_s"], span["stop_s"], span["what"], span["n_frames"]) for span in strip] == [
+        (0, 1.6, "seen", 25)
+    ]
 
 
 def test_what_cannot_be_evaluated_says_why(portrait: Path, short_speech: Path, make_video: Any) -> None:

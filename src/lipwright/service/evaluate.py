@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +42,8 @@ EVALUATE_S: Final = 120.0
 """Of a longer video so much is looked at, unless more is asked for."""
 _BLOCK_S: Final = 0.4
 """Speech cut into blocks of this length and said backwards, block by block, is another speech."""
+_CLOSE_S: Final = 1e-4
+"""Times that differ by less are one."""
 
 
 def measure(
@@ -171,20 +175,15 @@ def _seen_strip(face: FaceAssessment | None, duration_s: float, video: VideoInfo
     """Of a video that somebody else made it is known only where its face was seen."""
     if face is None:
         return []
-    from lipwright.metrics.flags import runs
-
-    times_s = face.track.times_s
-    frame_s = float(1 / video.fps)
+    # each frame for as long as it is shown: where the rate varies, one can be held for seconds
+    starts_s = [0.0, *(float(shown_at(video, k)) for k in range(1, video.n_frames))]
+    ends_s = [*starts_s[1:], max(duration_s, starts_s[-1])]
+    is_seen = np.zeros(video.n_frames, np.bool_)
+    is_seen[[max(0, bisect_right(starts_s, time_s + _CLOSE_S) - 1) for time_s in face.track.times_s.tolist()]] = True
     spans: list[dict[str, Any]] = []
-    now_s = 0.0
-    for a, b in runs(np.ones(len(times_s), np.bool_), times_s):
-        start_s, stop_s = float(times_s[a]), min(duration_s, float(times_s[b - 1]) + frame_s)
-        if start_s > now_s + frame_s / 2:
-            spans.append(span(now_s, start_s, "not_seen", round((start_s - now_s) / frame_s)))
-        else:
-            start_s = now_s
-        spans.append(span(start_s, stop_s, "seen", b - a))
-        now_s = stop_s
-    if duration_s > now_s + frame_s / 2:
-        spans.append(span(now_s, duration_s, "not_seen", round((duration_s - now_s) / frame_s)))
+    k = 0
+    for seen, frames in groupby(is_seen.tolist()):
+        n = len(list(frames))
+        spans.append(span(starts_s[k], ends_s[k + n - 1], "seen" if seen else "not_seen", n))
+        k += n
     return spans

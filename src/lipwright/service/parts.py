@@ -318,6 +318,7 @@ def join(
         fps=pictures.fps,
         n_frames=written.n_frames,
         source_s=pictures.duration_s,
+        source_start_s=pictures.start_s,
         n_source_frames=pictures.n_frames,
         duration_s=frames.duration_s,
         speakers=speakers,

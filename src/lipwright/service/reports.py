@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic, perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final
@@ -225,7 +226,8 @@ def span(start_s: float, stop_s: float, what: str, n_frames: int) -> dict[str, A
 
 def _length(result: SyncResult) -> dict[str, Any]:
     """How the footage was brought to the length of the speech."""
-    source_s, speech_s = float(result.source_s), float(result.speech_s)
+    # as the plan counts: a picture that starts after its sound is held from the start
+    source_s, speech_s = float(result.source_start_s + result.source_s), float(result.speech_s)
     options, frame_s = result.options, float(1 / result.fps)
     is_short = source_s < speech_s - frame_s
     policy = options.when_short if is_short else options.when_long
@@ -236,6 +238,9 @@ def _length(result: SyncResult) -> dict[str, Any]:
         did = "as_is"
     elif is_short and policy == "cut":
         did = "ended_early"
+    elif did in ("bounced", "looped") and not any(after < before for before, after in pairwise(result.plan.order)):
+        # a last frame that lasts longer than others do bridges what is missing; so do frames that times are rounded to
+        did = "frozen" if speech_s - source_s > 2 * frame_s else "as_is"
     return {
         "policy": policy,
         "did": did,
