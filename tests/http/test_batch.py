@@ -29,6 +29,27 @@ def data(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
     return body["data"] if status == 200 else body
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"API-KEY": "{key}"}, 404),
+        ({"Authorization": "Bearer {key}"}, 404),
+        ({"Authorization": "Bearer {key}", "API-KEY": "another"}, 404),
+        ({"API-KEY": "another"}, 401),
+        ({"X-API-Key": "{key}"}, 401),
+        ({}, 401),
+    ],
+)
+def test_the_key_is_taken_as_the_clients_of_either_vendor_send_it(
+    here: Any, headers: dict[str, str], status: int
+) -> None:
+    sent = {name: value.format(key=here.alice_key) for name, value in headers.items()}
+
+    assert here.client.get(f"{BATCHES}/none", headers=sent).status_code == status
+    elsewhere = here.client.get("/api/v3/predictions/none", headers=sent).status_code
+    assert elsewhere == (status if "Authorization" in sent else 401)  # WaveSpeed's knows one header
+
+
 def test_every_item_ends_on_its_own_and_what_cannot_be_is_refused(
     api: httpx.Client, item: Callable[..., dict[str, Any]], duration_of: Callable[[bytes], float]
 ) -> None:

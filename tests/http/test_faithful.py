@@ -81,6 +81,17 @@ def test_links_that_an_upload_gave_are_inputs_wherever_a_proxy_serves_us(
     assert job.request.video.startswith("media:")
 
 
+def test_a_long_text_is_not_quoted_at_the_least_price(here: Any) -> None:
+    """What it takes to say these 370 characters is 20 to 25 s."""
+    text = "The harbour was quiet this morning and the boats lay still upon the water. " * 5
+    asked = {"model_id": "pixverse/lipsync", "inputs": {"video": "https://a.example/v.mp4", "text": text}}
+
+    assert here.send("POST", "/api/v3/model/price", json=asked).json()["data"]["price"] == 0.75
+    assert here.send("POST", "/api/v3/model/pricing", json=asked).json()["data"]["unit_price"] == 0.15
+    told = here.client.get("/openapi.json").json()["paths"]["/api/v3/model/price"]["post"]["description"]
+    assert "estimate" in told
+
+
 def test_options_that_are_left_empty_are_as_by_default(here: Any, mine: SimpleNamespace) -> None:
     empty = {"seed": None, "when_short": "", "face": None, "language": "", "keep_original_db": None, "crf": "20"}
 

@@ -42,6 +42,19 @@ def test_the_document_shows_both_faces_with_examples(api: tuple[Any, dict[str, s
         assert paths[path]["post"]["requestBody"]["content"]["application/json"]["examples"]
 
 
+def test_the_document_says_which_key_opens_what(api: tuple[Any, dict[str, str]]) -> None:
+    keys: dict[str, Any] = {}
+    for path, methods in api[0].raw_schema["paths"].items():
+        for operation in methods.values():
+            keys[path] = [name for scheme in operation.get("security", []) for name in scheme]
+
+    assert keys["/api/lipwright/batches"] == keys["/api/lipwright/batches/{batch_id}/cancel"]
+    assert keys["/api/lipwright/batches"] == ["WaveSpeed key", "PixVerse key"]
+    assert keys["/api/v3/pixverse/lipsync"] == ["WaveSpeed key"]
+    assert keys["/openapi/v2/video/lip_sync/generate"] == ["PixVerse key"]
+    assert keys["/files/{name}"] == []
+
+
 def test_whatever_is_sent_the_answer_is_as_the_document_says(api: tuple[Any, dict[str, str]]) -> None:
     schema, headers = api
     operations = [found.ok() for found in schema.get_all_operations()]

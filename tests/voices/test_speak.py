@@ -34,6 +34,7 @@ from lipwright.service.speech import own_voice, write_wav
 from lipwright.voices import VoiceOptions, check, speak, speakers, voices
 from lipwright.voices.ipa import looks_of
 from lipwright.voices.language import detect_language
+from lipwright.voices.pace import expected_s
 from lipwright.voices.pitch import median_pitch_hz
 from lipwright.voices.samples import SAMPLES
 from lipwright.voices.speakers import read_speakers
@@ -160,6 +161,18 @@ def test_a_check_looks_into_ssml() -> None:
     with pytest.raises(NothingToSay):
         check("auto", None, "<speak>!</speak>", is_ssml=True)
     check("auto", None, "<speak>Hello</wrong>")  # it is no SSML, and has a word
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ru", "ar", "zh", "ja", "th"])
+def test_how_long_a_text_takes_is_known_about_before_it_is_spoken(language: str) -> None:
+    text = " ".join([LANGUAGES[language]] * 3)
+
+    assert expected_s(text) == pytest.approx(float(speak(text, language=language).clip.duration_s), rel=0.25)
+
+
+def test_what_cannot_be_said_takes_no_time() -> None:
+    assert expected_s("😀 !") == 0
+    assert expected_s("Call 555 0123.") > expected_s("Call me later.")
 
 
 def test_words_of_another_script_do_not_stop_a_sentence() -> None:

@@ -16,6 +16,7 @@ from lipwright.core.jobs import Account, JobRequest
 from lipwright.core.options import DEFAULT_ENGINE
 from lipwright.http.bodies import JsonRoute
 from lipwright.http.crossing import SlowLane, call
+from lipwright.http.faces import pixverse
 from lipwright.http.faces.models import OWN, OwnInputs, Wish
 from lipwright.http.faces.sources import Sources, shortened
 from lipwright.http.faces.wavespeed import ERRORS, KEY_SCHEME, account_of, stamp, success
@@ -118,7 +119,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     routes = APIRouter(
         prefix=API.rstrip("/"),
         tags=["Batches"],
-        dependencies=[Security(KEY_SCHEME)],
+        dependencies=[Security(KEY_SCHEME), Security(pixverse.KEY_SCHEME)],  # either
         responses=ERRORS,
         strict_content_type=False,  # a body is JSON, also where a client does not say so
         route_class=JsonRoute,

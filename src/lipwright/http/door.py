@@ -110,7 +110,7 @@ class Door:
             limit = self._limit_of(path)
             _check_length(headers, limit)
             if path.startswith(KEYED):
-                state["account"] = await self._enter(headers, face, scope["method"])
+                state["account"] = await self._enter(headers, path, scope["method"])
             await self._app(scope, _limited(receive, limit), send_noted)
         except (LipwrightError, Refusal) as exc:
             answer = error_response(face, exc)
@@ -132,12 +132,9 @@ class Door:
             )
             structlog.contextvars.clear_contextvars()
 
-    async def _enter(self, headers: Headers, face: WireFace, method: str) -> Account:
+    async def _enter(self, headers: Headers, path: str, method: str) -> Account:
         """Whose key it is. Raises InvalidKey, KeyRevoked, and Refusal when it asks too often."""
-        secret = headers.get("api-key", "") if face == "pixverse" else ""
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        if not secret and kind.lower() == "bearer":
-            secret = token.strip()
+        secret = _secret_of(headers, path)
         account = await (self._known(secret) if secret else self._visitor(headers, method))
         wait_s = self._rates.ask(account.id, account.max_requests_per_min)
         if wait_s is not None:
@@ -182,6 +179,16 @@ def error_response(face: WireFace, error: LipwrightError | Refusal) -> JSONRespo
     refusal = error if isinstance(error, Refusal) else refusal_of(error)
     status, body = body_of(face, refusal)
     return JSONResponse(body, status, headers=dict(refusal.headers))
+
+
+def _secret_of(headers: Headers, path: str) -> str:
+    """The key, as clients of the path's face send it; to our own endpoint, as clients of either do. Empty: none."""
+    api_key = headers.get("api-key", "")
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if kind.lower() == "bearer" else ""
+    if face_of(path) == "pixverse":
+        return api_key or bearer
+    return bearer or (api_key if path.startswith(batch.API) else "")
 
 
 def _check_head(scope: Scope) -> None:

@@ -452,9 +452,10 @@ class Hosted:
     def price_of(self, face: FaceName, *, speech_s: float | None = None, text: str | None = None) -> int:
         """Micro-dollars for so much speech, or for this text, by the price list of that face ("native": WaveSpeed's).
 
-        With neither: the least that a job costs.
+        Where that list goes by the length of speech, a text's price is an estimate. With neither: the least that a job
+        costs.
         """
-        return self._prices.of(face, speech_s=speech_s, text=text)
+        return self._prices.quoted(face, speech_s=speech_s, text=text)
 
     # --- voices -------------------------------------------------------------------------------------------
 

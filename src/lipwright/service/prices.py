@@ -29,6 +29,17 @@ class Prices:
             return chosen.pixverse_credits_per_15_bytes * n * chosen.credit_microusd
         return chosen.pixverse_credits_per_s * _steps(speech_s or 0.0, 1) * chosen.credit_microusd
 
+    def quoted(self, face: FaceName, *, speech_s: float | None = None, text: str | None = None) -> int:
+        """As `of`, for who asks before: a text whose price goes by its speech is taken for as long as it will be about.
+
+        A submit holds no such guess: who can pay for the speech as it comes out is not refused.
+        """
+        if text is not None and speech_s is None and not self.is_by_text(face):
+            from lipwright.voices.pace import expected_s
+
+            speech_s = expected_s(text[: self.settings.max_text_chars])  # of a longer one no job is made
+        return self.of(face, speech_s=speech_s, text=text)
+
     def is_by_text(self, face: FaceName) -> bool:
         """Whether a text's price is known before it is spoken."""
         return face == "pixverse"

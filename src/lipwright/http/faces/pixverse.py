@@ -47,7 +47,7 @@ MAX_KEY: Final = 200
 """Characters of an idempotency key."""
 UNLIMITED_CREDITS: Final = 1_000_000
 """Shown as the balance of a key without credit limit: clients look whether there is enough."""
-_KEY = APIKeyHeader(name="API-KEY", auto_error=False, scheme_name="PixVerse key", description="Your API key.")
+KEY_SCHEME = APIKeyHeader(name="API-KEY", auto_error=False, scheme_name="PixVerse key", description="Your API key.")
 _MAX_FORM_CHARS: Final = 8192
 
 Number = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
@@ -238,7 +238,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     """Every operation; what else the vendor generates is refused with 500020."""
     routes = APIRouter(
         tags=["PixVerse"],
-        dependencies=[Security(_KEY)],
+        dependencies=[Security(KEY_SCHEME)],
         responses=ERRORS,
         strict_content_type=False,  # a body is JSON, also where a client does not say so
         route_class=CommentedRoute,

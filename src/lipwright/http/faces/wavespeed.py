@@ -524,7 +524,10 @@ def router(
 
     @routes.post("/model/price", operation_id="price", responses={200: {"model": Answer}})
     async def price(asked: Priced, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        """The price of these inputs, where they tell their length: text, or audio that was uploaded here."""
+        """The price of these inputs, where they tell their length: audio that was uploaded here, or a text.
+
+        Of a text it is an estimate: what is charged goes by the length of its speech, which the voice decides.
+        """
         model_id = known(asked.model_id).id
         seconds, text = None, asked.inputs.get("text")
         audio = asked.inputs.get("audio")
