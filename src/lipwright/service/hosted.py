@@ -768,7 +768,12 @@ class Hosted:
             self._blobs.delete(orphans)
             n_orphans += len(orphans)
         n_halves = self._blobs.drop_halves(now() - timedelta(seconds=self.settings.upload_ticket_s))
-        n_history = 0 if self._queue is None else self._queue.forget(now() - _KEEP_HISTORY)
+        n_history = 0
+        # some at a time, until there are none: each job leaves two, and many may have ended since the last sweep
+        while self._queue is not None and (n := self._queue.forget(now() - _KEEP_HISTORY)):
+            n_history += n
+            if self._stopping.is_set():
+                break
         return {
             "claims": n_claims,
             "tickets": n_tickets,
