@@ -96,6 +96,25 @@ def test_a_job_enqueued_in_a_transaction_that_is_rolled_back_was_never_there(tmp
     database.close()
 
 
+def test_who_waits_in_a_queue_is_seen_however_many_wait_in_others(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path))
+    queue = Queue(database.jobs_engine)
+    queue.prepare(2)
+    for job_id in ("a", "b", "c", "last"):
+        with database.writing() as connection:
+            queue.put(connection, job_id, account_id="a", max_running=2, priority=5)
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE workflow_status SET queue_name = 'busy', created_at = created_at - 9000"))
+        connection.execute(sa.text("UPDATE workflow_status SET queue_name = 'other' WHERE workflow_uuid = 'last'"))
+
+    waiting = queue.waiting(["busy", "empty", "other"], limit=2)
+
+    assert {name: n for name, (n, _) in waiting.items()} == {"busy": 2, "other": 1}
+    assert all(9 <= oldest_s < 60 for _, oldest_s in waiting.values())
+    queue.close()
+    database.close()
+
+
 def test_dbos_is_the_version_that_was_looked_at_and_has_what_is_used_of_its_inside() -> None:
     """Another version: read `_recovery.py` and `DBOS._destroy` again, run the chaos tests, and change the number."""
     from importlib.metadata import version
