@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from lipwright.blobs import FolderBlobs
 from lipwright.config import ServiceSettings
@@ -474,6 +475,23 @@ def test_the_sweep_removes_what_expired_and_what_nothing_refers_to_and_nothing_e
     assert service._blobs.n_bytes(gone.id) is None
     assert service._blobs.n_bytes(ticket.media_id) is not None
     service.close()
+
+
+def test_one_sweep_forgets_all_of_the_old_history_and_nothing_of_the_new(service: Hosted) -> None:
+    service._open_queue()
+    old, new = (int((now() - timedelta(days=days)).timestamp() * 1000) for days in (9, 1))
+    rows = [{"id": f"w{n}", "at": old if n < 2100 else new} for n in range(2103)]
+    with service._database.writing() as connection:
+        names = ("workflow_uuid", "status", "name", "priority", "created_at", "updated_at", "completed_at")
+        schema = None if service._database.is_sqlite else "dbos"
+        table = sa.table("workflow_status", *map(sa.column, names), schema=schema)
+        at = dict.fromkeys(names[4:], sa.bindparam("at"))
+        values = {"workflow_uuid": sa.bindparam("id"), "status": "SUCCESS", "name": "job", "priority": 0, **at}
+        connection.execute(table.insert().values(values), rows)
+
+    assert service.sweep()["history"] == 2100
+    with service._database.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 3
 
 
 class WithLinks(FolderBlobs):

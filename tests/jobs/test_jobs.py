@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from lipwright.jobs import Queue
-from lipwright.jobs.life import is_surely_gone, new_worker_id
+from lipwright.jobs.life import is_surely_gone, machine_of, new_worker_id
 from lipwright.jobs.queue import VERSION
 from lipwright.store import open_database
 from lipwright.store.database import sqlite_url
@@ -34,6 +36,37 @@ def test_another_process_under_the_number_of_a_dead_one_does_not_keep_it_alive()
     host, boot, _, _, word = new_worker_id().split("/")
 
     assert is_surely_gone("/".join((host, boot, str(os.getpid()), "1", word)))
+
+
+def test_nothing_is_said_of_workers_in_another_home_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container beside this one that shares the name of the host, but not its process numbers."""
+    living = new_worker_id().split("/")
+    living[2] = str(2**22 + 1)
+    other_id = "/".join(living)
+    assert is_surely_gone(other_id)
+    real = os.stat
+
+    def stat(path: Any, **others: Any) -> Any:
+        # the namespace of a process that is certain to have another number
+        return real("/proc/self/ns/mnt" if str(path) == "/proc/self/ns/pid" else path, **others)
+
+    monkeypatch.setattr(os, "stat", stat)
+
+    assert not is_surely_gone(other_id)
+    assert not is_surely_gone(new_worker_id())
+    assert machine_of(new_worker_id()) != machine_of(other_id)
+
+
+def test_of_workers_of_older_releases_silence_decides() -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+    assert not is_surely_gone(f"{socket.gethostname()}/{boot}/{2**22 + 1}/1/word")
+
+
+def test_a_machine_fits_into_its_column_whatever_the_length_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "h" * 63)  # the most that Kubernetes gives
+
+    assert len(machine_of(new_worker_id())) <= 100
 
 
 @pytest.mark.parametrize("other", ["local", "elsewhere/boot/1/1/word", ""])
@@ -59,6 +92,25 @@ def test_a_job_enqueued_in_a_transaction_that_is_rolled_back_was_never_there(tmp
 
     assert queue.fates(["lost", "kept"]) == {"lost": "unknown", "kept": "open"}
     assert queue.busy_workers() == set()
+    queue.close()
+    database.close()
+
+
+def test_who_waits_in_a_queue_is_seen_however_many_wait_in_others(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path))
+    queue = Queue(database.jobs_engine)
+    queue.prepare(2)
+    for job_id in ("a", "b", "c", "last"):
+        with database.writing() as connection:
+            queue.put(connection, job_id, account_id="a", max_running=2, priority=5)
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE workflow_status SET queue_name = 'busy', created_at = created_at - 9000"))
+        connection.execute(sa.text("UPDATE workflow_status SET queue_name = 'other' WHERE workflow_uuid = 'last'"))
+
+    waiting = queue.waiting(["busy", "empty", "other"], limit=2)
+
+    assert {name: n for name, (n, _) in waiting.items()} == {"busy": 2, "other": 1}
+    assert all(9 <= oldest_s < 60 for _, oldest_s in waiting.values())
     queue.close()
     database.close()
 

@@ -78,6 +78,8 @@ def serve(
             hosted.start_worker(
                 SignedWebhooks(settings.public_url or address, credit_microusd=settings.credit_microusd)
             )
+        else:
+            hosted.start_tidying()
         typer.echo(f"Listening at {address} (its documentation: {address}/docs)")
         # whoever starts a server that only this machine reaches is its operator
         link = hosted.page.make_link() if _is_loopback(listening) else None

@@ -6,16 +6,17 @@ import os
 import secrets
 import socket
 from pathlib import Path
+from uuid import UUID, uuid5
 
 
 def new_worker_id() -> str:
-    """Host, boot, process number and start of the process, and a word that no other worker has."""
+    """Host, processes' home, process number and start of the process, and a word that no other worker has."""
     pid = os.getpid()
     return "/".join((*_here(), str(pid), _started(pid) or "?", secrets.token_hex(4)))
 
 
 def machine_of(worker_id: str) -> str:
-    """Host and boot."""
+    """Host, and home of its processes."""
     return "/".join(worker_id.split("/")[:2])
 
 
@@ -28,8 +29,20 @@ def is_surely_gone(worker_id: str) -> bool:
 
 
 def _here() -> tuple[str, str]:
+    """The host's name, and where process numbers mean what they mean here: a boot of a machine, and in it a namespace.
+
+    Containers may share a host's name and its boot, and have processes of their own under the same numbers. Workers
+    of releases that told the boot alone count as elsewhere: of them, silence decides.
+    """
     boot = Path("/proc/sys/kernel/random/boot_id")
-    return socket.gethostname(), boot.read_text().strip() if boot.exists() else "?"
+    if not boot.exists():
+        return socket.gethostname(), "?"
+    try:
+        namespace = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        namespace = 0
+    # as long as the boot alone: with a host's name it just fits into its column
+    return socket.gethostname(), str(uuid5(UUID(boot.read_text().strip()), str(namespace)))
 
 
 def _started(pid: int) -> str | None:

@@ -159,7 +159,7 @@ class Hosted:
             raise
 
     def close(self) -> None:
-        """Stop the worker, if there is one, at once, and close the database."""
+        """Stop the worker, or the tidying, if there is one, at once, and close the database."""
         self.stop_worker(0.0)
         with self._queue_lock:
             if self._queue is not None:
@@ -222,6 +222,11 @@ class Hosted:
             self._deliveries = Deliveries(self.settings, self._database, webhooks, self.telemetry)
             self._deliveries.start()
         self._care = threading.Thread(target=self._take_care, name="care", daemon=True)
+        self._care.start()
+
+    def start_tidying(self) -> None:
+        """For a process without a worker: clear away what processes of this machine left that died, until `close`."""
+        self._care = threading.Thread(target=self._tidy, name="care", daemon=True)
         self._care.start()
 
     def stop_worker(self, grace_s: float = 10.0) -> None:
@@ -769,7 +774,12 @@ class Hosted:
             self._blobs.delete(orphans)
             n_orphans += len(orphans)
         n_halves = self._blobs.drop_halves(now() - timedelta(seconds=self.settings.upload_ticket_s))
-        n_history = 0 if self._queue is None else self._queue.forget(now() - _KEEP_HISTORY)
+        n_history = 0
+        # some at a time, until there are none: each job leaves two, and many may have ended since the last sweep
+        while self._queue is not None and (n := self._queue.forget(now() - _KEEP_HISTORY)):
+            n_history += n
+            if self._stopping.is_set():
+                break
         return {
             "claims": n_claims,
             "tickets": n_tickets,
@@ -961,6 +971,18 @@ class Hosted:
             except Exception:
                 log.exception("care failed once")
             if self._stopping.wait(_CARE_EVERY_S):
+                return
+
+    def _tidy(self) -> None:
+        """Of this machine alone: workers do it for the database and the blobs."""
+        while True:
+            try:
+                done = self._sweep(is_for_all=False)
+                if any(done.values()):
+                    log.info("swept", **done)
+            except Exception:
+                log.exception("tidying failed once")
+            if self._stopping.wait(_SWEEP_EVERY_S):
                 return
 
     def _end_stranded(self) -> None:

@@ -210,7 +210,7 @@ beat = Table(
     Column("worker_id", String(200), primary_key=True),
     # by the database's clock; 1970: it said that it ends. No index: an update that touches none is cheap
     Column("beaten_at", Moment, nullable=False),
-    # host and boot
+    # host, and home of its processes
     Column("machine", String(100), nullable=False, server_default="", index=True),
     # what it takes, separated by commas
     Column("queues", Text, nullable=False, server_default=""),
