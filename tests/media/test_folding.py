@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lipwright.media import AudioPlan, Written, open_footage, write_video
 from lipwright.media.audio import Sound
-from lipwright.media.folding import folding
+from lipwright.media.folding import folding, within_full_scale
 from lipwright.media.opening import opened
 
 RATE_HZ = 16_000
@@ -52,21 +52,11 @@ def written(make_video: Any, out: Path, speech: Path) -> tuple[Written, NDArray[
     return done, planes[:, planes.shape[1] // 4 : -planes.shape[1] // 4]
 
 
-@pytest.mark.parametrize(
-    ("n_channels", "mask", "ending"),
-    [
-        (6, SURROUND, "webm"),
-        (4, QUAD, "webm"),
-        (7, SURROUND_7, "mp4"),
-        (9, UNKNOWN, "mp4"),
-        (10, UNKNOWN, "mp4"),
-        (32, UNKNOWN, "webm"),
-    ],
-)
+@pytest.mark.parametrize(("n_channels", "ending"), [(9, "mp4"), (10, "mp4"), (32, "webm")])
 def test_many_channels_become_two_as_loud_as_each_was_and_it_is_told(
-    make_video: Any, tmp_path: Path, n_channels: int, mask: int, ending: str
+    make_video: Any, tmp_path: Path, n_channels: int, ending: str
 ):
-    speech = wav(tmp_path / "speech.wav", np.tile(tone(0.7), (n_channels, 1)), mask)
+    speech = wav(tmp_path / "speech.wav", np.tile(tone(0.7), (n_channels, 1)), UNKNOWN)
 
     done, heard = written(make_video, tmp_path / f"out.{ending}", speech)
 
@@ -74,6 +64,41 @@ def test_many_channels_become_two_as_loud_as_each_was_and_it_is_told(
     assert heard.std() == pytest.approx(0.7 / np.sqrt(2), rel=0.05)
     assert np.abs(heard).max() < 0.8
     assert done.notes == (f"Sound of {n_channels} channels was brought together in 2 (stereo).",)
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "mask", "ending"), [(6, SURROUND, "webm"), (4, QUAD, "webm"), (7, SURROUND_7, "mp4")]
+)
+def test_the_same_in_all_loudspeakers_stays_within_full_scale_in_two(
+    make_video: Any, tmp_path: Path, n_channels: int, mask: int, ending: str
+):
+    speech = wav(tmp_path / "speech.wav", np.tile(tone(0.7), (n_channels, 1)), mask)
+
+    done, heard = written(make_video, tmp_path / f"out.{ending}", speech)
+
+    assert len(heard) == 2
+    assert np.abs(heard).max() < 1.08  # a codec's ripple on what is flat; 1.7 where nothing is done
+    assert done.notes == (f"Sound of {n_channels} channels was brought together in 2 (stereo).",)
+
+
+def test_a_voice_in_the_middle_is_as_loud_in_two_as_it_was(make_video: Any, tmp_path: Path):
+    planes = np.zeros((6, 2 * RATE_HZ), np.float32)
+    planes[2] = tone(0.7)  # half of its power on each side
+    speech = wav(tmp_path / "speech.wav", planes, SURROUND)
+
+    _, heard = written(make_video, tmp_path / "out.webm", speech)
+
+    assert heard.std(axis=1) == pytest.approx([0.35, 0.35], rel=0.05)
+
+
+def test_what_is_loud_is_bent_and_what_is_not_is_left_alone():
+    samples = np.linspace(-3, 3, 601, dtype=np.float32)
+
+    limited = within_full_scale(samples)
+
+    assert np.abs(limited).max() <= 1
+    assert (np.diff(limited) >= 0).all()
+    np.testing.assert_array_equal(limited[np.abs(samples) <= 0.8], samples[np.abs(samples) <= 0.8])
 
 
 def test_two_channels_for_loudspeakers_at_the_sides_are_stereo(make_video: Any, tmp_path: Path):
@@ -103,10 +128,9 @@ LAYOUTS = ["quad", "4.0", "5.0", "5.1", "5.1(side)", "6.1", "7.1", "7.1(wide)", 
 
 
 @pytest.mark.parametrize(("layout", "into"), list(product(LAYOUTS, ["stereo", "4.0", "5.1", "7.1"])))
-def test_no_sum_of_channels_is_beyond_full_scale_and_no_voice_is_lost(layout: str, into: str):
+def test_no_voice_is_lost(layout: str, into: str):
     matrix = folding(layout, into)
 
-    assert matrix.sum(axis=1).max() == pytest.approx(1)
     names = [channel.name for channel in av.AudioLayout(layout).channels]
     is_silent = matrix.sum(axis=0) == 0
     assert [name for name, silent in zip(names, is_silent, strict=True) if silent and not name.startswith("LFE")] == []
@@ -114,7 +138,6 @@ def test_no_sum_of_channels_is_beyond_full_scale_and_no_voice_is_lost(layout: st
 
 def test_left_stays_left_and_the_middle_is_heard_on_both_sides():
     matrix = folding("5.1", "stereo")  # FL FR FC LFE BL BR
-    share = matrix / matrix[0, 0]
 
     half = np.sqrt(0.5)
-    assert share == pytest.approx(np.array([[1, 0, half, 0, half, 0], [0, 1, half, 0, 0, half]]))
+    assert matrix == pytest.approx(np.array([[1, 0, half, 0, half, 0], [0, 1, half, 0, 0, half]]))

@@ -1,6 +1,7 @@
-"""Sound of many channels in fewer: where each one goes, so that no sum is louder than full scale.
+"""Sound of many channels in fewer: where each one goes (ITU-R BS.775), and nothing louder than full scale.
 
-FFmpeg adds channels up as they are where samples are floats, which is twice full scale for 5.1 in stereo.
+FFmpeg adds channels up as they are where samples are floats, which may be twice full scale for 5.1 in stereo, and is
+clipped by whoever plays it. To scale by the worst case would make a voice in the middle 8 dB quieter than it should be.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ _INSTEAD: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """Where a channel is heard that the result does not have: the first of these that are all there."""
 
+_KNEE = np.float32(0.8)
+"""Louder samples are bent towards full scale, which none passes."""
+
 _RUMBLE = ("LFE", "LFE2")
 """Effects below the voice, for a loudspeaker of their own; left out of what has none, as players do."""
 
@@ -51,8 +55,8 @@ _RUMBLE = ("LFE", "LFE2")
 def folding(layout: str, into: str) -> NDArray[np.float32]:
     """(channels of `into`, channels of `layout`): what of each channel is heard in each.
 
-    The greatest sum of a row is one. Where it is not known what the channels are, they stay in their order if there
-    are as many, and else their average is heard everywhere.
+    Sums of it go through `within_full_scale`. Where it is not known what the channels are, they stay in their order if
+    there are as many, and else their average is heard everywhere.
     """
     names = [channel.name for channel in av.AudioLayout(layout).channels]
     wanted = [channel.name for channel in av.AudioLayout(into).channels]
@@ -69,4 +73,14 @@ def folding(layout: str, into: str) -> NDArray[np.float32]:
         places = next((all_of for all_of in _INSTEAD.get(name, ()) if set(all_of) <= set(wanted)), ())
         for place in places:
             matrix[wanted.index(place), column] = HALF_POWER
-    return matrix / matrix.sum(axis=1).max()
+    # two for the sides alone are no quieter for being heard in front
+    return matrix / min(np.float32(1), matrix.sum(axis=1).max())
+
+
+def within_full_scale(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same, and where they are loud, as much of it as there is room for: a soft limit without memory."""
+    over = np.abs(samples) - _KNEE
+    if over.max(initial=0) <= 0:
+        return samples
+    room = 1 - _KNEE
+    return np.where(over > 0, np.sign(samples) * (_KNEE + room * np.tanh(over / room)), samples)

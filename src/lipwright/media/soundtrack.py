@@ -20,7 +20,7 @@ from av.packet import Packet
 
 from lipwright.core.errors import NoAudio
 from lipwright.media.audio import PACKED, Samples, Sound, best_audio, first_sample_time, frame_of, samples_of
-from lipwright.media.folding import folding
+from lipwright.media.folding import folding, within_full_scale
 from lipwright.media.opening import opened, packets_of
 from lipwright.media.survey import presentation_start
 
@@ -338,7 +338,7 @@ def _converted(sound: Sound, layout: str, rate_hz: int) -> Iterator[Samples]:
         if len(chunk) > 1 and sound.layout not in ("stereo", layout):
             if fold is None:
                 fold = folding(sound.layout, layout)
-            chunk = fold @ chunk
+            chunk = within_full_scale(fold @ chunk)
             if sound.rate_hz == rate_hz:
                 yield chunk
                 continue
