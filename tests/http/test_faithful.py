@@ -152,6 +152,18 @@ def test_a_file_within_a_request_is_taken_as_browsers_write_it(start: str) -> No
     assert keeps.came == b"ABC" * 30
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data", "Multipart/Form-Data", "MULTIPART/FORM-DATA"])
+@pytest.mark.parametrize("path", ["/openapi/v2/media/upload", "/api/v3/media/upload/binary"])
+def test_a_form_is_one_however_its_type_is_written(here: Any, short_speech: Path, path: str, kind: str) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="s.wav"\r\n\r\n'
+    body = head + short_speech.read_bytes() + b"\r\n--b--\r\n"
+    headers = {"API-KEY": here.alice_key, "Content-Type": f"{kind}; boundary=b"}
+
+    answer = here.send("POST", path, content=body, headers=headers).json()
+
+    assert (answer.get("ErrCode", 0), answer.get("code", 200)) == (0, 200), answer
+
+
 def test_the_list_of_models_begins_with_the_media_and_every_field_has_one_type(here: Any) -> None:
     models = here.send("GET", "/api/v3/models").json()["data"]
     schemas = {one["model_id"]: one["api_schema"]["api_schemas"][0]["request_schema"] for one in models}

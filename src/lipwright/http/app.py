@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import metadata
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,9 +27,29 @@ _ABOUT = """Lip sync behind two vendors' wire forms.
 """
 
 
+_OF_FASTAPI: Final = ("HTTPValidationError", "ValidationError")
+
+
+class App(FastAPI):
+    """As FastAPI's, but its document tells only of answers that are given."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Without the 422 that FastAPI adds to what has a parameter: `_on_invalid` answers in the face's own form."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    said = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
+                    if said.get("schema") == {"$ref": "#/components/schemas/HTTPValidationError"}:
+                        del operation["responses"]["422"]
+            for name in _OF_FASTAPI:
+                document["components"]["schemas"].pop(name, None)
+        return super().openapi()
+
+
 def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) -> FastAPI:
     """An app that serves `hosted`; who starts and stops its worker is whoever made it (`cli/serve.py`)."""
-    app = FastAPI(
+    app = App(
         title="Lipwright",
         version=metadata.version("lipwright"),
         description=_ABOUT,

@@ -252,7 +252,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         """The media of a form: its file, or what is at its address."""
         account: Account = request.state.account
         kind = request.headers.get("content-type", "")
-        if not kind.startswith("multipart/"):
+        if not kind.lower().startswith("multipart/"):
             url = _field(kind, await _short_body(request, url_name), url_name)
             if not url:
                 raise no_file()
@@ -465,7 +465,7 @@ async def _short_body(request: Request, name: str) -> bytes:
 
 def _field(content_type: str, body: bytes, name: str) -> str:
     """A field of a form that is not multipart, or of JSON; empty where it is not there."""
-    if "json" in content_type:
+    if "json" in content_type.lower():
         try:
             said: Any = json.loads(body)
         except (ValueError, RecursionError) as exc:
