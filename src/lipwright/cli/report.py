@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import encodable, speaks_errors, write_file
+from lipwright.cli.screen import check_places, encodable, speaks_errors, write_file
 from lipwright.core.errors import InvalidOption, MediaNotFound
 
 
@@ -29,9 +29,10 @@ def report(
     from lipwright.service import reports
 
     found = read_report(told)
+    where = told.with_suffix(".html") if output is None else output
+    check_places(where, inputs=[told, *reports.files_of(found)])
     sheet = reports.sheet_of(found) if pictures else None
     page = encodable(reports.page_of(found, sheet=sheet))
-    where = told.with_suffix(".html") if output is None else output
     write_file(where, page.encode())
     typer.echo(f"{where}: {len(page) / 1000:.0f} kB{'' if sheet is not None else ', without pictures of mouths'}")
 

@@ -112,7 +112,8 @@ def say(
 
     told: dict[str, Any] | None = None
     with progress_report(is_quiet=quiet) as watch:
-        check_places(report)
+        captions = speech.captions_of(output) if subtitles else []
+        check_places(output, *captions, report, inputs=[video, text_file], may_replace=overwrite)
         made = speech.say_with(
             options,
             video,

@@ -14,7 +14,7 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import typer
 
-from lipwright.core.errors import InputError, LipwrightError, OutputNotWritable
+from lipwright.core.errors import InputError, LipwrightError, OutputNotWritable, UnsupportedOutput
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -161,13 +161,23 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def check_places(*paths: Path | None) -> None:
-    """Find out before minutes of work that a file cannot be written. Raises OutputNotWritable."""
+def check_places(*outputs: Path | None, inputs: Sequence[Path | None] = (), may_replace: bool = True) -> None:
+    """Find out before minutes of work that a file cannot be written, or would replace what this command reads or made.
+
+    Raises UnsupportedOutput, OutputExists, OutputNotWritable.
+    """
+    from lipwright.media.encoders import ALSO_OUTPUT
     from lipwright.pipeline import check_place
 
-    for path in paths:
-        if path is not None:
-            check_place(path)
+    read = [path for path in inputs if path is not None]
+    places: set[Path] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        check_place(path, read, may_replace=may_replace)
+        if path.resolve() in places:
+            raise UnsupportedOutput(path, ALSO_OUTPUT)
+        places.add(path.resolve())
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -150,6 +150,13 @@ def sheet_of(report: Mapping[str, Any]) -> bytes | None:
     return jpeg(contact_sheet(source, result, order, tracker, n_moments=16, n_columns=8, cell_px=144))
 
 
+def files_of(report: Mapping[str, Any]) -> list[Path]:
+    """The media that a report tells of: the result, the footage, the speech. Raises InvalidOption as `page_of`."""
+    with _whole(report):
+        named = [report["output"], *report["inputs"].values(), *(told["audio"] for told in report["speakers"])]
+        return [Path(name) for name in named if name is not None]
+
+
 def page_of(report: Mapping[str, Any], *, sheet: bytes | None = None) -> str:
     """The report as one HTML file that loads nothing. Raises InvalidOption where it is none, or not whole."""
     from lipwright.report.page import page

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import MediaNotFound, NoAudio, OutputExists, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.core.speech import Phone, Utterance
@@ -129,11 +129,9 @@ def say_with(
 
     pipeline.check_inputs(video)
     pipeline.check_output(output, (video,), may_replace=may_replace)
-    captions = [output.with_suffix(ending) for ending in (".srt", ".vtt")] if subtitles else []
+    captions = captions_of(output) if subtitles else []
     for path in captions:
-        if path.exists() and not path.is_dir() and not may_replace:
-            raise OutputExists(path)
-        pipeline.check_place(path)
+        pipeline.check_place(path, (video,), may_replace=may_replace)
     utterance = said
     with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
         speech = Path(folder) / "speech.wav"
@@ -172,6 +170,11 @@ def say_with(
         for path, content in zip(captions, (srt(utterance), webvtt(utterance)), strict=True):
             _write_text(path, content)
     return Said(result, utterance, tuple(captions))
+
+
+def captions_of(output: Path) -> list[Path]:
+    """Where the sentences' times go, SubRip and WebVTT."""
+    return [output.with_suffix(ending) for ending in (".srt", ".vtt")]
 
 
 def report_of(said: Said, *, measuring: Measuring | None = None) -> dict[str, Any]:
@@ -259,7 +262,7 @@ def visemes(
     from lipwright import articulation, voices
     from lipwright.voices import visemes as cues
 
-    path = _path_of(audio_or_text)
+    path = path_of(audio_or_text)
     if path is not None and path.suffix.lower() != ".txt":
         clip, sound_file = media.read_speech(path), path
         heard = articulation.listen(clip)
@@ -286,7 +289,7 @@ def visemes(
             return cues.arkit_csv(heard, phones, duration_s, fps, is_exact=is_exact)
 
 
-def _path_of(audio_or_text: str) -> Path | None:
+def path_of(audio_or_text: str) -> Path | None:
     """The file that is meant; None for a text. Raises MediaNotFound."""
     if "\n" in audio_or_text or len(audio_or_text) > 1000:
         return None
