@@ -140,3 +140,26 @@ def test_visemes_go_to_the_screen_or_into_a_file(tmp_path: Path) -> None:
     assert status == 0
     assert told == path.read_text()
     assert told.startswith("0.00\t")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_mouth_cues_are_not_guessed_from_a_text_that_cannot_be_read(encoding: str, tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("Schöne Grüße", encoding=encoding)
+
+    status, told, error = run("visemes", words, "--language", "de")
+
+    assert (status, told) == (2, "")
+    assert error.startswith("error [invalid_option]: ")
+    assert error.endswith("it is not text in UTF-8.\n")
+
+
+def test_mouth_cues_of_a_text_are_the_same_with_a_byte_order_mark(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("Hello Bob", encoding="utf-8-sig")
+
+    ours, theirs = (
+        run("visemes", text, "--format", "rhubarb-tsv", "--language", "en") for text in (words, "Hello Bob")
+    )
+
+    assert ours == theirs

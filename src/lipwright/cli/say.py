@@ -164,7 +164,6 @@ def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> st
     n_bytes = text_file.stat().st_size
     if n_bytes > 4 * options.max_chars + 4:  # a letter takes four bytes at most: this file is not even read
         raise TextTooLong(n_chars=n_bytes // 4, limit=options.max_chars)
-    try:
-        return text_file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise InvalidOption("text-file", str(text_file), "it is not text in UTF-8") from exc
+    from lipwright.service.speech import read_text
+
+    return read_text(text_file, "text-file")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import InvalidOption, MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.core.speech import Phone, Utterance
@@ -257,7 +257,8 @@ def visemes(
     """Mouth cues of a recording, of a text file (.txt), or of a text that is spoken for the purpose.
 
     `speech` is where the sound of a spoken text goes. Raises MediaNotFound for what looks like a recording's name
-    and is none; what `voices.speak` raises; UnreadableMedia, NoAudio.
+    and is none; InvalidOption for a text file that is not in UTF-8; what `voices.speak` raises; UnreadableMedia,
+    NoAudio.
     """
     from lipwright import articulation, voices
     from lipwright.voices import visemes as cues
@@ -268,7 +269,7 @@ def visemes(
         heard = articulation.listen(clip)
         phones, is_exact, duration_s = cues.heard_phones(heard, clip.duration_s), False, clip.duration_s
     else:
-        text = audio_or_text if path is None else path.read_text(encoding="utf-8", errors="replace")
+        text = audio_or_text if path is None else read_text(path, "text")
         utterance = voices.speak(text, voice, language, options=voice_options)
         if speech is not None:
             write_wav(speech, utterance.clip)
@@ -287,6 +288,14 @@ def visemes(
             return cues.oculus_json(phones, duration_s, fps)
         case "arkit-csv":
             return cues.arkit_csv(heard, phones, duration_s, fps, is_exact=is_exact)
+
+
+def read_text(path: Path, option: str) -> str:
+    """A script, with or without a byte order mark. Raises InvalidOption where it is not in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise InvalidOption(option, str(path), "it is not text in UTF-8") from exc
 
 
 def path_of(audio_or_text: str) -> Path | None:
