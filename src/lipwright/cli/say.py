@@ -157,6 +157,7 @@ def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> st
     if (text is None) == (text_file is None):
         raise InvalidOption("text", text, "give either a text or --text-file")
     if text is not None:
+        _check_is_text(text)
         return text
     assert text_file is not None
     if not text_file.is_file():
@@ -167,3 +168,16 @@ def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> st
     from lipwright.service.speech import read_text
 
     return read_text(text_file, "text-file")
+
+
+def _check_is_text(text: str) -> None:
+    """A video that says the name of a file is what nobody means. Raises InvalidOption."""
+    if not text or any(letter.isspace() for letter in text):
+        return
+    try:
+        is_file = Path(text).is_file()
+    except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
+        return
+    if is_file:
+        reason = f"it is the name of a file; give `--text-file {text}` to have it read"
+        raise InvalidOption("text", text, f"{reason}, or `lipwright sync` for a recording")
