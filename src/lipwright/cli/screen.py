@@ -43,14 +43,24 @@ def speaks_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except LipwrightError as exc:
-            typer.echo(" ".join([f"error [{exc.code}]: {exc}", *getattr(exc, "__notes__", [])]), err=True)
-            raise typer.Exit(EXIT_INPUT if isinstance(exc, InputError) else EXIT_ERROR) from exc
+            typer.echo(error_line(exc), err=True)
+            raise typer.Exit(exit_status(exc)) from exc
         except KeyboardInterrupt as exc:
             written = ", ".join(getattr(exc, "__notes__", []))
             typer.echo(f"stopped; already written: {written}" if written else "stopped; nothing was written", err=True)
             raise typer.Exit(EXIT_STOPPED) from exc
 
     return run
+
+
+def error_line(exc: LipwrightError) -> str:
+    """`error [code]: message`, with what was noted on the way."""
+    return " ".join([f"error [{exc.code}]: {exc}", *getattr(exc, "__notes__", [])])
+
+
+def exit_status(exc: LipwrightError) -> int:
+    """2 where the caller can mend it, else 1."""
+    return EXIT_INPUT if isinstance(exc, InputError) else EXIT_ERROR
 
 
 @contextmanager
