@@ -168,8 +168,10 @@ def page_of(report: Mapping[str, Any], *, sheet: bytes | None = None) -> str:
 @contextmanager
 def _whole(report: Mapping[str, Any]) -> Generator[None]:
     """What is missing from a report, or is of another kind than it should be, is told as InvalidOption."""
-    if report.get("report") != VERSION:
-        raise InvalidOption("report", str(report.get("report")), f"a report of version {VERSION} is read")
+    if "report" not in report:
+        raise InvalidOption("report", None, "what was given is not one")
+    if report["report"] != VERSION:
+        raise InvalidOption("report", str(report["report"]), f"a report of version {VERSION} is read")
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as exc:
