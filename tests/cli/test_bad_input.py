@@ -281,6 +281,15 @@ def test_two_files_that_are_written_have_two_names(arguments: list[str], lipwrig
     assert sorted(here.iterdir()) == before
 
 
+def test_a_link_that_leads_to_itself_is_told_to_be_none_to_write_to(lipwright: Any, here: Path) -> None:
+    (here / "circle.json").symlink_to("circle.json")
+
+    done = lipwright("visemes", "Hello.", "-o", "circle.json")
+
+    assert done.stderr.startswith("error [output_not_writable]: circle.json cannot be written: ")
+    assert done.returncode == SOMETHING_ELSE
+
+
 @pytest.mark.parametrize("command", [["sync", "footage.mp4", "speech.wav"], ["say", "footage.mp4", "Hello."]])
 def test_a_report_that_exists_is_kept_where_the_caller_wants_so(command: list[str], lipwright: Any, here: Path) -> None:
     before = (here / "r.json").read_bytes()

@@ -92,6 +92,19 @@ def test_where_media_cannot_be_read_the_page_has_no_pictures_and_says_why(
     assert page.read_text("utf-8").startswith("<!doctype html>")
 
 
+def test_where_media_cannot_even_be_looked_for_the_page_is_drawn(
+    report: dict[str, Any], lipwright: Any, tmp_path: Path
+) -> None:
+    told = tmp_path / "report.json"
+    report["output"] = "long" * 100 + ".mp4"
+    told.write_text(json.dumps(report))
+
+    done = lipwright("report", told)
+
+    assert done.returncode == 0, done.stderr
+    assert "without pictures of mouths: " in done.stdout
+
+
 def test_the_sample_is_what_the_shape_says(report: dict[str, Any]) -> None:
     assert json.loads(json.dumps(report)) == report
     assert report["report"] == 1

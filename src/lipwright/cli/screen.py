@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -180,14 +181,15 @@ def check_places(*outputs: Path | None, inputs: Sequence[Path | None] = (), may_
     from lipwright.pipeline import check_place
 
     read = [path for path in inputs if path is not None]
-    places: set[Path] = set()
+    places: set[str] = set()
     for path in outputs:
         if path is None:
             continue
         check_place(path, read, may_replace=may_replace)
-        if path.resolve() in places:
+        place = os.path.realpath(path)  # unlike `Path.resolve` it takes links that go in a circle
+        if place in places:
             raise UnsupportedOutput(path, ALSO_OUTPUT)
-        places.add(path.resolve())
+        places.add(place)
 
 
 def write_file(path: Path, data: bytes) -> None:
