@@ -668,16 +668,16 @@ def check_place(path: Path, inputs: Sequence[Path] = (), *, may_replace: bool = 
 
     Raises UnsupportedOutput where it is also an input, by a link too; OutputExists, OutputNotWritable.
     """
-    if path.is_dir():
-        raise OutputNotWritable(path, "it is a folder")
-    if any(_is_same_file(path, given) for given in inputs):
-        raise UnsupportedOutput(path, ALSO_INPUT)
-    if path.exists() and not may_replace:
-        raise OutputExists(path)
     try:
+        if path.is_dir():
+            raise OutputNotWritable(path, "it is a folder")
+        if any(_is_same_file(path, given) for given in inputs):
+            raise UnsupportedOutput(path, ALSO_INPUT)
+        if path.exists() and not may_replace:
+            raise OutputExists(path)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
-    except OSError as exc:
+    except OSError as exc:  # also where the name is too long, or the folder may not be entered
         raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
 
 

@@ -290,6 +290,18 @@ def test_a_link_that_leads_to_itself_is_told_to_be_none_to_write_to(lipwright: A
     assert done.returncode == SOMETHING_ELSE
 
 
+@pytest.mark.parametrize("option", ["-o", "--report"])
+def test_a_name_that_is_too_long_is_told_before_anything_is_made(option: str, lipwright: Any, here: Path) -> None:
+    names = {"-o": "o.mp4", "--report": "o.json", option: "long" * 100 + ".mp4"}
+
+    done = lipwright("sync", "footage.mp4", "speech.wav", *(word for pair in names.items() for word in pair))
+
+    assert done.stderr.startswith("error [output_not_writable]: long")
+    assert "file name too long" in done.stderr
+    assert done.returncode == SOMETHING_ELSE
+    assert not (here / "o.mp4").exists()
+
+
 @pytest.mark.parametrize("command", [["sync", "footage.mp4", "speech.wav"], ["say", "footage.mp4", "Hello."]])
 def test_a_report_that_exists_is_kept_where_the_caller_wants_so(command: list[str], lipwright: Any, here: Path) -> None:
     before = (here / "r.json").read_bytes()
