@@ -662,23 +662,32 @@ def check_output(output: Path, inputs: tuple[Path, ...], *, may_replace: bool) -
     """
     if output.suffix.lower() not in CONTAINERS:
         raise UnsupportedOutput(output, unknown_ending(output))
-    if output.exists() and not output.is_dir():
-        if any(path.exists() and output.samefile(path) for path in inputs):
-            raise UnsupportedOutput(output, ALSO_INPUT)
-        if not may_replace:
-            raise OutputExists(output)
-    check_place(output)
+    check_place(output, inputs, may_replace=may_replace)
 
 
-def check_place(path: Path) -> None:
-    """Raises OutputNotWritable where no file can be written under this name."""
-    if path.is_dir():
-        raise OutputNotWritable(path, "it is a folder")
+def check_place(path: Path, inputs: Sequence[Path] = (), *, may_replace: bool = True) -> None:
+    """Find out before minutes of work that a file of any kind cannot be written under this name.
+
+    Raises UnsupportedOutput where it is also an input, by a link too; OutputExists, OutputNotWritable.
+    """
     try:
+        if path.is_dir():
+            raise OutputNotWritable(path, "it is a folder")
+        if any(_is_same_file(path, given) for given in inputs):
+            raise UnsupportedOutput(path, ALSO_INPUT)
+        if path.exists() and not may_replace:
+            raise OutputExists(path)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
-    except OSError as exc:
+    except OSError as exc:  # also where the name is too long, or the folder may not be entered
         raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one is not there, or cannot be looked at: that is told where it is opened
+        return False
 
 
 class Clock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import wave
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 MEND_IT_YOURSELF = 2
 SOMETHING_ELSE = 1
+SAMPLE_REPORT = Path(__file__).parents[1] / "report" / "sample.json"
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,105 @@ def test_the_footage_is_never_replaced_by_the_result(lipwright: Any, short_speec
     assert done.stderr.startswith("error [unsupported_output]: ")
     assert done.returncode == MEND_IT_YOURSELF
     assert portrait.read_bytes() == before
+
+
+REPLACES_AN_INPUT = {
+    "the report, the footage": ["sync", "footage.mp4", "speech.wav", "-o", "o.mp4", "--report", "footage.mp4"],
+    "the report, the speech": ["sync", "footage.mp4", "speech.wav", "-o", "o.mp4", "--report", "speech.wav"],
+    "the report, the speech of one face": [
+        "sync", "footage.mp4", "--assign", "1=speech.wav", "-o", "o.mp4", "--report", "speech.wav",
+    ],
+    "the report, by a link": ["sync", "footage.mp4", "speech.wav", "-o", "o.mp4", "--report", "link.mp4"],
+    "the report, footage that talks": ["say", "footage.mp4", "Hello.", "-o", "o.mp4", "--report", "footage.mp4"],
+    "captions, the script": ["say", "footage.mp4", "--text-file", "s.srt", "--subtitles", "-o", "s.mp4"],
+    "the contact sheet, the footage": ["faces", "footage.mp4", "--contact-sheet", "footage.mp4"],
+    "the page, the video": ["evaluate", "footage.mp4", "--html", "footage.mp4"],
+    "the report, the reference": ["evaluate", "o.mp4", "--reference", "footage.mp4", "--report", "footage.mp4"],
+    "cues, the recording": ["visemes", "speech.wav", "-o", "speech.wav"],
+    "the sound, the text": ["visemes", "words.txt", "--speech", "words.txt"],
+    "the page, its report": ["report", "r.json", "-o", "r.json"],
+    "the page, the footage of its report": ["report", "r.json", "-o", "footage.mp4"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def here(portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in, with footage, speech, texts and a report."""
+    (tmp_path / "footage.mp4").write_bytes(portrait.read_bytes())
+    (tmp_path / "link.mp4").symlink_to("footage.mp4")
+    (tmp_path / "speech.wav").write_bytes(short_speech.read_bytes())
+    for name in ("s.srt", "words.txt"):
+        (tmp_path / name).write_text("Hello.")
+    report = json.loads(SAMPLE_REPORT.read_text())
+    report["inputs"]["video"] = "footage.mp4"
+    (tmp_path / "r.json").write_text(json.dumps(report))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("what", REPLACES_AN_INPUT)
+def test_no_file_that_is_written_beside_the_result_replaces_an_input(what: str, lipwright: Any, here: Path) -> None:
+    before = {path.name: path.read_bytes() for path in here.iterdir()}
+
+    done = lipwright(*REPLACES_AN_INPUT[what])
+
+    assert done.stderr.startswith("error [unsupported_output]: "), done.stderr
+    assert "cannot be written: it is also an input" in done.stderr
+    assert done.returncode == MEND_IT_YOURSELF
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sync", "footage.mp4", "speech.wav", "-o", "o.mp4", "--report", "./o.mp4"],
+        ["say", "footage.mp4", "Hello.", "-o", "o.mp4", "--subtitles", "--report", "o.srt"],
+        ["evaluate", "footage.mp4", "--report", "o.html", "--html", "o.html"],
+        ["visemes", "Hello.", "-o", "o.wav", "--speech", "o.wav"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_two_files_that_are_written_have_two_names(arguments: list[str], lipwright: Any, here: Path) -> None:
+    before = sorted(here.iterdir())
+
+    done = lipwright(*arguments)
+
+    assert done.stderr.startswith("error [unsupported_output]: "), done.stderr
+    assert "give each its own" in done.stderr
+    assert done.returncode == MEND_IT_YOURSELF
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_link_that_leads_to_itself_is_told_to_be_none_to_write_to(lipwright: Any, here: Path) -> None:
+    (here / "circle.json").symlink_to("circle.json")
+
+    done = lipwright("visemes", "Hello.", "-o", "circle.json")
+
+    assert done.stderr.startswith("error [output_not_writable]: circle.json cannot be written: ")
+    assert done.returncode == SOMETHING_ELSE
+
+
+@pytest.mark.parametrize("option", ["-o", "--report"])
+def test_a_name_that_is_too_long_is_told_before_anything_is_made(option: str, lipwright: Any, here: Path) -> None:
+    names = {"-o": "o.mp4", "--report": "o.json", option: "long" * 100 + ".mp4"}
+
+    done = lipwright("sync", "footage.mp4", "speech.wav", *(word for pair in names.items() for word in pair))
+
+    assert done.stderr.startswith("error [output_not_writable]: long")
+    assert "file name too long" in done.stderr
+    assert done.returncode == SOMETHING_ELSE
+    assert not (here / "o.mp4").exists()
+
+
+@pytest.mark.parametrize("command", [["sync", "footage.mp4", "speech.wav"], ["say", "footage.mp4", "Hello."]])
+def test_a_report_that_exists_is_kept_where_the_caller_wants_so(command: list[str], lipwright: Any, here: Path) -> None:
+    before = (here / "r.json").read_bytes()
+
+    done = lipwright(*command, "-o", "o.mp4", "--report", "r.json", "--no-overwrite")
+
+    assert done.stderr.startswith("error [output_exists]: ")
+    assert (here / "r.json").read_bytes() == before
+    assert not (here / "o.mp4").exists()
 
 
 def test_an_older_result_survives_a_run_that_fails(

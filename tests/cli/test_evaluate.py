@@ -58,10 +58,51 @@ def test_what_was_looked_at_in_part_is_said(report: dict[str, Any]) -> None:
 def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaNotFound):
         read_report(tmp_path / "gone.json")
-    for content in (b"{", b"[1]", b"\xff\xfe\x00"):
+    for content in (b"{", b"[1]", b"{}", b"\xff\xfe\x00"):
         (tmp_path / "torn.json").write_bytes(content)
         with pytest.raises(InvalidOption):
             read_report(tmp_path / "torn.json")
+
+
+def test_json_that_is_no_report_is_told_to_be_none(lipwright: Any, tmp_path: Path) -> None:
+    cues = tmp_path / "cues.json"
+    cues.write_text('{"metadata": {}, "mouthCues": []}')
+
+    done = lipwright("report", cues)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error [invalid_option]: report cannot be '{cues}': it is no report; ")
+    assert not cues.with_suffix(".html").exists()
+
+
+@pytest.mark.parametrize("damaged", ["output", "video"])
+def test_where_media_cannot_be_read_the_page_has_no_pictures_and_says_why(
+    damaged: str, report: dict[str, Any], lipwright: Any, portrait: Path, tmp_path: Path
+) -> None:
+    torn, told, page = tmp_path / "torn.mp4", tmp_path / "report.json", tmp_path / "page.html"
+    torn.write_text("Dear reader, this is not a film.")
+    report["output"] = str(torn if damaged == "output" else portrait)
+    report["inputs"]["video"] = str(torn if damaged == "video" else portrait)
+    told.write_text(json.dumps(report))
+
+    done = lipwright("report", told, "-o", page)
+
+    assert done.returncode == 0, done.stderr
+    assert f"without pictures of mouths: {torn} cannot be read as media: " in done.stdout
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_where_media_cannot_even_be_looked_for_the_page_is_drawn(
+    report: dict[str, Any], lipwright: Any, tmp_path: Path
+) -> None:
+    told = tmp_path / "report.json"
+    report["output"] = "long" * 100 + ".mp4"
+    told.write_text(json.dumps(report))
+
+    done = lipwright("report", told)
+
+    assert done.returncode == 0, done.stderr
+    assert "without pictures of mouths: " in done.stdout
 
 
 def test_the_sample_is_what_the_shape_says(report: dict[str, Any]) -> None:

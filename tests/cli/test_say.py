@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lipwright.cli.main import app
+from lipwright.cli.say import words
+from lipwright.core.options import VoiceOptions
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
@@ -65,11 +67,37 @@ def test_bad_input_is_refused_with_its_code_and_nothing_is_written(
     assert not output.exists()
 
 
-def test_ten_megabytes_of_text_are_refused_unread(portrait: Path, tmp_path: Path) -> None:
-    words = tmp_path / "words.txt"
-    words.write_text("word " * 2_000_000)
+@pytest.mark.parametrize("name", ["script.txt", "alice.wav"])
+def test_the_name_of_a_file_is_not_said_but_told_how_to_be_given(
+    name: str, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_text("Hello.")
+    monkeypatch.chdir(tmp_path)
 
-    status, _, error = run("say", portrait, "--text-file", words, "-o", tmp_path / "out.mp4")
+    status, _, error = run("say", portrait, name, "-o", "out.mp4")
+
+    assert status == 2
+    assert error.startswith(f"error [invalid_option]: text cannot be '{name}': it is the name of a file; ")
+    assert f"`--text-file {name}`" in error
+    assert "`lipwright sync`" in error
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("text", ["Hello", "script.txt", "Hello there", "x" * 300])
+def test_words_that_are_no_file_are_said(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Hello there").touch()  # a sentence is meant, whatever lies about
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert words(text, None, VoiceOptions()) == text
+    assert words("folder", None, VoiceOptions()) == "folder"
+
+
+def test_ten_megabytes_of_text_are_refused_unread(portrait: Path, tmp_path: Path) -> None:
+    script = tmp_path / "words.txt"
+    script.write_text("word " * 2_000_000)
+
+    status, _, error = run("say", portrait, "--text-file", script, "-o", tmp_path / "out.mp4")
 
     assert status == 2
     assert "text_too_long" in error
@@ -140,3 +168,26 @@ def test_visemes_go_to_the_screen_or_into_a_file(tmp_path: Path) -> None:
     assert status == 0
     assert told == path.read_text()
     assert told.startswith("0.00\t")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_mouth_cues_are_not_guessed_from_a_text_that_cannot_be_read(encoding: str, tmp_path: Path) -> None:
+    script = tmp_path / "words.txt"
+    script.write_text("Schöne Grüße", encoding=encoding)
+
+    status, told, error = run("visemes", script, "--language", "de")
+
+    assert (status, told) == (2, "")
+    assert error.startswith("error [invalid_option]: ")
+    assert error.endswith("it is not text in UTF-8.\n")
+
+
+def test_mouth_cues_of_a_text_are_the_same_with_a_byte_order_mark(tmp_path: Path) -> None:
+    script = tmp_path / "words.txt"
+    script.write_text("Hello Bob", encoding="utf-8-sig")
+
+    ours, theirs = (
+        run("visemes", text, "--format", "rhubarb-tsv", "--language", "en") for text in (script, "Hello Bob")
+    )
+
+    assert ours == theirs

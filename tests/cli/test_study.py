@@ -60,6 +60,32 @@ def test_what_cannot_be_kept_is_told_and_fails(lipwright: Any, portrait: Path, t
     assert "it takes more than" in done.stdout
 
 
+def test_what_fails_is_told_and_the_others_are_looked_at(
+    lipwright: Any, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    gone, torn, kept = tmp_path / "gone.mp4", tmp_path / "torn.mp4", tmp_path / "kept"
+    torn.write_text("Dear reader, this is not a film.")
+
+    done = lipwright("study", torn, speech, gone, portrait, "--cache", kept)
+
+    errors = [line for line in done.stderr.splitlines() if "error [" in line]
+    assert done.returncode == 2
+    assert [line.split("]")[0] for line in errors] == [
+        f"{gone}: error [media_not_found",  # its name was looked at before anything else
+        f"{torn}: error [unreadable_media",
+        f"{speech}: error [no_video",
+    ]
+    assert done.stdout.startswith(f"{portrait}: 25 frames, 1 face")
+    assert list(kept.iterdir())
+
+
+def test_what_is_wrong_with_all_of_them_is_told_once(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
+    done = lipwright("study", portrait, portrait, "--cache", tmp_path, "--engine", "magic")
+
+    assert done.returncode == 2
+    assert done.stderr.count("error [unknown_engine]") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -18,6 +18,7 @@ import lipwright
 from lipwright import media
 from lipwright.core.errors import Cancelled, InvalidOption, NoAudio, NoFaceFound, UnreadableMedia
 from lipwright.core.plan import plan_frames
+from lipwright.demo import picture_path
 from lipwright.metrics import assess
 from lipwright.metrics.windows import windows
 from lipwright.pipeline import SyncResult
@@ -274,6 +275,21 @@ def test_what_cannot_be_evaluated_says_why(portrait: Path, short_speech: Path, m
         evaluate(make_video(), speech=short_speech)
     with pytest.raises(InvalidOption):
         evaluate(portrait, speech=short_speech, face="nobody")
+
+
+def test_a_face_on_too_few_frames_is_told_to_be_seen_for_longer(
+    portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    short = tmp_path / "short.mp4"
+    source = media.open_footage(portrait)
+    media.write_video(
+        short, source.play(range(3)), source.info, duration_s=Fraction(3, 25), audio=media.AudioPlan(None)
+    )
+
+    with pytest.raises(NoFaceFound, match=r"in 3 frames, and 12 are needed\. Use a longer video"):
+        evaluate(short, speech=short_speech)
+    with pytest.raises(NoFaceFound, match=r"in the one frame that there is, and 12 are needed\. Use a longer video"):
+        evaluate(picture_path(), speech=short_speech)
 
 
 def test_a_reference_of_another_size_is_not_compared(result: SyncResult, make_video: Any) -> None:

@@ -39,7 +39,7 @@ def evaluate(
     from lipwright.service import reports
     from lipwright.service.evaluate import evaluate as evaluated
 
-    check_places(report, html)
+    check_places(report, html, inputs=[video, reference, speech])
     with progress_report(is_quiet=quiet) as watch:
         found = evaluated(
             video,

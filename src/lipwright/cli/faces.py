@@ -21,7 +21,7 @@ def faces(
     """List the faces in VIDEO, with the ids that --face takes."""
     from lipwright import service
 
-    check_places(contact_sheet)
+    check_places(contact_sheet, inputs=[video])
     with progress_report(is_quiet=json) as report:
         found = service.faces(video, progress=lambda done, total: report("study", done, total))
     if contact_sheet is not None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lipwright.cli.screen import encodable, speaks_errors, write_file
-from lipwright.core.errors import InvalidOption, MediaNotFound
+from lipwright.cli.screen import check_places, encodable, speaks_errors, write_file
+from lipwright.core.errors import InputError, InvalidOption, MediaNotFound
 
 
 @speaks_errors
@@ -29,21 +29,38 @@ def report(
     from lipwright.service import reports
 
     found = read_report(told)
-    sheet = reports.sheet_of(found) if pictures else None
-    page = encodable(reports.page_of(found, sheet=sheet))
     where = told.with_suffix(".html") if output is None else output
+    check_places(where, inputs=[told, *reports.files_of(found)])
+    sheet, why = _sheet(found) if pictures else (None, "")
+    page = encodable(reports.page_of(found, sheet=sheet))
     write_file(where, page.encode())
-    typer.echo(f"{where}: {len(page) / 1000:.0f} kB{'' if sheet is not None else ', without pictures of mouths'}")
+    without = "" if sheet is not None else f", without pictures of mouths{why}"
+    typer.echo(f"{where}: {len(page) / 1000:.0f} kB{without}")
+
+
+def _sheet(found: dict[str, Any]) -> tuple[bytes | None, str]:
+    """Mouths before and after; or nothing, and why. Raises InvalidOption where the report is not whole."""
+    from lipwright.service import reports
+
+    try:
+        return reports.sheet_of(found), ""
+    except InvalidOption:
+        raise
+    except (
+        InputError,
+        OSError,
+    ) as exc:  # the media were replaced, damaged or closed to us since: the report is whole without them
+        return None, f": {exc}"
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Raises MediaNotFound, and InvalidOption where the file holds no JSON object."""
+    """Raises MediaNotFound, and InvalidOption where the file holds no report."""
     if not path.is_file():
         raise MediaNotFound(path)
     try:
         found = json.loads(path.read_bytes())
     except ValueError as exc:  # also what is no text
         raise InvalidOption("report", str(path), "it is no JSON") from exc
-    if not isinstance(found, dict):
-        raise InvalidOption("report", str(path), "it is no report")
+    if not isinstance(found, dict) or "report" not in found:
+        raise InvalidOption("report", str(path), "it is no report; give a file that `--report` wrote")
     return {str(name): value for name, value in found.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

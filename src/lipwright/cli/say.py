@@ -112,7 +112,8 @@ def say(
 
     told: dict[str, Any] | None = None
     with progress_report(is_quiet=quiet) as watch:
-        check_places(report)
+        captions = speech.captions_of(output) if subtitles else []
+        check_places(output, *captions, report, inputs=[video, text_file], may_replace=overwrite)
         made = speech.say_with(
             options,
             video,
@@ -156,6 +157,7 @@ def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> st
     if (text is None) == (text_file is None):
         raise InvalidOption("text", text, "give either a text or --text-file")
     if text is not None:
+        _check_is_text(text)
         return text
     assert text_file is not None
     if not text_file.is_file():
@@ -163,7 +165,19 @@ def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> st
     n_bytes = text_file.stat().st_size
     if n_bytes > 4 * options.max_chars + 4:  # a letter takes four bytes at most: this file is not even read
         raise TextTooLong(n_chars=n_bytes // 4, limit=options.max_chars)
+    from lipwright.service.speech import read_text
+
+    return read_text(text_file, "text-file")
+
+
+def _check_is_text(text: str) -> None:
+    """A video that says the name of a file is what nobody means. Raises InvalidOption."""
+    if not text or any(letter.isspace() for letter in text):
+        return
     try:
-        return text_file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise InvalidOption("text-file", str(text_file), "it is not text in UTF-8") from exc
+        is_file = Path(text).is_file()
+    except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
+        return
+    if is_file:
+        reason = f"it is the name of a file; give `--text-file {text}` to have it read"
+        raise InvalidOption("text", text, f"{reason}, or `lipwright sync` for a recording")

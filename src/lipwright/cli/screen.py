@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import typer
 
-from lipwright.core.errors import InputError, LipwrightError, OutputNotWritable
+from lipwright.core.errors import InputError, LipwrightError, OutputNotWritable, UnsupportedOutput
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,14 +44,24 @@ def speaks_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except LipwrightError as exc:
-            typer.echo(" ".join([f"error [{exc.code}]: {exc}", *getattr(exc, "__notes__", [])]), err=True)
-            raise typer.Exit(EXIT_INPUT if isinstance(exc, InputError) else EXIT_ERROR) from exc
+            typer.echo(error_line(exc), err=True)
+            raise typer.Exit(exit_status(exc)) from exc
         except KeyboardInterrupt as exc:
             written = ", ".join(getattr(exc, "__notes__", []))
             typer.echo(f"stopped; already written: {written}" if written else "stopped; nothing was written", err=True)
             raise typer.Exit(EXIT_STOPPED) from exc
 
     return run
+
+
+def error_line(exc: LipwrightError) -> str:
+    """`error [code]: message`, with what was noted on the way."""
+    return " ".join([f"error [{exc.code}]: {exc}", *getattr(exc, "__notes__", [])])
+
+
+def exit_status(exc: LipwrightError) -> int:
+    """2 where the caller can mend it, else 1."""
+    return EXIT_INPUT if isinstance(exc, InputError) else EXIT_ERROR
 
 
 @contextmanager
@@ -161,13 +172,24 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def check_places(*paths: Path | None) -> None:
-    """Find out before minutes of work that a file cannot be written. Raises OutputNotWritable."""
+def check_places(*outputs: Path | None, inputs: Sequence[Path | None] = (), may_replace: bool = True) -> None:
+    """Find out before minutes of work that a file cannot be written, or would replace what this command reads or made.
+
+    Raises UnsupportedOutput, OutputExists, OutputNotWritable.
+    """
+    from lipwright.media.encoders import ALSO_OUTPUT
     from lipwright.pipeline import check_place
 
-    for path in paths:
-        if path is not None:
-            check_place(path)
+    read = [path for path in inputs if path is not None]
+    places: set[str] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        check_place(path, read, may_replace=may_replace)
+        place = os.path.realpath(path)  # unlike `Path.resolve` it takes links that go in a circle
+        if place in places:
+            raise UnsupportedOutput(path, ALSO_OUTPUT)
+        places.add(place)
 
 
 def write_file(path: Path, data: bytes) -> None:

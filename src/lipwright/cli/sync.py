@@ -177,7 +177,7 @@ def sync(
 
     told: dict[str, Any] | None = None
     with progress_report(is_quiet=quiet) as watch, hint_at_swapped(video, audio):
-        check_places(report)
+        check_places(output, report, inputs=[video, audio, *speeches.values()], may_replace=overwrite)
         result = service.sync_with(
             options, video, audio, output, assign=speeches, cache=kept, watch=watch, may_replace=overwrite
         )

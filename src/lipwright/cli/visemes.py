@@ -33,7 +33,7 @@ def visemes(
     """Write the mouth cues of a recording or a text. No video is needed."""
     from lipwright.service import speech as speaking
 
-    check_places(output, speech)
+    check_places(output, speech, inputs=[speaking.path_of(audio_or_text)])
     content = speaking.visemes(
         audio_or_text,
         file_format,

@@ -139,17 +139,26 @@ class NoAudio(InputError):
 
 
 class NoFaceFound(InputError):
-    """No face was seen in any frame of the source."""
+    """No face was seen in any frame of the source, or in too few to measure it."""
 
     code = "no_face"
 
-    def __init__(self, *, frames_searched: int) -> None:
+    def __init__(self, *, frames_searched: int, frames_seen: int = 0, frames_needed: int = 1) -> None:
         where = "the one frame that there is" if frames_searched == 1 else f"{frames_searched} frames"
-        super().__init__(
+        message = (
             f"No face was found in {where}. Use footage in which a face is seen from the front "
             "and its mouth is not hidden."
         )
+        if frames_seen:
+            found = where if frames_seen == frames_searched else f"{frames_seen} of {where}"
+            message = (
+                f"The face is seen in too few frames to be measured: in {found}, and {frames_needed} are needed. "
+                "Use a longer video, in which the face is seen from the front."
+            )
+        super().__init__(message)
         self.frames_searched = frames_searched
+        self.frames_seen = frames_seen
+        self.frames_needed = frames_needed
 
 
 class FaceNotFound(InputError):

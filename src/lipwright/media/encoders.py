@@ -108,6 +108,8 @@ def container_of(path: Path) -> str:
 
 ALSO_INPUT: Final = "it is also an input; the footage and the speech are never replaced"
 """Why an output is refused."""
+ALSO_OUTPUT: Final = "another file that this command writes has the same name; give each its own"
+"""Likewise."""
 
 
 def unknown_ending(path: Path) -> str:

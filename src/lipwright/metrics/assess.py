@@ -162,7 +162,7 @@ def assess(
     """Look at `video` again, beside its `origin` where that is known, and hold each claim against what is seen.
 
     `source_times_s` tells when the footage shows the frame behind each frame, for claims that know `where` they are.
-    Raises NoFaceFound where nobody is seen at all, FaceNotFound, UnreadableMedia.
+    Raises NoFaceFound where nobody is seen, or on too few frames, FaceNotFound, UnreadableMedia.
     """
     info = video.info.video
     assert info is not None  # footage has pictures
@@ -253,7 +253,7 @@ def _assess(one: Seen, why: Why, claim: Claim, seen: Watched) -> FaceAssessment 
     if len(one.result) < _FEWEST_FRAMES:
         if one.source.index:
             return None
-        raise NoFaceFound(frames_searched=len(seen.index))
+        raise NoFaceFound(frames_searched=len(seen.index), frames_seen=len(one.result), frames_needed=_FEWEST_FRAMES)
     has_source = len(one.source) >= _FEWEST_FRAMES
     own: Points | None = None
     template = None

@@ -151,6 +151,13 @@ def sheet_of(report: Mapping[str, Any]) -> bytes | None:
     return jpeg(contact_sheet(source, result, order, tracker, n_moments=16, n_columns=8, cell_px=144))
 
 
+def files_of(report: Mapping[str, Any]) -> list[Path]:
+    """The media that a report tells of: the result, the footage, the speech. Raises InvalidOption as `page_of`."""
+    with _whole(report):
+        named = [report["output"], *report["inputs"].values(), *(told["audio"] for told in report["speakers"])]
+        return [Path(name) for name in named if name is not None]
+
+
 def page_of(report: Mapping[str, Any], *, sheet: bytes | None = None) -> str:
     """The report as one HTML file that loads nothing. Raises InvalidOption where it is none, or not whole."""
     from lipwright.report.page import page
@@ -162,8 +169,10 @@ def page_of(report: Mapping[str, Any], *, sheet: bytes | None = None) -> str:
 @contextmanager
 def _whole(report: Mapping[str, Any]) -> Generator[None]:
     """What is missing from a report, or is of another kind than it should be, is told as InvalidOption."""
-    if report.get("report") != VERSION:
-        raise InvalidOption("report", str(report.get("report")), f"a report of version {VERSION} is read")
+    if "report" not in report:
+        raise InvalidOption("report", None, "what was given is not one")
+    if report["report"] != VERSION:
+        raise InvalidOption("report", str(report["report"]), f"a report of version {VERSION} is read")
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as exc:

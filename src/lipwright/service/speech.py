@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import MediaNotFound, NoAudio, OutputExists, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import InvalidOption, MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.core.speech import Phone, Utterance
@@ -129,11 +129,9 @@ def say_with(
 
     pipeline.check_inputs(video)
     pipeline.check_output(output, (video,), may_replace=may_replace)
-    captions = [output.with_suffix(ending) for ending in (".srt", ".vtt")] if subtitles else []
+    captions = captions_of(output) if subtitles else []
     for path in captions:
-        if path.exists() and not path.is_dir() and not may_replace:
-            raise OutputExists(path)
-        pipeline.check_place(path)
+        pipeline.check_place(path, (video,), may_replace=may_replace)
     utterance = said
     with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
         speech = Path(folder) / "speech.wav"
@@ -172,6 +170,11 @@ def say_with(
         for path, content in zip(captions, (srt(utterance), webvtt(utterance)), strict=True):
             _write_text(path, content)
     return Said(result, utterance, tuple(captions))
+
+
+def captions_of(output: Path) -> list[Path]:
+    """Where the sentences' times go, SubRip and WebVTT."""
+    return [output.with_suffix(ending) for ending in (".srt", ".vtt")]
 
 
 def report_of(said: Said, *, measuring: Measuring | None = None) -> dict[str, Any]:
@@ -254,18 +257,19 @@ def visemes(
     """Mouth cues of a recording, of a text file (.txt), or of a text that is spoken for the purpose.
 
     `speech` is where the sound of a spoken text goes. Raises MediaNotFound for what looks like a recording's name
-    and is none; what `voices.speak` raises; UnreadableMedia, NoAudio.
+    and is none; InvalidOption for a text file that is not in UTF-8; what `voices.speak` raises; UnreadableMedia,
+    NoAudio.
     """
     from lipwright import articulation, voices
     from lipwright.voices import visemes as cues
 
-    path = _path_of(audio_or_text)
+    path = path_of(audio_or_text)
     if path is not None and path.suffix.lower() != ".txt":
         clip, sound_file = media.read_speech(path), path
         heard = articulation.listen(clip)
         phones, is_exact, duration_s = cues.heard_phones(heard, clip.duration_s), False, clip.duration_s
     else:
-        text = audio_or_text if path is None else path.read_text(encoding="utf-8", errors="replace")
+        text = audio_or_text if path is None else read_text(path, "text")
         utterance = voices.speak(text, voice, language, options=voice_options)
         if speech is not None:
             write_wav(speech, utterance.clip)
@@ -286,7 +290,15 @@ def visemes(
             return cues.arkit_csv(heard, phones, duration_s, fps, is_exact=is_exact)
 
 
-def _path_of(audio_or_text: str) -> Path | None:
+def read_text(path: Path, option: str) -> str:
+    """A script, with or without a byte order mark. Raises InvalidOption where it is not in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise InvalidOption(option, str(path), "it is not text in UTF-8") from exc
+
+
+def path_of(audio_or_text: str) -> Path | None:
     """The file that is meant; None for a text. Raises MediaNotFound."""
     if "\n" in audio_or_text or len(audio_or_text) > 1000:
         return None
