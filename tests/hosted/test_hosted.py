@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -41,7 +42,9 @@ from lipwright.core.errors import (
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.core.options import VoiceOptions
 from lipwright.demo import speech_path, video_path
+from lipwright.jobs import life
 from lipwright.service.hosted import Claimed, Hosted
+from lipwright.service.intake import Workshop
 from lipwright.store import jobs as store_jobs
 from lipwright.store.database import now
 
@@ -475,6 +478,28 @@ def test_the_sweep_removes_what_expired_and_what_nothing_refers_to_and_nothing_e
     assert service._blobs.n_bytes(gone.id) is None
     assert service._blobs.n_bytes(ticket.media_id) is not None
     service.close()
+
+
+def test_a_room_is_swept_once_its_owner_in_another_container_has_let_go_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Workshop(tmp_path)
+    monkeypatch.setattr(life, "_here", lambda: ("another", "container"))
+    mine = Workshop(tmp_path)
+    with other.room() as room:
+        (room / "media").write_bytes(bytes(9))
+
+        assert (mine.sweep(), other.sweep()) == (0, 0)
+        assert (room / "media").exists()
+        # as `kill -9` leaves it
+        left = shutil.copytree(room, tmp_path / "left")
+        assert mine.sweep() == 1
+        assert not left.exists()
+        # an older release locks nothing
+        (left := shutil.copytree(room, tmp_path / "older")).joinpath("owner").write_text("h/boot/1/1/word")
+        assert mine.sweep() == 0
+    assert left.exists()
+    assert not room.exists()
 
 
 def test_one_sweep_forgets_all_of_the_old_history_and_nothing_of_the_new(service: Hosted) -> None:

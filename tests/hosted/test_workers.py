@@ -84,6 +84,27 @@ def test_a_job_is_rendered_stored_paid_and_told_once(
     until(lambda: service.deliveries()[0].state == "delivered")
 
 
+def test_a_cancelled_job_gives_its_place_to_the_next_although_its_render_waits_for_a_worker(
+    service: Hosted, request_of: RequestOf
+) -> None:
+    alice, _ = service.create_key("one at a time", max_running=1, has_credit_limit=False)
+
+    def n_prepared() -> int:
+        return service.gauges().renders_waiting["cpu"][0]
+
+    service.start_worker(queues=("prepare",))
+    first, second = (service.submit(alice, request_of()) for _ in range(2))
+    until(lambda: n_prepared() == 1)
+    sleep(1)
+    assert n_prepared() == 1  # the second waits for the first
+
+    service.cancel(alice, first.id)
+    until(lambda: n_prepared() == 2, 20)
+
+    assert service.job(alice, first.id).state is JobState.CANCELLED
+    assert service.job(alice, second.id).state is JobState.RUNNING
+
+
 def test_what_a_job_was_taken_in_with_stays_although_its_owner_forgets_where_it_came_from(
     service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere
 ) -> None:

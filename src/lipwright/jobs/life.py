@@ -28,21 +28,27 @@ def is_surely_gone(worker_id: str) -> bool:
     return _started(int(parts[2])) != parts[3]
 
 
+def boot_id() -> str | None:
+    """Of the kernel that runs here, the same in all its containers; None where it does not tell."""
+    told = Path("/proc/sys/kernel/random/boot_id")
+    return told.read_text().strip() if told.exists() else None
+
+
 def _here() -> tuple[str, str]:
     """The host's name, and where process numbers mean what they mean here: a boot of a machine, and in it a namespace.
 
     Containers may share a host's name and its boot, and have processes of their own under the same numbers. Workers
     of releases that told the boot alone count as elsewhere: of them, silence decides.
     """
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    if not boot.exists():
+    boot = boot_id()
+    if boot is None:
         return socket.gethostname(), "?"
     try:
         namespace = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
         namespace = 0
     # as long as the boot alone: with a host's name it just fits into its column
-    return socket.gethostname(), str(uuid5(UUID(boot.read_text().strip()), str(namespace)))
+    return socket.gethostname(), str(uuid5(UUID(boot), str(namespace)))
 
 
 def _started(pid: int) -> str | None:

@@ -36,6 +36,8 @@ _LOST_S: Final = 30.0
 _TRUSTED_S: Final = 10.0
 """A worker takes others for dead only after so long with the database: after an outage all have been silent."""
 _WAIT_POLL_S: Final = 0.5
+_OVER_POLL_S: Final = 3.0
+_OVER: Final = object()
 _NEVER: Final = 1_000_000
 """DBOS counts also the restarts that a job only waited through; the store counts those that matter."""
 
@@ -64,6 +66,10 @@ class Work(Protocol):
 
     def join(self, job_id: str) -> None:
         """All parts are made: make and store the result. May raise HandedBack."""
+        ...
+
+    def is_over(self, job_id: str) -> bool:
+        """Whether the job is final: nobody needs to wait for what is left of it."""
         ...
 
 
@@ -250,19 +256,41 @@ class Worker:
             poll_s = max(_WAIT_POLL_S, self._queue.poll_s)
             with SetWorkflowID(f"{job_id}-render"), SetEnqueueOptions(priority=priority):
                 rendering = await DBOS.enqueue_workflow_async(name, render, job_id)
-            n_parts = await rendering.get_result(polling_interval_sec=poll_s)
-            if n_parts is True:
+            n_parts = await self._outcome(rendering, job_id, poll_s)
+            if n_parts is True or n_parts is _OVER:
                 return True
             made: list[Any] = []
             for number in range(n_parts):
                 with SetWorkflowID(f"{job_id}-part-{number}"), SetEnqueueOptions(priority=priority):
                     made.append(await DBOS.enqueue_workflow_async(name, part, job_id, number))
             for one in made:
-                await one.get_result(polling_interval_sec=poll_s)
+                if await self._outcome(one, job_id, poll_s) is _OVER:
+                    return True
             with SetWorkflowID(f"{job_id}-join"), SetEnqueueOptions(priority=priority):
                 joining = await DBOS.enqueue_workflow_async(name, join, job_id)
-            await joining.get_result(polling_interval_sec=poll_s)
+            await self._outcome(joining, job_id, poll_s)
             return True
+
+    async def _outcome(self, waited_for: Any, job_id: str, poll_s: float) -> Any:
+        """What a stage in another queue gave; _OVER where the job is final before.
+
+        A job that is cancelled frees its account's place although its render waits for a worker that may never come;
+        the render finds it final when it is begun.
+        """
+        waiting = asyncio.ensure_future(waited_for.get_result(polling_interval_sec=poll_s))
+        try:
+            while not (await asyncio.wait({waiting}, timeout=_OVER_POLL_S))[0]:
+                if await asyncio.to_thread(self._is_over, job_id):
+                    return _OVER
+            return waiting.result()
+        finally:
+            waiting.cancel()
+
+    def _is_over(self, job_id: str) -> bool:
+        """False also where it cannot be told now."""
+        told: list[bool] = []
+        self._survive("whether a job is over", lambda: told.append(self._work.is_over(job_id)))
+        return any(told)
 
     async def _run(self, act: Callable[..., Any], *about: Any) -> Any:
         if self._stopping.is_set():

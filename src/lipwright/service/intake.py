@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import re
 import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from urllib.parse import unquote, urlsplit
 
 from lipwright import sandbox
@@ -33,7 +34,7 @@ from lipwright.core.errors import (
 from lipwright.core.jobs import Media, MediaKind
 from lipwright.core.media import MediaLimits
 from lipwright.fetch import FetchLimits, check_url, download, sniff
-from lipwright.jobs.life import is_surely_gone, new_worker_id
+from lipwright.jobs.life import boot_id, is_surely_gone, new_worker_id
 from lipwright.store import accounts
 from lipwright.store.database import now
 
@@ -58,13 +59,19 @@ class Workshop:
     @contextmanager
     def room(self) -> Generator[Path]:
         """A folder that is gone afterwards. Raises DiskFull."""
-        try:
-            made = TemporaryDirectory(dir=self._folder)
-            (Path(made.name) / _OWNER).write_text(self._me)
-        except OSError as exc:
-            raise _disk_error(self._folder, exc) from exc
-        with made as name:
-            yield Path(name)
+        with ExitStack() as held:
+            try:
+                made = TemporaryDirectory(dir=self._folder)
+                # locked before it tells whose it is, until the room is gone: of the containers of one machine none
+                # sees the others' processes, but each sees their locks
+                owner = held.enter_context((Path(made.name) / _OWNER).open("w"))
+                boot = boot_id() if _is_locked_by_us(owner) else None
+                owner.write(f"{self._me}\n{boot or ''}")
+                owner.flush()
+            except OSError as exc:
+                raise _disk_error(self._folder, exc) from exc
+            with made as name:
+                yield Path(name)
 
     def sweep(self) -> int:
         """Remove what dead processes left; how many folders."""
@@ -75,10 +82,31 @@ class Workshop:
                 is_stale = now().timestamp() - room.stat().st_mtime > _STALE.total_seconds()
             except OSError:
                 owner, is_stale = "", now().timestamp() - _mtime_s(room) > 60
-            if is_stale or is_surely_gone(owner):
+            if is_stale or is_surely_gone(owner) or _is_let_go(room / _OWNER, owner):
                 shutil.rmtree(room, ignore_errors=True)
                 n += 1
         return n
+
+
+def _is_let_go(path: Path, owner: str) -> bool:
+    """Whether the lock that the owner of a room held on this machine is held no more; False where that is not known."""
+    boot = owner.partition("\n")[2]
+    if not boot or boot != boot_id():
+        return False  # of another machine, or of a release that locked nothing
+    try:
+        with path.open() as file:
+            return _is_locked_by_us(file)
+    except OSError:
+        return False
+
+
+def _is_locked_by_us(file: TextIO) -> bool:
+    """Lock it, until it is closed; False where another process holds it, or the file system has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 class Intake:

@@ -143,6 +143,11 @@ class JobWork:
                 with self._telemetry.stage(found.job, "join", found.n_attempts) as stage:
                     self._join(found, stage)
 
+    def is_over(self, job_id: str) -> bool:
+        """Whether it is final, whoever ended it."""
+        with self._database.reading() as connection:
+            return not jobs.is_open(connection, job_id)
+
     @contextmanager
     def _attempt(self, job_id: str, phase: str, number: int | None = None) -> Generator[jobs.Found | None]:
         """Count an attempt, at the job or at part `number`, and end the job with whatever goes wrong within."""

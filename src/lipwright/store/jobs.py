@@ -226,6 +226,12 @@ def delete(connection: sa.Connection, job_id: str) -> None:
     media.expire_of_job(connection, job_id, ("result",))
 
 
+def is_open(connection: sa.Connection, job_id: str) -> bool:
+    """Whether it is not final."""
+    wanted = (job.c.id == job_id) & job.c.state.in_(OPEN)
+    return connection.execute(sa.select(job.c.id).where(wanted)).scalar() is not None
+
+
 def open_ids(connection: sa.Connection, created_before: datetime) -> list[str]:
     """Jobs that are not final and not brand-new."""
     wanted = job.c.state.in_(OPEN) & (job.c.created_at < created_before)
