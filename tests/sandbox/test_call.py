@@ -225,7 +225,7 @@ def test_secrets_of_the_environment_stay_here(monkeypatch: pytest.MonkeyPatch) -
     assert set(seen["names"]) <= {"PATH", "PYTHONPATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"} | {
         "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "MALLOC_ARENA_MAX",
         "GLOG_minloglevel", "TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE",
-        "LD_LIBRARY_PATH",
+        "LD_LIBRARY_PATH", "ORT_DISABLE_TELEMETRY",
     }  # fmt: skip
 
 

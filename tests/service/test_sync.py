@@ -195,14 +195,14 @@ def test_of_footage_longer_than_a_text_the_beginning_is_looked_at_or_all_of_it(c
 
     enough, everything = run("enough"), run("all")
 
-    assert (enough.looked_s, everything.looked_s) == (5, everything.source_s)
+    assert (enough.looked_s, everything.looked_s) == (4, everything.source_s)
     assert enough.n_frames == everything.n_frames
     assert enough.render.n_edited == everything.render.n_edited > 0
-    assert 4.9 < enough.speakers[0].learned_s < 5.1
+    assert enough.speakers[0].learned_s == 0  # so little tells nothing of how they speak
     assert 6 < everything.speakers[0].learned_s < 6.7
     again = run("enough")
     assert again.is_recalled
-    assert again.looked_s == 5
+    assert again.looked_s == 4
     assert pictures(again.output) == pictures(enough.output)
 
 
