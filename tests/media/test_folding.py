@@ -114,7 +114,7 @@ def test_two_channels_for_loudspeakers_at_the_sides_are_stereo(make_video: Any, 
 def test_channels_that_are_not_said_what_they_are_for_stay_in_their_order(
     make_video: Any, tmp_path: Path, n_channels: int
 ):
-    levels = np.linspace(0.1, 0.7, n_channels)
+    levels = np.linspace(0.1, 0.95, n_channels)
     speech = wav(tmp_path / "speech.wav", np.stack([tone(level) for level in levels]), UNKNOWN)
 
     done, heard = written(make_video, tmp_path / "out.mp4", speech)

@@ -338,7 +338,9 @@ def _converted(sound: Sound, layout: str, rate_hz: int) -> Iterator[Samples]:
         if len(chunk) > 1 and sound.layout not in ("stereo", layout):
             if fold is None:
                 fold = folding(sound.layout, layout)
-            chunk = within_full_scale(fold @ chunk)
+            chunk = fold @ chunk
+            if fold.sum(axis=1).max() > 1:  # else sums are no louder than what they are of
+                chunk = within_full_scale(chunk)
             if sound.rate_hz == rate_hz:
                 yield chunk
                 continue
