@@ -46,10 +46,8 @@ def _sheet(found: dict[str, Any]) -> tuple[bytes | None, str]:
         return reports.sheet_of(found), ""
     except InvalidOption:
         raise
-    except (
-        InputError,
-        OSError,
-    ) as exc:  # the media were replaced, damaged or closed to us since: the report is whole without them
+    except (InputError, OSError) as exc:
+        # the media were replaced, damaged or closed to us since: the report is whole without them
         return None, f": {exc}"
 
 

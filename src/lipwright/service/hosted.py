@@ -965,9 +965,7 @@ class Hosted:
                     self._end_stranded()
                 if monotonic() >= next_sweep_s:
                     next_sweep_s = monotonic() + _SWEEP_EVERY_S
-                    done = self._sweep(is_for_all=signs.take_duty("sweep", _SWEEP_EVERY_S * 0.9))
-                    if any(done.values()):
-                        log.info("swept", **done)
+                    self._sweep_and_tell(is_for_all=signs.take_duty("sweep", _SWEEP_EVERY_S * 0.9))
             except Exception:
                 log.exception("care failed once")
             if self._stopping.wait(_CARE_EVERY_S):
@@ -977,13 +975,16 @@ class Hosted:
         """Of this machine alone: workers do it for the database and the blobs."""
         while True:
             try:
-                done = self._sweep(is_for_all=False)
-                if any(done.values()):
-                    log.info("swept", **done)
+                self._sweep_and_tell(is_for_all=False)
             except Exception:
                 log.exception("tidying failed once")
             if self._stopping.wait(_SWEEP_EVERY_S):
                 return
+
+    def _sweep_and_tell(self, *, is_for_all: bool) -> None:
+        done = self._sweep(is_for_all=is_for_all)
+        if any(done.values()):
+            log.info("swept", **done)
 
     def _end_stranded(self) -> None:
         """Jobs whose run came to an end without ending them: a bug, or tables that were meddled with."""
