@@ -26,7 +26,7 @@ from lipwright.core.media import AudioClip, VideoFrame
 from lipwright.core.plan import plan_frames
 from lipwright.demo import speech_path, video_path
 from lipwright.engines.rewrite import RewriteEngine
-from lipwright.metrics.assess import Track
+from lipwright.metrics.assess import Track, curves
 from lipwright.metrics.closures import closure_events, closure_recall, closures
 from lipwright.metrics.jitter import jitter, jitter_ratio
 from lipwright.metrics.lip_error import lip_error
@@ -269,3 +269,12 @@ def test_a_shift_is_found_within_a_frame(sample: Sample, late_s: float) -> None:
     assert as_it_is.word != "unsure"
     assert shifted.word != "unsure"
     assert shifted.offset.value - as_it_is.offset.value == pytest.approx(1000 * late_s, abs=float(Fraction(1000, 25)))
+
+
+@pytest.mark.parametrize(("lasts_s", "step_s"), [(5.0, 0.04), (600.0, 0.04), (7200.0, 0.48)])
+def test_curves_of_ten_minutes_are_as_fine_as_the_mouth_and_longer_ones_do_not_grow(
+    sample: Sample, lasts_s: float, step_s: float
+) -> None:
+    drawn = curves(lasts_s, sample.track.mouth, None)
+    assert drawn["step_s"] == pytest.approx(step_s)
+    assert len(drawn["planned"]) == pytest.approx(lasts_s / step_s, abs=1)

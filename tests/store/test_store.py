@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
-from lipwright.core.errors import InvalidKey, InvalidOption, KeyRevoked, StoreMismatch
+from lipwright.core.errors import DatabaseAway, InvalidKey, InvalidOption, KeyRevoked, StoreMismatch
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.store import Database, accounts, jobs, ledger, media, open_database, outbox
 from lipwright.store.database import HEAD, alembic_config, now, sqlite_url
@@ -70,6 +71,19 @@ def add_job(
 
 DONE = jobs.Ending(state=JobState.SUCCEEDED, report={"took_s": 1})
 CANCELLED = jobs.Ending(state=JobState.CANCELLED)
+
+
+@pytest.mark.parametrize("at", ["?host=/nowhere", "127.0.0.1:1", "container-that-begins-anew.invalid"])
+def test_a_database_that_cannot_be_reached_is_waited_for_by_its_jobs_too(at: str) -> None:
+    from dbos._utils import retriable_postgres_exception
+
+    database = Database(f"postgresql://lipwright@{at}/jobs" if at[0] != "?" else f"postgresql://lipwright@/jobs{at}")
+    with pytest.raises(OperationalError) as caught:
+        database.jobs_engine.connect()
+    assert retriable_postgres_exception(caught.value), "DBOS would give the job up"
+    with pytest.raises(DatabaseAway), database.reading():
+        pass
+    database.close()
 
 
 def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:

@@ -42,8 +42,8 @@ from lipwright.vision.survey import FaceTracker
 
 BUDGET_S: Final = 20.0
 """Of a longer video so much is looked at."""
-_MOST_POINTS: Final = 1500
-"""Of a curve."""
+_MOST_POINTS: Final = 15_000
+"""Of a curve: ten minutes, frame by frame."""
 _LEAST_STEP_S: Final = 0.04
 _HOLD_S: Final = 0.1
 """Between frames farther apart than this a curve is not drawn."""

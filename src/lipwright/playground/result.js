@@ -203,22 +203,25 @@ export function result(body, job, { isOwner }) {
     if (curves) {
       const top = waveHeight + 4;
       const rows = [["source", "curve-source"], ["planned", "curve-planned"], ["seen", "curve-seen"]];
-      const most = Math.max(4, ...rows.flatMap(([name]) => (curves[name] ?? []).filter((v) => v !== null)));
+      const most = rows.reduce((high, [name]) => (curves[name] ?? []).reduce((a, b) => Math.max(a, b ?? 0), high), 4);
+      const stride = Math.max(1, Math.floor((curves.planned?.length ?? 0) / (4 * width))); // no finer than it can be seen
       for (const [name, tint] of rows) {
         on.strokeStyle = colour(tint);
         on.lineWidth = name === "seen" ? 1.8 : 1.4;
         on.setLineDash(name === "planned" ? [4, 3] : []);
         on.beginPath();
         let isDown = false;
-        (curves[name] ?? []).forEach((value, k) => {
+        const values = curves[name] ?? [];
+        for (let k = 0; k < values.length; k += stride) {
+          const value = values[k];
           if (value === null) {
             isDown = false;
-            return;
+            continue;
           }
           const at = [x(curves.start_s + k * curves.step_s), top + (height - top - 3) * (1 - Math.max(0, value) / most)];
           isDown ? on.lineTo(...at) : on.moveTo(...at);
           isDown = true;
-        });
+        }
         on.stroke();
       }
       on.setLineDash([]);

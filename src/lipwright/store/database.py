@@ -93,6 +93,7 @@ class Database:
             event.listen(self._engine_at_once, "connect", _prepare_sqlite_at_once)
             event.listen(self._engine_at_once, "begin", _begin_sqlite)
         else:
+            event.listen(self.engine, "do_connect", _connect_postgresql)
             event.listen(self.engine, "connect", _prepare_postgresql)
 
     @contextmanager
@@ -298,6 +299,20 @@ def _is_away(exc: DBAPIError) -> bool:
 def _with_driver(url: sa.URL) -> sa.URL:
     """`postgres://` and `postgresql://` mean the driver that is installed."""
     return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
+
+
+def _connect_postgresql(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    """A server that is not to be reached, in the words by which DBOS knows that it shall wait and try again.
+
+    The driver says "connection failed" of a port where nobody listens, but has other words for a name that is not
+    known (that of a container that begins anew) and a socket that is gone: jobs were given up for them.
+    """
+    try:
+        return dialect.connect(*arguments, **options)
+    except dialect.loaded_dbapi.OperationalError as exc:
+        if exc.sqlstate is not None or "connection failed" in str(exc):
+            raise
+        raise dialect.loaded_dbapi.OperationalError(f"connection failed: {exc}") from exc
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
