@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -211,6 +212,46 @@ def test_on_frames_between_that_do_not_show_the_face_no_mouth_is_painted(
     assert [is_changed[index - 50] for index in lost] == [kind == "nothing"] * len(lost)
     assert is_changed[0]
     assert is_changed[-1]
+
+
+class OnItsSide:
+    """The portrait, turned with the clock: nothing in the file says so."""
+
+    def __init__(self, portrait: MediaFootage, turns: int) -> None:
+        self.info = portrait.info
+        self._portrait = portrait
+        self._turns = turns
+
+    def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
+        return self.play(range(150))
+
+    def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
+        for frame in self._portrait.play(order):
+            planes = tuple(np.ascontiguousarray(np.rot90(plane, -self._turns)) for plane in frame.planes)
+            yield replace(frame, planes=planes, raw=None)
+
+    def face(self, face: TrackedFace) -> TrackedFace:
+        points = face.landmarks.astype(np.float64)
+        for _ in range(self._turns):
+            points[:, :2] = np.column_stack([479 - points[:, 1], points[:, 0]])
+        return replace(face, landmarks=points.astype(np.float32))
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_face_on_its_side_speaks_as_it_does_upright(
+    avatar: RewriteAvatar, portrait: MediaFootage, known_tracker: KnownTracker, turns: int
+) -> None:
+    lying = OnItsSide(portrait, turns)
+    known_tracker.faces = {index: [lying.face(face) for face in faces] for index, faces in known_tracker.faces.items()}
+    turned = RewriteEngine().prepare(lying, tracker=known_tracker, face=FaceChoice())
+    mouth, frames = saying(opening_and_closing(12)), plan(12)
+
+    for mine, upright in zip(turned.speak(mouth, frames), avatar.speak(mouth, frames), strict=True):
+        for plane, expected in zip(mine.planes, upright.planes, strict=True):
+            back = np.rot90(plane, turns).astype(int)
+            # a landmark is a rounding error away, and so is a sample now and then
+            assert np.abs(back - expected).max() <= 2
+    assert turned.report == avatar.report
 
 
 def test_footage_without_a_face_is_refused(portrait: MediaFootage, known_tracker: KnownTracker) -> None:

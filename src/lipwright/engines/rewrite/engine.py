@@ -43,6 +43,7 @@ from lipwright.engines.rewrite.shared import (
 from lipwright.engines.rewrite.steady import gaussian_over_frames
 from lipwright.engines.rewrite.study import Study
 from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
+from lipwright.engines.rewrite.upright import upright_frame
 from lipwright.media import kept_open
 from lipwright.media.overlap import ahead
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
@@ -457,6 +458,7 @@ class RewriteAvatar:
         At a low `strength` the frame's own mouth shines through.
         """
         face = self.face
+        frame = upright_frame(frame, face.quarter_turns)
         pose = face.posed.of(row)
         points = face.landmarks.row(row)
         size, step = (frame.width_px, frame.height_px), frame.chroma_step

@@ -93,6 +93,8 @@ class Face:
     """(n, N_SHAPE) its slow part: mood and pose, not speech."""
     time_s: Floats
     """(n,); filled rows lie between their neighbours."""
+    quarter_turns: int = 0
+    """As `upright.quarter_turns`: everything here is of the frames as they are after so many."""
 
     @property
     def frames_per_s(self) -> float:
@@ -142,6 +144,7 @@ def prepare_face(study: FaceStudy) -> Face:
         coefficients=coefficients,
         slow=gaussian_over_frames(coefficients, _MOOD_S * study.frames_per_s),
         time_s=np.interp(index, study.frame_index, study.time_s),
+        quarter_turns=study.turns,
     )
 
 

@@ -108,6 +108,7 @@ def packed_sitter(sitter: Sitter) -> Memory:
     yield "lip", sitter.lip
     for name in _OF_FACE:
         yield f"face/{name}", getattr(face, name)
+    yield "face/quarter_turns", np.array(face.quarter_turns)
     yield "face/reason", _text(face.reason)
     for name in _OF_POSED:
         yield f"posed/{name}", getattr(posed, name)
@@ -164,6 +165,8 @@ def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
         landmarks=landmarks,
         posed=Posed(landmarks=landmarks, **posed),
         reason=_untext(memory["face/reason"]),
+        # what was kept before faces were turned was not
+        quarter_turns=int(memory.get("face/quarter_turns", 0)),
     )
     mouths = unpacked_mouths("mouths", memory)
     has_lenders = f"lenders/{_OF_LENDERS[0]}" in memory

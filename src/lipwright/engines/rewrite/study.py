@@ -18,6 +18,7 @@ from lipwright.engines.rewrite.patch import mouth_region
 from lipwright.engines.rewrite.picture import Float32, Picture, Region, region_around
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import LONGEST_GAP
+from lipwright.engines.rewrite.upright import quarter_turns, upright_face, upright_frame
 from lipwright.vision import mesh
 from lipwright.vision.occlusion import OcclusionMeter
 
@@ -49,6 +50,8 @@ class FaceStudy:
     face_id: int
     cuts: Sequence[int] = ()
     """The frames with which a shot begins, when the footage has gone by."""
+    turns: int = 0
+    """As `quarter_turns`: everything here is of the frames as they are after so many."""
     frame_index: list[int] = field(default_factory=list[int])
     time_s: list[float] = field(default_factory=list[float])
     landmarks: LandmarkRows = field(default_factory=LandmarkRows)
@@ -70,6 +73,9 @@ class FaceStudy:
     """What each kept mouth shows, coarsely."""
 
     def observe(self, frame: VideoFrame, face: TrackedFace) -> None:
+        if not self.frame_index:
+            self.turns = quarter_turns(face.landmarks)
+        face, frame = upright_face(face, frame, self.turns), upright_frame(frame, self.turns)
         self._look_back(face, frame.index)
         row = len(self.frame_index)
         points = face.landmarks
@@ -100,6 +106,7 @@ class FaceStudy:
         if frame.index - self.frame_index[-1] > LONGEST_GAP:
             self._lost.clear()
             return
+        frame = upright_frame(frame, self.turns)
         points = self._last
         margin_px = _LOST_MARGIN_IO * float(np.linalg.norm(points[33] - points[263]))
         margins = (margin_px, margin_px, margin_px, margin_px)
