@@ -275,6 +275,7 @@ def oddities(path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
+        ("a.wav", {}),
         ("a.flac", {}),
         ("a.mp3", {}),
         ("a.m4a", {"movflags": "faststart"}),

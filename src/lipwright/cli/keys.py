@@ -157,7 +157,10 @@ def limit(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Change what an account may do. Jobs that wait already keep their place."""
+    """Change what an account may do. Jobs that wait already keep their place, and the limit they came in under.
+
+    Until those are done, as many may run at a time as both limits allow together.
+    """
     with opened(data) as service:
         account = service.limit_key(
             service.account(name).id,
