@@ -198,6 +198,36 @@ def test_while_postgresql_restarts_the_render_goes_on_and_nothing_is_done_twice(
     assert service.balance_microusd(account) == GRANTED - 2 * PRICE
 
 
+def test_at_whatever_moment_postgresql_goes_away_every_job_ends_once_and_is_paid_once(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    work_here: Callable[..., Hosted],
+    postgres: Any,
+    receiver: Any,
+    until: Until,
+) -> None:
+    """LIPWRIGHT_TEST_OUTAGES=OUTAGES,JOBS is how often: a few times by default."""
+    n_outages, n_jobs = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_OUTAGES", "3,5").split(","))
+    dice = random.Random(11)
+    service.limit_key(account.id, max_running=n_jobs)
+    account = service.account(account.id)
+    work_here(0.3)
+    jobs = [service.submit(account, request_of(webhook_url=f"http://{receiver.host}/hook")) for _ in range(n_jobs)]
+    for _ in range(n_outages):
+        sleep(dice.uniform(0.2, 0.8))
+        postgres.stop("immediate")
+        sleep(dice.uniform(0.1, 0.6))
+        postgres.start()
+
+    done = [service.wait(account, job.id, 120) for job in jobs]
+    until(lambda: len(receiver.came) >= n_jobs)
+    assert [job.state for job in done] == [JobState.SUCCEEDED] * n_jobs
+    rows = service.ledger(account, limit=1000)
+    assert Counter(row.job_id for row in rows if row.kind == "charge") == {job.id: 1 for job in jobs}
+    assert service.balance_microusd(account) == GRANTED - n_jobs * PRICE
+
+
 def test_a_process_takes_no_more_connections_than_it_may(
     service: Hosted,
     request_of: RequestOf,
