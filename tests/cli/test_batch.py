@@ -305,6 +305,20 @@ def test_footage_and_speech_are_never_replaced_by_a_result(folder: Path, stand_i
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.parametrize("name", ["state.jsonl", "summary.json"])
+def test_the_list_of_jobs_is_not_replaced_by_what_the_batch_writes_down(
+    folder: Path, lipwright: Any, name: str
+) -> None:
+    jobs = jobs_file(folder, line("a", "1")).rename(folder / name)
+    before = jobs.read_bytes()
+
+    done = lipwright("batch", jobs, "-o", folder)
+
+    assert done.returncode == 2
+    assert f"{name} cannot be written: it is also an input" in done.stderr
+    assert jobs.read_bytes() == before
+
+
 def test_two_batches_do_not_work_in_one_folder(folder: Path, stand_in: StandIn) -> None:
     items = read_items(jobs_file(folder, line("a", "1")), {})
     refused: list[InvalidOption] = []

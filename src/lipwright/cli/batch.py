@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from lipwright.cli.screen import EXIT_ERROR, EXIT_STOPPED, PHASES, as_json, columns, span_text, speaks_errors
+from lipwright.core.errors import UnsupportedOutput
 
 if TYPE_CHECKING:
     from lipwright.service.batch import BatchResult, BatchWatch, Item, Outcome
@@ -62,10 +63,14 @@ def batch(
     from lipwright.cli.say import choose_voices
     from lipwright.cli.sync import choose_cache
     from lipwright.config import read_settings
-    from lipwright.service.batch import read_items, run_batch
+    from lipwright.media.encoders import ALSO_INPUT
+    from lipwright.service.batch import STATE, SUMMARY, read_items, run_batch
     from lipwright.service.reports import MEASURE_S
 
     items = read_items(jobs, read_settings().model_dump())
+    for ours in (output / STATE, output / SUMMARY):
+        if ours.exists() and ours.samefile(jobs):
+            raise UnsupportedOutput(ours, ALSO_INPUT)
     kept = choose_cache(cache)
     with _watching(len(items), is_quiet=quiet) as watch:
         try:
