@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lipwright.cli.evaluate import told
+from lipwright.cli.evaluate import evaluate, told
 from lipwright.cli.report import read_report
 from lipwright.core.errors import InvalidOption, MediaNotFound
 
@@ -89,6 +89,24 @@ def test_where_media_cannot_be_read_the_page_has_no_pictures_and_says_why(
 
     assert done.returncode == 0, done.stderr
     assert f"without pictures of mouths: {torn} cannot be read as media: " in done.stdout
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_what_was_measured_is_drawn_also_where_its_pictures_cannot_be_read(
+    report: dict[str, Any],
+    portrait: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    torn, page = tmp_path / "torn.mp4", tmp_path / "page.html"
+    torn.write_text("It was a film while it was measured.")
+    report["output"], report["inputs"]["video"] = str(torn), str(portrait)
+    monkeypatch.setattr("lipwright.service.evaluate.evaluate", lambda *_, **__: report)
+
+    evaluate(portrait, html=page)
+
+    assert f"{page}, without pictures of mouths: {torn} cannot be read as media: " in capsys.readouterr().out
     assert page.read_text("utf-8").startswith("<!doctype html>")
 
 

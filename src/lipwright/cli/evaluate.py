@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lipwright.cli.report import sheet_or_why
 from lipwright.cli.screen import as_json, check_places, encodable, progress_report, speaks_errors, write_file
 
 
@@ -51,13 +52,16 @@ def evaluate(
         )
     if report is not None:
         write_file(report, (as_json(found) + "\n").encode())
+    without = ""
     if html is not None:
-        write_file(html, encodable(reports.page_of(found, sheet=reports.sheet_of(found))).encode())
+        sheet, why = sheet_or_why(found)
+        write_file(html, encodable(reports.page_of(found, sheet=sheet)).encode())
+        without = f", without pictures of mouths{why}" if why else ""
     if not quiet:
         typer.echo(told(found))
-        for what, where in (("report", report), ("page", html)):
+        for what, where, but in (("report", report, ""), ("page", html, without)):
             if where is not None:
-                typer.echo(f"  {what:<8} {where}")
+                typer.echo(f"  {what:<8} {where}{but}")
 
 
 def told(report: Mapping[str, Any]) -> str:

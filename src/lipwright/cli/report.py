@@ -31,14 +31,14 @@ def report(
     found = read_report(told)
     where = told.with_suffix(".html") if output is None else output
     check_places(where, inputs=[told, *reports.files_of(found)])
-    sheet, why = _sheet(found) if pictures else (None, "")
+    sheet, why = sheet_or_why(found) if pictures else (None, "")
     page = encodable(reports.page_of(found, sheet=sheet))
     write_file(where, page.encode())
     without = "" if sheet is not None else f", without pictures of mouths{why}"
     typer.echo(f"{where}: {len(page) / 1000:.0f} kB{without}")
 
 
-def _sheet(found: dict[str, Any]) -> tuple[bytes | None, str]:
+def sheet_or_why(found: dict[str, Any]) -> tuple[bytes | None, str]:
     """Mouths before and after; or nothing, and why. Raises InvalidOption where the report is not whole."""
     from lipwright.service import reports
 
