@@ -640,7 +640,7 @@ def parse_face(text: str) -> FaceChoice:
         return FaceChoice.parse(text)
     except ValueError as exc:
         raise InvalidOption(
-            "face", text, "give `auto`, `largest`, an id such as `2`, or a point such as `640,360`"
+            "face", text, "give `auto`, `largest`, an id such as `2`, or a point such as `640,360` or `640,360@2.5`"
         ) from exc
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -244,7 +246,31 @@ def test_faces_as_json_is_nothing_but_json(lipwright: Any, portrait: Path) -> No
     (face,) = json.loads(done.stdout)
     assert face["face_id"] == 1
     assert face["n_frames"] == 25
+    left, top, right, bottom = face["box_px"]
+    assert re.fullmatch(r"\d+,\d+@[\d.]+", face["pointer"])
+    x, y, _ = (float(part) for part in re.split("[,@]", face["pointer"]))
+    assert left < x < right
+    assert top < y < bottom
     assert done.stderr == ""
+
+
+def test_faces_of_a_picture_are_where_they_are_when_it_speaks(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
+    """A phone's picture is turned upright, and a very large one made smaller."""
+    with av.open(str(portrait)) as container:
+        upright = next(container.decode(video=0)).to_ndarray(format="bgr24")
+    lying = cv2.resize(np.ascontiguousarray(np.rot90(upright)), None, fx=5, fy=5)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    coded = cv2.imencode(".jpg", lying)[1].tobytes()
+    picture = tmp_path / "phone.jpg"
+    picture.write_bytes(coded[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + coded[2:])
+
+    done = lipwright("faces", picture, "--json")
+    (face,) = json.loads(done.stdout)
+    made = lipwright("say", picture, "Hello.", "-o", tmp_path / "out.mp4", "--face", face["pointer"], "--no-cache")
+
+    assert face["n_frames"] == 1
+    assert made.returncode == 0, made.stderr
+    assert "face 1 (asked for)" in made.stdout + made.stderr
 
 
 def test_footage_without_a_face_is_an_empty_list_and_no_error(lipwright: Any, make_video: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import wave
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from typer.testing import CliRunner
@@ -35,6 +36,7 @@ def test_say_makes_a_video_with_its_subtitles(portrait: Path, tmp_path: Path) ->
     assert table["voice"] == "espeak:en-us+f2"
     assert [one["text"] for one in table["sentences"]] == ["Hello.", "Bob is my baby."]
     assert table["render"]["n_edited"] > 10
+    assert [speaker["audio"] for speaker in table["speakers"]] == [None]  # no file that is gone
     assert table["measurement"]["state"] == "done"  # whatever rate the voice speaks at
     assert "voice" in told
 
@@ -67,7 +69,7 @@ def test_bad_input_is_refused_with_its_code_and_nothing_is_written(
     assert not output.exists()
 
 
-@pytest.mark.parametrize("name", ["script.txt", "alice.wav"])
+@pytest.mark.parametrize("name", ["script.txt", "alice.wav", "my script.txt"])
 def test_the_name_of_a_file_is_not_said_but_told_how_to_be_given(
     name: str, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +80,7 @@ def test_the_name_of_a_file_is_not_said_but_told_how_to_be_given(
 
     assert status == 2
     assert error.startswith(f"error [invalid_option]: text cannot be '{name}': it is the name of a file; ")
-    assert f"`--text-file {name}`" in error
+    assert f"`--text-file {quote(name)}`" in error
     assert "`lipwright sync`" in error
     assert not (tmp_path / "out.mp4").exists()
 

@@ -52,6 +52,28 @@ def test_the_face_that_moves_its_lips_with_the_sound_is_chosen_else_the_largest(
     assert ids(["largest"], people, heard) == [1]
 
 
+def test_a_point_with_its_time_is_who_is_there_then(people: list[SeenFace]) -> None:
+    moved = people[0].box_px.copy()
+    moved[50:] += np.array((350, 0, 350, 0), np.float32)  # where the other one was at first
+    times_s, few = people[1].time_s[:40], people[1].box_px[:40]
+    crossed = [
+        SeenFace(1, people[0].time_s, moved, people[0].lip_gap),
+        SeenFace(2, times_s, few, people[1].lip_gap[:40]),
+    ]
+
+    assert ids(["450,50"], crossed, None) == [1]  # on most frames
+    assert ids(["450,50@1"], crossed, None) == [2]
+    assert ids(["450,50@1.9"], crossed, None) == [2]  # lost a moment before
+    assert ids(["450,50@3"], crossed, None) == [1]
+    assert str(FaceChoice.parse(" 450,50@1.25 ")) == "450,50@1.25"
+    for nobody in ("450,50@60", "350,50@1"):
+        with pytest.raises(FaceNotFound, match="1, 2"):
+            ids([nobody], crossed, None)
+    for wrong in ("450,50@", "nan,50", "450,50@inf", "450@2"):
+        with pytest.raises(ValueError, match="x,y@seconds"):
+            FaceChoice.parse(wrong)
+
+
 def test_faces_are_chosen_by_id_and_by_point(people: list[SeenFace]) -> None:
     assert ids(["2"], people, None) == [2]
     assert ids(["450,50"], people, None) == [2]

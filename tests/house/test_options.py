@@ -23,11 +23,24 @@ from lipwright.core.options import SyncOptions
         {"threads": -2},
         {"seed": -1},
         {"keep_original_db": float("inf")},
+        {"face": 1.5},
+        {"face": True},
+        {"seed": 1.5},
+        {"threads": None},
+        {"crf": "20"},
+        {"crf": 10**400},
+        {"still": "no"},
+        {"engine_options": []},
+        {"engine_options": {"quality": 3}},
     ],
 )
 def test_an_option_out_of_its_range_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption, match=next(iter(wrong))):
         SyncOptions(**wrong)
+
+
+def test_the_id_of_a_face_may_be_a_number() -> None:
+    assert SyncOptions(face=2) == SyncOptions(face="2")  # pyright: ignore[reportArgumentType]
 
 
 def test_the_limits_themselves_are_allowed() -> None:

@@ -167,7 +167,7 @@ def test_a_text_file_is_read(tmp_path: Path) -> None:
     assert visemes(str(path), "rhubarb-tsv", language="en") == visemes(TEXT, "rhubarb-tsv", language="en")
 
 
-@pytest.mark.parametrize("name", ["missing.wav", "missing.txt"])
+@pytest.mark.parametrize("name", ["missing.wav", "missing.txt", "voice over/take 1.wav", "take1.aiff"])
 def test_what_looks_like_a_file_and_is_none_is_not_spoken(name: str) -> None:
     with pytest.raises(MediaNotFound):
         visemes(name, "rhubarb-json")

@@ -27,7 +27,8 @@ def evaluate(
         typer.Option(metavar="AUDIO", help="What it shall say.", show_default="its own sound"),
     ] = None,
     face: Annotated[
-        str, typer.Option(help="Whose lips: auto (who moves them with the sound), largest, an id, or a point x,y.")
+        str,
+        typer.Option(help="Whose lips: auto (who moves them with the sound), largest, an id, x,y or x,y@seconds."),
     ] = "auto",
     seconds: Annotated[
         float, typer.Option(min=0, help="Look at so much of a longer video, in stretches spread over it; 0: all of it.")

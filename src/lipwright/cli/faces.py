@@ -12,13 +12,13 @@ from lipwright.cli.screen import as_json, check_places, clock_time, progress_rep
 
 @speaks_errors
 def faces(
-    video: Annotated[Path, typer.Argument(help="Footage.", show_default=False)],
+    video: Annotated[Path, typer.Argument(help="Footage, or a picture.", show_default=False)],
     contact_sheet: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Also write a picture of everyone, numbered.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the faces in VIDEO, with the ids that --face takes."""
+    """List the faces in VIDEO, with the ids that --face takes, and a place and time of each that it takes too."""
     from lipwright import service
 
     check_places(contact_sheet, inputs=[video])
@@ -32,10 +32,9 @@ def faces(
     if not found:
         typer.echo("No face was found.")
     for face in found:
-        x, y = face.box.centre_px
         typer.echo(
             f"face {face.face_id}: {clock_time(float(face.first_s))} to {clock_time(float(face.last_s))}, "
-            f"{face.n_frames} frames, around {x:.0f},{y:.0f}, eyes {face.io_px:.0f} px apart, "
+            f"{face.n_frames} frames, at {face.pointer}, eyes {face.io_px:.0f} px apart, "
             f"{'talks' if face.is_talking else 'hardly talks'} ({face.talk:.2f})"
         )
     if contact_sheet is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -42,7 +43,10 @@ def say(
         bool, typer.Option("--subtitles", help="Also write OUTPUT.srt and OUTPUT.vtt with the sentences' times.")
     ] = False,
     face: Annotated[
-        str, typer.Option(help="Who in the footage says it: auto, largest, an id from `lipwright faces`, or x,y.")
+        str,
+        typer.Option(
+            help="Who in the footage says it: auto, largest, an id from `lipwright faces`, or x,y or x,y@seconds."
+        ),
     ] = _DEFAULT.face,
     intensity: Annotated[
         float | None, typer.Option(help="How far the mouth moves, 0.5 to 1.5.", show_default=f"{_DEFAULT.intensity:g}")
@@ -172,12 +176,13 @@ def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> st
 
 def _check_is_text(text: str) -> None:
     """A video that says the name of a file is what nobody means. Raises InvalidOption."""
-    if not text or any(letter.isspace() for letter in text):
+    has_space = any(letter.isspace() for letter in text)
+    if not text or (has_space and not Path(text).suffix):  # a sentence is meant, whatever lies about
         return
     try:
         is_file = Path(text).is_file()
     except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
         return
     if is_file:
-        reason = f"it is the name of a file; give `--text-file {text}` to have it read"
+        reason = f"it is the name of a file; give `--text-file {quote(text)}` to have it read"
         raise InvalidOption("text", text, f"{reason}, or `lipwright sync` for a recording")

@@ -55,7 +55,7 @@ def sync(
         str,
         typer.Option(
             help="Who speaks: auto (who moves the lips with the footage's own sound, else the largest), largest, an id "
-            "from `lipwright faces`, or a point x,y."
+            "from `lipwright faces`, or a point x,y or x,y@seconds."
         ),
     ] = _DEFAULT.face,
     assign: Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final, Literal
 
 import numpy as np
@@ -20,6 +21,9 @@ _INNER_LIPS: Final = np.array(((82, 87), (13, 14), (312, 317)))
 
 N_LANDMARKS = 478
 """MediaPipe face mesh with refined irises."""
+
+NEAR_S: Final = 0.5
+"""Who is pointed at on a frame may have been lost on it by the tracker: so long before or after they were seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +110,14 @@ class SeenFace:
         sizes = self.box_px[:, 2:].astype(np.float64) - self.box_px[:, :2]
         return float(sizes.clip(0).prod(1).sum())
 
-    def n_frames_at(self, x_px: float, y_px: float) -> int:
-        """Frames on which this point lies on the face."""
+    def n_frames_at(self, x_px: float, y_px: float, at_s: float | None = None) -> int:
+        """Frames on which this point lies on the face; at `at_s` the nearest frame alone counts, if it is near."""
         left, top, right, bottom = self.box_px.T
-        return int(((left <= x_px) & (x_px < right) & (top <= y_px) & (y_px < bottom)).sum())
+        is_on = (left <= x_px) & (x_px < right) & (top <= y_px) & (y_px < bottom)
+        if at_s is not None:
+            away_s = np.abs(self.time_s - at_s)
+            is_on &= (away_s == away_s.min()) & (away_s <= NEAR_S)
+        return int(is_on.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,29 +139,42 @@ class FaceChoice:
     face_id: int | None = None
     point_px: tuple[float, float] | None = None
     """A point on the face, in upright source pixels."""
+    at_s: float | None = None
+    """When the point lies on it, in the time of the footage; None: on more frames than on anybody else's."""
     by_voice: bool = False
     """The face that moves its lips with the footage's own sound; the largest, where none does."""
 
     @classmethod
     def parse(cls, text: str) -> FaceChoice:
-        """Read `auto`, `largest`, an id such as `2`, or a point such as `640,360`. Raises ValueError."""
+        """Read `auto`, `largest`, an id such as `2`, a point such as `640,360`, or `640,360@2.5`. Raises ValueError."""
         text = text.strip().lower()
         if text in ("auto", "largest"):
             return cls(by_voice=text == "auto")
         try:
             if "," in text:
-                x, y = (float(part) for part in text.split(","))
-                return cls(point_px=(x, y))
+                point, has_time, time = text.partition("@")
+                x, y = (_finite(part) for part in point.split(","))
+                return cls(point_px=(x, y), at_s=_finite(time) if has_time else None)
             return cls(face_id=int(text))
         except ValueError as exc:
-            raise ValueError(f"a face is `auto`, `largest`, an id such as `2`, or a point `x,y`; got {text!r}") from exc
+            raise ValueError(
+                f"a face is `auto`, `largest`, an id such as `2`, or a point `x,y` or `x,y@seconds`; got {text!r}"
+            ) from exc
 
     def __str__(self) -> str:
         if self.face_id is not None:
             return str(self.face_id)
         if self.point_px is not None:
-            return f"{self.point_px[0]:g},{self.point_px[1]:g}"
+            when = "" if self.at_s is None else f"@{self.at_s:.10g}"
+            return f"{self.point_px[0]:g},{self.point_px[1]:g}{when}"
         return "auto" if self.by_voice else "largest"
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 Why = Literal["asked for", "the only one", "moves its lips with the footage's sound", "the largest"]
@@ -184,8 +205,8 @@ def choose_face(
         return ChosenFace(choice.face_id, "asked for")
     if choice.point_px is not None:
         x_px, y_px = choice.point_px
-        there = max(people, key=lambda person: person.n_frames_at(x_px, y_px))
-        if there.n_frames_at(x_px, y_px) == 0:
+        there = max(people, key=lambda person: person.n_frames_at(x_px, y_px, choice.at_s))
+        if there.n_frames_at(x_px, y_px, choice.at_s) == 0:
             raise FaceNotFound(choice=str(choice), face_ids=ids)
         return ChosenFace(there.face_id, "asked for")
     if len(people) == 1:

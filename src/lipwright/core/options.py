@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 from lipwright.core.errors import InvalidOption
 
@@ -30,11 +29,11 @@ DEFAULT_ENGINE: Final = "rewrite"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOptions:
-    """The choices of one `sync`. Refuses what cannot be meant: raises InvalidOption."""
+    """The choices of one `sync`. Refuses what cannot be meant, of a wrong type too: raises InvalidOption."""
 
     face: str = "auto"
     """`auto` (who moves the lips with the footage's own sound, else the largest), `largest`, an id as
-    `lipwright faces` shows it, or a point `x,y` on the face."""
+    `lipwright faces` shows it, or a point `x,y` on the face; `x,y@seconds` is who is there at that time."""
     when_short: WhenShort = "bounce"
     when_long: WhenLong = "cut"
     look: Look = "enough"
@@ -60,6 +59,14 @@ class SyncOptions:
     """For decoding and encoding; 0 takes every core that the process may use."""
 
     def __post_init__(self) -> None:
+        if _is_whole(self.face):  # an id as Python has it
+            object.__setattr__(self, "face", str(self.face))
+        for name in ("face", "engine"):
+            _check(name, getattr(self, name), str, "give text")
+        _check("still", self.still, bool, "give true or false")
+        _check("engine_options", self.engine_options, Mapping, "give names with their values")
+        for name, value in self.engine_options.items():
+            _check(f"engine_options: {name}", value, str, "give text")
         _one_of("when_short", self.when_short, get_args(WhenShort))
         _one_of("when_long", self.when_long, get_args(WhenLong))
         _one_of("look", self.look, get_args(Look))
@@ -68,8 +75,8 @@ class SyncOptions:
         _one_of("encoder", self.encoder, get_args(EncoderChoice))
         _within("crf", self.crf, 0, 51)
         _within("intensity", self.intensity, 0.5, 1.5)
-        _within("threads", self.threads, 0, 1024)
-        _within("seed", self.seed, 0, 2**63 - 1)
+        _whole_within("threads", self.threads, 0, 1024)
+        _whole_within("seed", self.seed, 0, 2**63 - 1)
         if self.keep_original_db is not None:
             _within("keep_original_db", self.keep_original_db, -96, 24)
 
@@ -97,6 +104,24 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise InvalidOption(name, value, f"choose one of {', '.join(choices)}")
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
+# The types that are declared are those of well-typed callers: values come from JSON, too.
+
+
+def _check(name: str, value: object, kind: type, what: str) -> None:
+    if not isinstance(value, kind):
+        raise InvalidOption(name, value, what)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_within(name: str, value: object, low: int, high: int) -> None:
+    if not (_is_whole(value) and low <= cast("int", value) <= high):
+        raise InvalidOption(name, value, f"give a whole number from {low} to {high}")
+
+
+def _within(name: str, value: object, low: float, high: float) -> None:
+    is_number = _is_whole(value) or isinstance(value, float)  # what is not finite lies between no two numbers
+    if not (is_number and low <= cast("float", value) <= high):
         raise InvalidOption(name, value, f"give a number from {low:g} to {high:g}")

@@ -93,7 +93,7 @@ def _is_there(choice: FaceChoice, people: Sequence[SeenFace]) -> bool:
         return any(person.face_id == choice.face_id for person in people)
     if choice.point_px is not None:
         x_px, y_px = choice.point_px
-        return any(person.n_frames_at(x_px, y_px) for person in people)
+        return any(person.n_frames_at(x_px, y_px, choice.at_s) for person in people)
     return True
 
 

@@ -6,7 +6,7 @@ The finer witness beside `sync_offset`: it finds a shift within a frame, and kno
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import floor, sqrt
 from typing import Any, Final, Literal
 
 from lipwright.articulation import LEAST_TALK_S, Heard, agreement
@@ -56,7 +56,8 @@ class LipSync:
         if self.talk_s <= 0:
             return "Nothing is said, or the mouth hardly moves: whether lips and sound go together cannot be told."
         if self.talk_s < LEAST_TALK_S:
-            return f"Too short to judge: {self.talk_s:.1f} s of speech, and {LEAST_TALK_S:.0f} s are needed."
+            talk_s = floor(10 * self.talk_s) / 10  # rounded up it may look like enough
+            return f"Too short to judge: {talk_s:.1f} s of speech, and {LEAST_TALK_S:.0f} s are needed."
         if self.fit < _CLEAR_FIT:
             return "No offset fits clearly better than others: these lips may not go with this sound."
         if _sigmas(self.fit, self.talk_s) < _CLEAR_SIGMAS:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -200,12 +201,17 @@ def probe(path: Path | str) -> SourceInfo:
 
 
 def faces(video: Path | str, *, progress: Progress | None = None) -> list[FaceSummary]:
-    """The people in a video, with the ids that `face=` takes. Raises NoVideo, UnreadableMedia; [] if there are none."""
+    """The people in a video, with the ids that `face=` takes. Raises NoVideo, UnreadableMedia; [] if there are none.
+
+    Of a picture they are where they are when it speaks: it is turned upright, and a very large one is made smaller.
+    """
+    from lipwright.portrait import open_source
     from lipwright.vision.survey import survey
     from lipwright.vision.track import MeshTracker
 
     with one_thread_each():
-        return survey(media.open_footage(Path(video)), MeshTracker(), progress)
+        source, tracker = open_source(Path(video), MeshTracker(), is_still=True, duration_s=Fraction(1, 25))
+        return survey(source, tracker, progress)
 
 
 def mouths_sheet(result: SyncResult, video: Path | str) -> bytes:

@@ -197,6 +197,8 @@ def _told(result: SyncResult, kind: str) -> dict[str, Any]:
     ]
     for told, speaker in zip(speakers, result.speakers, strict=True):
         told.update(measured_face(None, speaker, float(result.duration_s), told))
+        if kind != "sync":  # the recording of a text is gone by now
+            told["audio"] = None
     report = {
         "report": VERSION,
         "kind": kind,

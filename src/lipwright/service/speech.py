@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from lipwright.voices.visemes import Format
 
 _SOUND_ENDINGS: Final = frozenset(
-    {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".mov", ".mkv", ".webm", ".avi", ".wma"}
-)
+    {
+        ".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".mka", ".wma",
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +311,7 @@ def path_of(audio_or_text: str) -> Path | None:
             return path
     except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
         return None
-    if path.suffix.lower() in _SOUND_ENDINGS | {".txt"} and " " not in audio_or_text:
+    if path.suffix.lower() in _SOUND_ENDINGS | {".txt"}:  # no sentence ends so
         raise MediaNotFound(path)
     return None
 

@@ -44,6 +44,14 @@ class FaceSummary:
     """How far the lips open and close: p97 - p3 of the opening, IO."""
     thumbnail: Rgb
     """(160, 160, 3): the face where it was largest."""
+    thumbnail_at: tuple[int, int, float]
+    """Middle of the face there, source pixels, and when that is, in seconds."""
+
+    @property
+    def pointer(self) -> str:
+        """A choice of this face by where it is, and when: what `--face` takes."""
+        x_px, y_px, at_s = self.thumbnail_at
+        return f"{x_px},{y_px}@{round(at_s, 3):g}"
 
     @property
     def is_talking(self) -> bool:
@@ -57,6 +65,7 @@ class FaceSummary:
             "last_s": round(float(self.last_s), 3),
             "n_frames": self.n_frames,
             "box_px": [round(v, 1) for v in (self.box.left_px, self.box.top_px, self.box.right_px, self.box.bottom_px)],
+            "pointer": self.pointer,
             "io_px": round(self.io_px, 1),
             "talk_io": round(self.talk, 3),
             "is_talking": self.is_talking,
@@ -87,6 +96,7 @@ class _Person:
         self._every = 1
         self._kept: list[NDArray[np.float32]] = []
         self._best_px = 0.0
+        self._thumbnail_at = (0, 0, 0.0)
         self._thumbnail: Rgb = np.zeros((THUMBNAIL_PX, THUMBNAIL_PX, 3), np.uint8)
 
     def observe(self, frame: VideoFrame, face: TrackedFace) -> None:
@@ -104,6 +114,8 @@ class _Person:
             room = 0.25 * box.height_px
             around = Box(box.left_px - room, box.top_px - room, box.right_px + room, box.bottom_px + room)
             self._thumbnail = roi_rgb(frame, around, THUMBNAIL_PX)
+            x_px, y_px = box.centre_px
+            self._thumbnail_at = (round(x_px), round(y_px), float(frame.time_s))
 
     def summary(self, face_id: int) -> FaceSummary:
         landmarks = np.array(self._kept, np.float64)
@@ -121,4 +133,5 @@ class _Person:
             io_px=float(np.median(posed.scale_px)),
             talk=float(np.percentile(gap, 97) - np.percentile(gap, 3)),
             thumbnail=self._thumbnail,
+            thumbnail_at=self._thumbnail_at,
         )

@@ -124,7 +124,7 @@ class OwnInputs(VideoAndAudio):
     face: str = Field(
         default=_DEFAULT.face,
         max_length=200,
-        description="`auto`, `largest`, an id as `lipwright faces` shows it, or a point `x,y`.",
+        description="`auto`, `largest`, an id as `lipwright faces` shows it, or a point `x,y` or `x,y@seconds`.",
     )
     when_short: WhenShort = Field(default=_DEFAULT.when_short, description="Footage shorter than the speech.")
     when_long: WhenLong = Field(default=_DEFAULT.when_long, description="Footage longer than the speech.")
