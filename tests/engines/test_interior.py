@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lipwright.engines.rewrite.engine import RewriteAvatar
-from lipwright.engines.rewrite.interior import Teeth
+from lipwright.engines.rewrite.interior import Teeth, _upper_teeth
+from lipwright.engines.rewrite.picture import Picture, Region
 
 LUMA = np.array((0.299, 0.587, 0.114))
 
@@ -40,3 +41,33 @@ def test_they_end_where_they_were_seen_to_end(teeth: Teeth) -> None:
     _, below = at(teeth, np.linspace(teeth.edge_io + 0.045, teeth.edge_io + 0.1, 30, dtype=np.float32))
 
     assert below.max() < 0.05
+
+
+def test_a_tongue_and_lower_teeth_are_no_upper_teeth() -> None:
+    resolution = 200.0
+    rgb = np.full((80, 120, 3), 40.0)
+    inside = np.zeros((80, 120), bool)
+    inside[10:70, 10:110] = True
+    rgb[12:26, 20:100] = (215, 210, 200)  # upper teeth
+    rgb[26:50, 30:90] = (225, 165, 170)  # a tongue right below them
+    rgb[56:66, 30:90] = (210, 205, 195)  # lower teeth
+    rgb[30:33, 104:107] = (250, 250, 250)  # a glint
+    light = np.asarray(rgb @ LUMA, np.float64)
+    seen = inside & (light > 100)
+
+    upper = _upper_teeth(seen, inside, rgb, light, resolution)
+
+    assert upper[12:25, 20:100].all()
+    assert not upper[27:].any()
+
+
+@pytest.mark.parametrize("light", [0.4, 1.0])
+def test_what_is_drawn_is_as_dark_as_the_skin_around_it(avatar: RewriteAvatar, light: float) -> None:
+    face = avatar.face
+    points = face.landmarks.row(0)[:, :2].astype(np.float64)
+    region = Region(0, 0, 480, 480)
+    skin = avatar._sitter.skin[0]
+    luma = np.full((480, 480), 16 + light * (skin - 16)).astype(np.uint8)
+    picture = Picture([luma, np.full((240, 240, 2), 128, np.uint8)], region, (2, 2), 8)
+
+    assert avatar._interior()._light(picture, points) == pytest.approx(light, abs=0.03)

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import Plane
-from lipwright.engines.rewrite.patch import blend, mouth_region, patch_alpha
+from lipwright.engines.rewrite.patch import DILATION_IO, _stay_inside, blend, mouth_region, patch_alpha
 from lipwright.engines.rewrite.picture import Picture, Region
+from lipwright.engines.rewrite.shared import Lenders
+from lipwright.engines.rewrite.warp import Grid
 from lipwright.vision import mesh
 
 FRAME_PX = (512, 512)
@@ -93,3 +95,93 @@ def test_a_mouth_becomes_as_sharp_or_as_soft_as_the_skin_around_it(
 
     before, after = (abs(np.log(detail(luma) / detail(skin))) for luma in (mouth, face.parts[0]))
     assert after < 0.7 * before
+
+
+def lips_over(shade: NDArray[Any], points: NDArray[Any], region: Region, share: float) -> NDArray[Any]:
+    """Skin with lips so much darker than it."""
+    lips = np.zeros(shade.shape, np.uint8)
+    hull = cv2.convexHull((points[list(mesh.LIPS)] - (region.left, region.top)).astype(np.float32))
+    cv2.fillConvexPoly(lips, np.rint(hull).astype(np.int32), (255.0,))
+    return np.where(lips > 0, 16 + share * (shade - 16), shade)
+
+
+@pytest.mark.parametrize("light", [0.5, 0.8, 1.6])
+def test_lips_from_a_brighter_or_darker_moment_have_the_contrast_of_this_one(
+    points: NDArray[Any], light: float
+) -> None:
+    region = mouth_region(points, eyes_px(points), 0.25, frame_size=FRAME_PX, step=(2, 2))
+    skin = np.full((region.height, region.width), 116.0)
+    now = lips_over(skin, points, region, 0.6)
+    face, donor = flat(region, skin, 128), flat(region, 16 + light * (now - 16), 128)
+    alpha = patch_alpha(region, points, eyes_px(points))
+
+    blend(face, donor, alpha, eyes_px(points), match=True)
+
+    assert np.abs(face.parts[0][alpha > 0.999].astype(float) - now[alpha > 0.999]).mean() < 2
+
+
+def test_what_lies_before_the_skin_beside_the_mouth_stays_and_stains_nothing(points: NDArray[Any]) -> None:
+    io_px = eyes_px(points)
+    region = mouth_region(points, io_px, 0.25, frame_size=FRAME_PX, step=(2, 2))
+    alpha = patch_alpha(region, points, io_px)
+    skin = np.full((region.height, region.width), 116.0)
+    rows, columns = np.nonzero((alpha > 0.3) & (alpha < 0.7))
+    below = rows > np.percentile(rows, 90)
+    y, x = int(rows[below].mean()), int(columns[below].mean())
+    caption = skin.copy()
+    caption[y - 3 : y + 4, x - 12 : x + 12] = 235
+    face = flat(region, caption, 128)
+
+    blend(face, flat(region, skin, 128), alpha, io_px, match=True)
+
+    shown = face.parts[0].astype(float)
+    assert shown[y - 1 : y + 2, x - 8 : x + 8].min() > 225
+    assert np.abs(shown[alpha > 0.999] - 116).max() <= 1
+
+
+def test_a_jaw_that_moves_reads_nothing_from_beyond_what_may_change() -> None:
+    region = Region(40, 60, 144, 164)
+    grid = Grid.over(region, 8)
+    field = np.random.default_rng(5).normal(0, 60, (*grid.shape, 2)).astype(np.float32)
+    calm = np.full_like(field, 0.4)
+
+    _stay_inside(field, grid)
+    x, y = grid.across[None] + field[..., 0], grid.down[:, None] + field[..., 1]
+    within = (slice(1, -1), slice(1, -1))  # nodes around the region stay where they are
+    kept = calm.copy()
+    _stay_inside(kept, grid)
+
+    assert region.left <= x[within].min()
+    assert x[within].max() <= region.right - 1
+    assert region.top <= y[within].min()
+    assert y[within].max() <= region.bottom - 1
+    np.testing.assert_array_equal(kept[2:-2, 2:-2], calm[2:-2, 2:-2])
+
+
+def test_mouths_that_the_edge_of_the_picture_cuts_are_not_lent_where_there_are_others(
+    points: NDArray[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from lipwright.core.face import Pose
+    from lipwright.engines.rewrite import shared
+
+    monkeypatch.setattr(shared, "mouth_look", lambda *_: np.zeros(4, np.float32))
+    monkeypatch.setattr(shared, "lip_sharpness", lambda *_: 0.0)
+    io_px = eyes_px(points)
+    landmarks = np.hstack([points, np.zeros((478, 1))]).astype(np.float32)
+    region = mouth_region(points, io_px, 0.30, frame_size=FRAME_PX, step=(2, 2))
+    low = int(points[list(mesh.LIPS), 1].max() + 0.5 * DILATION_IO * io_px) // 2 * 2
+    cut = Region(region.left, region.top, region.right, low)
+
+    def picture(where: Region) -> Picture:
+        return flat(where, np.zeros((where.height, where.width)), 128)
+
+    face: Any = SimpleNamespace(
+        strength=np.ones(100),
+        landmarks=SimpleNamespace(row=lambda _: landmarks),
+        posed=SimpleNamespace(of=lambda _: Pose(io_px, np.eye(3), np.zeros(3))),
+    )
+    for n_whole, lent in ((60, 60), (10, 100)):
+        mouths = {row: picture(region if row < n_whole else cut) for row in range(100)}
+        assert len(Lenders.among(mouths, face).rows) == lent

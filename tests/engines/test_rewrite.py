@@ -20,9 +20,10 @@ from lipwright.engines.rewrite import RewriteEngine, study
 from lipwright.engines.rewrite.engine import RewriteAvatar
 from lipwright.engines.rewrite.interior import Palette, looks_drawn
 from lipwright.engines.rewrite.patch import face_region
+from lipwright.engines.rewrite.target import Limits, target_shapes
 from lipwright.media import MediaFootage, open_footage
 from lipwright.vision import mesh
-from lipwright.vision.shape import PosedShapes, opening, pose_shapes
+from lipwright.vision.shape import PosedShapes, opening, pose_shapes, shape_basis
 from lipwright.vision.track import MeshTracker
 
 N = 40
@@ -294,6 +295,24 @@ def test_drawn_faces_are_told_from_people(posed: PosedShapes) -> None:
 
     assert not looks_drawn(posed.template)
     assert looks_drawn(drawn)
+
+
+def test_skin_below_a_lip_that_lends_is_as_far_from_it_as_skin_can_be(
+    avatar: RewriteAvatar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wide open, the mesh has it too close, or beyond: a sliver would be stretched to a box."""
+    points = avatar.face.landmarks.row(0).astype(np.float64)
+    own = avatar.face.posed.shapes(range(1))[0]
+    folded = own.copy()
+    folded[18, 1] = folded[17, 1] - 0.014
+    target = target_shapes(np.zeros((1, 8)), np.zeros(1), avatar.face.closed, shape_basis(), Limits())[0]
+    monkeypatch.setattr(type(avatar.face.posed), "shapes", lambda *_: folded[None].copy())
+    moved = avatar._lent_points(0, target) - points
+    as_folded = avatar._lent_points(0, folded) - points
+
+    assert moved[18, 1] > 0.03 * avatar.face.posed.scale_px[0]
+    assert np.abs(moved[list(mesh.LIPS)]).max() < 1e-6
+    assert np.abs(as_folded).max() < 1e-6  # what shall look so is left so
 
 
 def test_a_talking_person_speaks_with_their_own_mouth(clips: Path) -> None:

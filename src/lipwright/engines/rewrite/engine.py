@@ -27,6 +27,7 @@ from lipwright.engines.rewrite.select import (
     Shares,
     choose_donors,
     count_changes,
+    detail_of,
     dissolved,
     mouth_views,
     sharpness_to_lend,
@@ -42,7 +43,14 @@ from lipwright.engines.rewrite.shared import (
 )
 from lipwright.engines.rewrite.steady import gaussian_over_frames
 from lipwright.engines.rewrite.study import Study
-from lipwright.engines.rewrite.target import LEAD_MARGIN_FRAMES, Destination, Limits, target_shapes, with_lead
+from lipwright.engines.rewrite.target import (
+    LEAD_MARGIN_FRAMES,
+    Destination,
+    Limits,
+    keep_from_folding,
+    target_shapes,
+    with_lead,
+)
 from lipwright.engines.rewrite.upright import upright_frame
 from lipwright.media import kept_open
 from lipwright.media.overlap import ahead
@@ -58,6 +66,7 @@ _WIDER_THAN_SEEN = 1.3
 _UNCOVERED_SHARE = 0.25
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
+_UNFOLDED_IO = 0.02
 
 
 class RewriteEngine:
@@ -370,6 +379,7 @@ class RewriteAvatar:
         lent = sharpness_to_lend(
             face.sharpness[candidates], lenders.sharpness, views.gap.astype(np.float64), views.width.astype(np.float64)
         )
+        lent += detail_of(posed.scale_px[candidates])
         donors = Donors(replace(views, sharpness=lent.astype(np.float32)), face.frame_index[candidates], lenders.looks)
         wanted = self._views(script.rows[edited], lambda some: script.targets(edited[some]))
         numbers = face.frame_index[candidates]
@@ -409,8 +419,8 @@ class RewriteAvatar:
             if block.start == 0:
                 features = np.empty((len(rows), part.features.shape[1]), np.float32)
             features[some], gap[some] = part.features, part.gap
-        turn, sharpness = face.turn[rows].astype(np.float32), face.sharpness[rows].astype(np.float32)
-        return MouthViews(features, gap, turn, sharpness)
+        sharpness = face.sharpness[rows] + detail_of(face.posed.scale_px[rows])
+        return MouthViews(features, gap, face.turn[rows].astype(np.float32), sharpness.astype(np.float32))
 
     def _open_rows(self) -> list[int]:
         """Where the mouth is open widest: teeth may be seen there."""
@@ -435,7 +445,7 @@ class RewriteAvatar:
             ]
             teeth = harvest_teeth(views, face.closed, palette.tooth, to_rgb)
         back = from_rgb_matrix(video.colour, video.height_px)
-        return Interior(self.face.closed, palette, teeth, self._drawing, back, self._seed)
+        return Interior(self.face.closed, palette, teeth, self._drawing, back, self._seed, float(sitter.skin[0]))
 
     def _places(self, rows: NDArray[np.intp], targets: Points) -> Floats:
         """Where the mesh points of these rows (k,) go, (k, 478, 2) source pixels."""
@@ -472,11 +482,11 @@ class RewriteAvatar:
         smoothing = 3e-4 if donors is not None else 2e-2
         picture = Picture.cut(frame, region)
         cover = min(1.0, 3 * strength)
-        alpha = patch.patch_alpha(mouth_area, to, io_px) * np.float32(cover)
+        alpha = patch.patch_alpha(mouth_area, to, io_px)
         if donors is not None:
             laid = [
                 patch.lay_mouth(
-                    self._mouths[donor], face.landmarks.row(donor), to, mouth_area, io_px,
+                    self._mouths[donor], self._lent_points(donor, target), to, mouth_area, io_px,
                     inset_io=0.007, smoothing=smoothing, with_interior=True,
                 )
                 for donor, _ in donors
@@ -487,11 +497,28 @@ class RewriteAvatar:
                 picture, points, to, mouth_area, io_px, inset_io=0.026, smoothing=smoothing, with_interior=False
             )
         patch.follow_jaw(picture, points[:, :2], to, io_px, smoothing=smoothing)
-        patch.blend(picture, mouth, alpha, io_px, match=donors is not None)
+        black = 0 if frame.colour.is_full_range else 16
+        patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black)
         if interior is not None:
             was_open = float(largest_gap(face.posed.shapes(range(row, row + 1))[0]))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         picture.paste(frame)
+
+    def _lent_points(self, row: int, target: Points) -> Floats:
+        """Mesh points (478, 3) of a frame that lends its mouth to `target` (478, 3).
+
+        Where a mouth is open wide the mesh has the skin below the lip too close to it, or beyond. Targets are kept from
+        that; if the donor were not, a sliver of its skin would be stretched to a box.
+        """
+        face, closed = self.face, self.face.closed
+        points = np.array(face.landmarks.row(row), np.float64)
+        own = face.posed.shapes(range(row, row + 1))
+        both = np.stack([own[0], target])
+        keep_from_folding(both, closed)
+        if np.abs(both[1] - target).max() < _UNFOLDED_IO:
+            pose = face.posed.of(row)
+            points += pose.scale * ((both[0] - own[0]) @ pose.rotation.T)
+        return points
 
 
 class RewritePart:

@@ -45,6 +45,19 @@ _LINE_FROM_IO, _LINE_TO_IO = 0.006, 0.016
 _LINE_DEPTH = 0.44
 """How much darker than the lips around it their line is: with 0.17, shut mouths of a grin were read 2.5 % IO open."""
 
+_SKIN = np.array((205, 425, 207, 427, 50, 280, 199))
+_LIGHTS = (0.1, 1.6)
+
+_SHALLOW_IO, _DEEP_IO, _FIRST_IO = 0.075, 0.14, 0.05
+"""Below the upper lip: what is bright there is teeth; as far down teeth reach; as far they are surely teeth."""
+_STARTS_IO, _BREAK_IO = 0.06, 0.012
+"""Teeth begin so near to the lip, and nothing interrupts them for longer."""
+_REDDER = 0.09
+"""A tongue is so much redder than the teeth before it, as a share of its light."""
+_LEAST_SEEN_IO2 = 0.0018
+_LEAST_PIECE = 0.03
+"""Of the largest connected piece of teeth: smaller ones are glints."""
+
 _HIDDEN_AROUND_IO, _HIDDEN_ABOVE_IO = 0.015, 0.10
 """How far teeth go on under the lips that were seen to lie on them."""
 _RIM_IO = 0.013
@@ -138,6 +151,8 @@ class Interior:
     from_rgb: Floats
     """(3, 4) Y'CbCr codes (8-bit scale) of R'G'B'."""
     seed: int = 0
+    skin_luma: float | None = None
+    """Of the skin that the palette goes by, 8-bit scale, None: unknown. Where skin is darker, so is what is drawn."""
 
     @property
     def anchor(self) -> Floats:
@@ -178,7 +193,7 @@ class Interior:
         region = Region(int(low[0]), int(low[1]), int(high[0]), int(high[1])).within(face.region)
         if region.is_empty:
             return
-        rgb = self._picture(region, upper, lower, target, pose, index)
+        rgb = self._picture(region, upper, lower, target, pose, index) * self._light(face, to)
         if self.palette.saturation < 1:
             grey = rgb @ _LUMA.astype(np.float32)
             rgb = grey[..., None] + np.float32(self.palette.saturation) * (rgb - grey[..., None])
@@ -190,6 +205,21 @@ class Interior:
         # lips darken towards the opening: without it the mouth looks like a sticker
         shade = cv2.GaussianBlur(cover, (0, 0), max(1.0, 0.012 * pose.scale)) * (1 - cover) * 0.3
         _lay(face, region, rgb, cover, np.asarray(shade, np.float32), self.from_rgb)
+
+    def _light(self, face: Picture, to: Floats) -> np.float32:
+        """How bright the skin around mesh points `to` (478, 2) is now, beside what the palette goes by."""
+        levels = 1 << (face.bits - 8)
+        seen: list[float] = []
+        for x, y in to[_SKIN]:
+            column, line = int(x) - face.region.left, int(y) - face.region.top
+            part = face.parts[0][max(0, line - 2) : max(0, line + 3), max(0, column - 2) : max(0, column + 3)]
+            if part.size:
+                seen.append(float(part.mean()) / levels)
+        if self.skin_luma is None or not seen:
+            return np.float32(1)
+        black = float(self.from_rgb[0, 3])
+        light = (float(np.median(seen)) - black) / max(self.skin_luma - black, 1.0)
+        return np.float32(np.clip(light, *_LIGHTS))
 
     def _picture(self, region: Region, upper: Floats, lower: Floats, target: Points, pose: Pose, index: int) -> Float32:
         """(h, w, 3) R'G'B' 0..255 of the open mouth."""
@@ -372,6 +402,7 @@ def harvest_teeth(
         light = rgb @ _LUMA
         chroma = rgb.max(-1) - rgb.min(-1)
         seen: NDArray[np.bool_] = (inside > 0) & (light > 0.55 * expected) & (chroma < 0.40 * light)
+        seen = _upper_teeth(seen, inside > 0, rgb, light, resolution)
         area = float(seen.sum()) / resolution**2
         if best is None or area > best[0]:
             best = (area, rgb, seen, resolution)
@@ -387,6 +418,33 @@ def harvest_teeth(
     edge = float(np.median(rows)) / resolution + Teeth.TOP if rows else 0.0
     colour = np.percentile(rgb[whole > 0], 60, axis=0)
     return Teeth(rgb.astype(np.float32), np.asarray(cover, np.float32), np.asarray(colour), edge, resolution)
+
+
+def _upper_teeth(
+    seen: NDArray[np.bool_], inside: NDArray[np.bool_], rgb: Floats, light: Floats, resolution: float
+) -> NDArray[np.bool_]:
+    """Of what looks like teeth (h, w) inside the lips, the upper ones: no tongue, no lower teeth, no glints.
+
+    From the lip downwards each column is followed to where it ends, or turns redder than the teeth are.
+    """
+    down = np.arange(len(seen))[:, None]
+    depth_io = (down - np.where(inside.any(0), inside.argmax(0), len(seen))) / resolution
+    first = seen & (depth_io < _FIRST_IO)
+    if first.sum() < _LEAST_SEEN_IO2 * resolution**2:
+        return np.zeros_like(seen)
+    redness = (rgb[..., 0] - rgb[..., 1]) / np.maximum(light, 1)
+    is_tooth = seen & (depth_io < _DEEP_IO) & (redness < np.percentile(redness[first], 40) + _REDDER)
+    begins = np.where(is_tooth.any(0), is_tooth.argmax(0), len(seen))
+    bridge = np.ones((1 + max(1, int(_BREAK_IO * resolution)), 1), np.uint8)
+    unbroken = cv2.morphologyEx(is_tooth.astype(np.uint8), cv2.MORPH_CLOSE, bridge) > 0
+    is_run = (np.cumsum(~unbroken & (down >= begins), axis=0) == 0) & (down >= begins)
+    is_near = (depth_io <= _STARTS_IO)[np.minimum(begins, len(seen) - 1), np.arange(seen.shape[1])]
+    upper = (seen & (depth_io < _SHALLOW_IO)) | (is_tooth & is_run & is_near)
+    labels = np.empty(upper.shape, np.int32)
+    cv2.connectedComponents(upper.astype(np.uint8), labels)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray((sizes >= max(1, _LEAST_PIECE * sizes.max()))[labels])
 
 
 def _grown(rgb: Floats, seen: NDArray[Any], resolution: float) -> tuple[Floats, NDArray[Any]]:

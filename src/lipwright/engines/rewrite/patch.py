@@ -76,6 +76,12 @@ _WHITE = (255.0,)
 _UNSEEN_PX = 0.02
 _RING_FROM, _RING_TO = 0.02, 0.98
 """Where the patch is seen through, so that it can be compared with what is under it."""
+_GAINS = (0.4, 2.5)
+_DARK = 0.03
+"""Of grey: skin that is darker tells no ratio."""
+_FOREIGN_LIGHT, _FOREIGN_TINT = 45, 28
+"""Two moments of one skin, lit alike, differ by less: 8-bit code values."""
+_FOREIGN_RIM_IO = 0.03
 _MEMBRANE_CELLS = (2, 5, 12)
 """Widths of its blurs."""
 _SHIFT = 4  # fractional bits of cv2 polygons
@@ -120,6 +126,7 @@ def follow_jaw(face: Picture, points: NDArray[Any], to: Floats, io_px: float, *,
     grid = Grid.over(region, io_px / 13)
     (field,) = tps_fields(controls, displacements, grid, unit_px=io_px, smoothing=smoothing)
     field *= _stillness(grid, points, to, io_px)[..., None]
+    _stay_inside(field, grid)
     moving = grid.where(np.abs(field).max(axis=-1) > _UNSEEN_PX)
     if moving is None:
         return
@@ -127,6 +134,17 @@ def follow_jaw(face: Picture, points: NDArray[Any], to: Floats, io_px: float, *,
     bent = warp(face, field[rows, columns], part_grid)
     for part, new, step in zip(face.parts, bent.parts, face.steps, strict=True):
         window(part, region, part_grid.region, step)[...] = new
+
+
+def _stay_inside(field: Float32, grid: Grid) -> None:
+    """Let nothing be read from beyond the region, in place: what is at its border is no face, or there is nothing."""
+    region = grid.region
+    for axis, at, first, last in (
+        (0, grid.across[None], region.left, region.right - 1),
+        (1, grid.down[:, None], region.top, region.bottom - 1),
+    ):
+        part = field[..., axis]
+        np.clip(part, np.minimum(0, first - at) / 2, np.maximum(0, last - at) / 2, out=part)
 
 
 def _stillness(grid: Grid, points: NDArray[Any], to: Floats, io_px: float) -> Float32:
@@ -249,22 +267,78 @@ def patch_alpha(region: Region, to: Floats, io_px: float) -> Float32:
     return np.asarray(cv2.resize(alpha, (region.width, region.height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def blend(face: Picture, mouth: Picture, alpha: Float32, io_px: float, *, match: bool) -> None:
-    """Lay `mouth` onto `face`, in place.
+def blend(
+    face: Picture, mouth: Picture, alpha: Float32, io_px: float, *, match: bool, cover: float = 1.0, black: int = 16
+) -> None:
+    """Lay `mouth` onto `face`, in place, so far as `cover` (0..1) says; `black` is black's luma, 8-bit scale.
 
-    With `match`, the mouth is first sharpened to the sharpness of the skin around it and shifted in colour by
+    With `match`, the mouth is first lit as the skin around it is, sharpened to its sharpness, and shifted in colour by
     a membrane: the difference on the patch's edge, spread inwards (after Farbman et al. 2009, by three
-    normalised Gaussians in place of mean-value coordinates).
+    normalised Gaussians in place of mean-value coordinates). What lies before the skin there (captions, a logo)
+    takes no part, and stays.
     """
     views = [window(part, face.region, mouth.region, step) for part, step in zip(face.parts, face.steps, strict=True)]
     unders = [view.astype(np.float32) for view in views]
     overs = [part.astype(np.float32) for part in mouth.parts]
     if match:
         ring = ((alpha > _RING_FROM) & (alpha < _RING_TO)).astype(np.uint8)
+        if ring.any():
+            _light(overs, unders, ring, black << (face.bits - 8), 128 << (face.bits - 8))
+            seen = _around_foreign(overs, unders, ring, alpha, io_px, 1 << (face.bits - 8))
+            if seen is not alpha:
+                alpha = seen
+                _light(overs, unders, ring, black << (face.bits - 8), 128 << (face.bits - 8))
         overs[0] = _match_sharpness(overs[0], unders[0], ring, io_px)  # sharpness is in the luma
         _add_membrane(overs, unders, ring, cell_px=max(1, int(io_px / 24)))
+    alpha = alpha * np.float32(cover)
     for view, under, over in zip(views, unders, overs, strict=True):
         lay_over(view, under, over, alpha, face.peak)
+
+
+def _light(overs: list[Float32], unders: list[Float32], ring: NDArray[np.uint8], black: int, grey: int) -> None:
+    """Light and colours of `overs` as strong as those of `unders` are on the ring (0 or 1), in place.
+
+    What is only added to keeps its contrast: lips from twice as bright a moment were twice as red and dark.
+    """
+    is_light, was_light = (max(cv2.mean(part, ring)[0] - black, _DARK * grey) for part in (unders[0], overs[0]))
+    gain = float(np.clip(is_light / was_light, *_GAINS))
+    for part, zero in zip(overs, (black, grey), strict=False):
+        part *= np.float32(gain)
+        part += np.float32(zero * (1 - gain))
+
+
+def _around_foreign(
+    overs: list[Float32], unders: list[Float32], ring: NDArray[np.uint8], alpha: Float32, io_px: float, level: int
+) -> Float32:
+    """The mask without what on the ring is not this skin; the ring (0 or 1) loses it too, in place.
+
+    `level` is a code value on the 8-bit scale. It is looked for at half the size.
+    """
+    near = np.ascontiguousarray(ring[::2, ::2])
+    tall, wide = near.shape
+    away = [unders[0][::2, ::2] - overs[0][::2, ::2]]
+    if len(overs) > 1:
+        tint = cv2.resize(unders[1] - overs[1], (wide, tall), interpolation=cv2.INTER_NEAREST)
+        away += [np.asarray(part, np.float32) for part in cv2.split(tint)]
+    limits = (_FOREIGN_LIGHT * level, _FOREIGN_TINT * level, _FOREIGN_TINT * level)
+    foreign = np.zeros_like(near)
+    for part, limit in zip(away, limits, strict=False):
+        foreign |= np.abs(part - np.float32(cv2.mean(part, near)[0])) > limit
+    foreign &= near
+    if foreign.any():
+        # noise has no size
+        foreign = np.asarray(cv2.morphologyEx(foreign, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
+    if not foreign.any():
+        return alpha
+    rim_px = _FOREIGN_RIM_IO * io_px / 2
+    reach = 2 * max(1, round(rim_px)) + 1
+    around = np.asarray(cv2.dilate(foreign, np.ones((reach, reach), np.uint8)), np.float32)
+    hidden = around * (alpha[::2, ::2] < _RING_TO)
+    height, width = ring.shape
+    whole = np.asarray(cv2.resize(around, (width, height), interpolation=cv2.INTER_NEAREST))
+    ring[whole > 0] = 0
+    soft = cv2.GaussianBlur(np.asarray(cv2.resize(hidden, (width, height))), (0, 0), max(1.0, 0.8 * rim_px))
+    return alpha * (1 - np.asarray(soft, np.float32))
 
 
 def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.uint8], io_px: float) -> Float32:

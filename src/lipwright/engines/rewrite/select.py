@@ -32,6 +32,8 @@ _LEAST_TO_TELL = 40
 """Mouths from which it can be told how sharp each shape of lips usually is."""
 _SEEN_BLUR = 0.35
 """Smaller differences of sharpness are not seen, or matched when the mouth is laid in."""
+_DETAIL_SMALL, _DETAIL_LARGE = 4.0, 2.0
+"""For each e-fold of its size below and above 100 px, so much more detail a face shows."""
 _WIDTH_WEIGHT = 1.4
 _SHUT_IO, _NEARLY_SHUT_IO = 0.010, 0.012
 """A mouth that is wanted less open than this is one that is shut; a donor less open than that serves as one."""
@@ -133,6 +135,16 @@ def sharpness_to_lend(head: Floats, lips: Floats, gap: Floats, wide: Floats) -> 
     usual = shape @ np.linalg.lstsq(shape, lips, rcond=None)[0]
     blur = lips - usual - np.percentile(lips - usual, 60)
     return np.minimum(head, np.percentile(head, 60) + blur)
+
+
+def detail_of(io_px: Floats) -> Floats:
+    """What faces (n,) so large show more than one of 100 px from eye to eye, as log variance of edges.
+
+    Sharpness is measured where faces are seen small, alike for all: a mouth from a wide shot, as sharp as a small
+    picture can be, is soft on a close-up.
+    """
+    size: Floats = np.log(np.maximum(io_px, 1.0) / 100)
+    return _DETAIL_SMALL * np.minimum(size, 0) + _DETAIL_LARGE * np.maximum(size, 0)
 
 
 def shortest_segment(frames_per_s: float) -> int:

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from lipwright.core.timeline import MouthTrack
 from lipwright.engines.base import Memory, RenderReport
 from lipwright.engines.rewrite.face import Face, Posed, prepare_face
+from lipwright.engines.rewrite.patch import DILATION_IO
 from lipwright.engines.rewrite.picture import Float32, Picture
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.study import FaceStudy, lip_sharpness, mouth_look, packed_mouths, unpacked_mouths
+from lipwright.vision import mesh
 from lipwright.vision.shape import Floats
 
 _OF_FACE: Final = (
@@ -30,6 +32,9 @@ _OF_POSED: Final = ("template", "scale_px", "rotation", "translation_px")
 _OF_LENDERS: Final = ("rows", "sharpness", "looks")
 _CLEAR: Final = 0.99
 """Strength above which a frame shows the mouth clearly enough to lend it."""
+_FEWEST_WHOLE: Final = 40
+"""With fewer mouths that lie wholly in the picture, those that its edge cuts are lent too."""
+_LIPS: Final = np.array(mesh.LIPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +51,21 @@ class Lenders:
     @classmethod
     def among(cls, mouths: Mapping[int, Picture], face: Face) -> Lenders:
         """Those of `mouths` that nothing covers, on frames that may be changed."""
-        rows = np.array(sorted(row for row in mouths if face.strength[row] > _CLEAR), np.intp)
+        clear = sorted(row for row in mouths if face.strength[row] > _CLEAR)
+        whole = [row for row in clear if _is_whole(mouths[row], face.landmarks.row(row), face.posed.of(row).scale)]
+        rows = np.array(whole if len(whole) >= _FEWEST_WHOLE else clear, np.intp)
         views = [
             (mouths[row], face.landmarks.row(row).astype(np.float32), face.posed.of(row).scale) for row in rows.tolist()
         ]
         looks = [mouth_look(*view) for view in views]
         return cls(rows, np.array([lip_sharpness(*view) for view in views]), np.array(looks, np.float32))
+
+
+def _is_whole(mouth: Picture, points: NDArray[Any], io_px: float) -> bool:
+    """Whether no part of the lips and the skin around them lies beyond the picture: it would be streaks."""
+    region, lips, margin_px = mouth.region, points[_LIPS, :2], DILATION_IO * io_px
+    (left, top), (right, bottom) = lips.min(0) - margin_px, lips.max(0) + margin_px
+    return bool(left >= region.left and top >= region.top and right <= region.right and bottom <= region.bottom)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
