@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -88,6 +90,9 @@ def test_footage_and_speech_become_a_video_that_can_be_compared_and_taken_along(
     expect(page.locator(".notice")).to_contain_text("2 faces were found")
     faces.nth(1).click()
     expect(faces.nth(1)).to_have_attribute("aria-pressed", "true")
+    is_right = page.evaluate("(([a, b]) => b.offsetLeft > a.offsetLeft)(document.querySelectorAll('.face'))")
+    # who speaks is known from the report, and not looked for again
+    page.route("**/playground/api/faces", lambda route: route.abort())
     expect(page.get_by_text("The footage (1.0 s) is shorter than the speech (1.2 s).")).to_be_visible()
     page.get_by_label("Hold the last picture").check()
     expect(page.locator(".figures")).to_contain_text("$0.15")
@@ -110,15 +115,22 @@ def test_footage_and_speech_become_a_video_that_can_be_compared_and_taken_along(
     until(page, f"JSON.stringify({times}) === '[3,3]'")
     page.keyboard.press(",")
     until(page, f"JSON.stringify({times}) === '[2,2]'")
-    page.get_by_label("Time", exact=True).fill("0.5")
-    until(page, "document.querySelector('video.after').currentTime > 0.45")
+    page.get_by_label("Time", exact=True).fill("0.9")
+    until(page, "document.querySelector('video.after').currentTime > 0.85")
     page.get_by_role("button", name="Loop").click()
     expect(page.get_by_label("Loop from, seconds")).to_be_visible()
     page.get_by_label("Speed").select_option("2")
     page.keyboard.press("k")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.wait_for_timeout(700)
-    assert page.evaluate("document.querySelector('video.after').playbackRate") == 2
+    # round and round, also where the loop ends with the video
+    until(page, "document.querySelector('video.after').played.length > 0")
+    page.wait_for_timeout(1200)
+    assert page.evaluate(
+        "(({playbackRate, paused}) => [playbackRate, paused])(document.querySelector('video.after'))"
+    ) == [
+        2,
+        False,
+    ]
     page.keyboard.press("k")
     tab.state("result")
     page.get_by_role("button", name="Wipe").click()
@@ -129,6 +141,8 @@ def test_footage_and_speech_become_a_video_that_can_be_compared_and_taken_along(
     page.get_by_role("button", name="Side by side").click()
     page.keyboard.press("m")
     expect(page.get_by_role("button", name="Mouth")).to_have_attribute("aria-pressed", "true")
+    mouth_x = float(page.evaluate("document.querySelector('.compare').style.getPropertyValue('--mouth-x')"))
+    assert (mouth_x > 0.5) == is_right
     tab.state("mouth")
     page.get_by_text("Mouths before and after").click()
     expect(page.get_by_role("img", name="Mouths of the original")).to_be_visible()
@@ -166,11 +180,16 @@ def test_footage_and_speech_become_a_video_that_can_be_compared_and_taken_along(
     expect(stranger.page.locator(".viewer")).to_be_visible()
     until(stranger.page, "document.querySelector('video.after').readyState >= 2")
     stranger.state("shared-phone")
+    assert "price_usd" not in httpx.get(f"{served.url}/playground{link.removeprefix(served.url)}").json()
+    page.route("**/share", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Close all links").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
     page.get_by_role("button", name="Close all links").click()
     expect(page.get_by_text("No link to this video works any more.")).to_be_visible()
     stranger.page.reload()
     expect(stranger.page.get_by_role("heading", name="This link shows nothing any more")).to_be_visible()
 
+    page.unroute("**/playground/api/faces")
     # again with changes: everything is there as it was
     page.get_by_role("link", name="Run again with changes").click()
     expect(page.locator(".face").nth(1)).to_have_attribute("aria-pressed", "true")
@@ -247,6 +266,50 @@ def test_no_face_is_explained_and_a_job_can_be_cancelled(
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", name="Cancelled", exact=True)).to_be_visible()
     tab.state("cancelled")
+    page.route("**/playground/api/jobs/*", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    expect(page.get_by_role("heading", name="Cancelled", exact=True)).to_be_visible()
+
+
+@pytest.mark.timeout(240)
+def test_a_page_that_is_not_seen_holds_no_connection_and_a_job_that_is_deleted_is_gone(
+    served: Any, visit: Open
+) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.evaluate(
+        """() => {
+          window.streams = [];
+          window.EventSource = class extends EventSource {
+            constructor(address) {
+              super(address);
+              streams.push(this);
+            }
+          };
+        }"""
+    )
+    page.get_by_role("button", name="Use the sample").click()
+    expect(page.locator(".notice")).to_contain_text("One face was found; it will speak.")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    be_seen = """(isSeen) => {
+      Object.defineProperty(document, "hidden", {value: !isSeen, configurable: true});
+      document.dispatchEvent(new Event("visibilitychange"));
+      return streams.map((stream) => stream.readyState === EventSource.CLOSED);
+    }"""
+    assert page.evaluate(be_seen, False) == [True]
+    assert page.evaluate(be_seen, True) == [True, False]
+    until(page, "streams[1].readyState === EventSource.OPEN")
+
+    job = f"{served.url}/playground/api{page.url.removeprefix(served.url)}"
+    assert httpx.delete(job, headers=bearer(served)).status_code == 200
+    expect(page.get_by_role("heading", name="There is no such video")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(page.locator(".badge")).to_have_count(0)
+    assert "Exception in ASGI" not in (served.folder / "log").read_text()
+    tab.check()
 
 
 def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, portrait: Path) -> None:
@@ -360,6 +423,46 @@ def test_the_first_load_is_small_still_and_soon_ready(visit: Open, served: Any) 
     tab.check()
 
 
+def test_frame_steps_are_true_where_the_rate_varies(visit: Open, served: Any, tmp_path: Path) -> None:
+    """A second of 10 frames, and one of 30: each step shows the next one, and knows which it is."""
+    import av
+    import numpy as np
+
+    ticks = [*range(0, 1000, 100), *(1000 + round(1000 * k / 30) for k in range(30)), 2000]
+    source = tmp_path / "varying.mp4"
+    with av.open(str(source), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream("libx264", rate=1000, options={"preset": "ultrafast", "bf": "0"})
+        stream.codec_context.width, stream.codec_context.height, stream.codec_context.pix_fmt = 160, 90, "yuv420p"
+        for index, pts in enumerate(ticks[:-1]):
+            frame = av.VideoFrame.from_ndarray(np.full((135, 160), 5 * index + 20, np.uint8), "yuv420p")
+            frame.pts = pts
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    tab = visit("/history")
+    seen = tab.page.evaluate(
+        """async ([link, starts_s]) => {
+          const { Players } = await import("/playground/players.js");
+          const after = Object.assign(document.createElement("video"), {src: link, muted: true});
+          document.getElementById("main").replaceChildren(after);
+          await new Promise((resolve) => { after.oncanplay = resolve; });
+          const spec = {frame_s: 1 / 20, starts_s, source_s: 2, result_s: 2, policy: "bounce"};
+          const players = new Players(after, null, spec);
+          const seen = [];
+          for (let k = 0; k < 13; k++) {
+            const shown = new Promise((resolve) => after.requestVideoFrameCallback((_, frame) => resolve(frame)));
+            players.step(k < 12 ? 1 : -1);
+            seen.push([players.frame, Math.round(1000 * (await shown).mediaTime)]);
+          }
+          players.close();
+          return seen;
+        }""",
+        [uploaded(served, source), [tick / 1000 for tick in ticks[:-1]]],
+    )
+
+    assert seen == [[k, ticks[k]] for k in (*range(1, 13), 11)]
+
+
 @pytest.mark.timeout(240)
 def test_the_players_stay_together(browser: Browser, visit: Open, served: Any, tmp_path: Path) -> None:
     """Two videos that are played by the page's own code for as long as LIPWRIGHT_TEST_DRIFT_S: then never apart."""
@@ -377,11 +480,7 @@ def test_the_players_stay_together(browser: Browser, visit: Open, served: Any, t
             frame.pts = index
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    with source.open("rb") as file:
-        answer = httpx.post(
-            f"{served.url}/api/v3/media/upload/binary", headers=bearer(served), files={"file": file}, timeout=60
-        ).json()
-    link = answer["data"]["download_url"].removeprefix(served.url)
+    link = uploaded(served, source)
     tab = visit()
     page: Page = tab.page
     expect(page.get_by_role("button", name="Make it speak")).to_be_visible()
@@ -416,13 +515,50 @@ def test_the_players_stay_together(browser: Browser, visit: Open, served: Any, t
     assert worst_s < 1 / 25 or "LIPWRIGHT_TEST_DRIFT_S" not in os.environ
 
 
+def test_the_request_for_curl_uploads_files_of_any_name(
+    visit: Open, served: Any, portrait: Path, tmp_path: Path
+) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    name = """Smith, "J"; back\\slash's.mp4"""
+    shutil.copy(portrait, tmp_path / name)
+    tab = visit("/history")
+    code = tab.page.evaluate(
+        """async (filename) => {
+          const { codePanel } = await import("/playground/code.js");
+          const request = {text: "Hello", model: "lipwright/rewrite", options: {}};
+          return codePanel({request, inputs: {video: {filename}}}).querySelector("code").textContent;
+        }""",
+        name,
+    )
+    upload = code.partition("\ncurl")[0].replace("YOUR_KEY", served.key)
+    told = subprocess.run(
+        ["sh", "-c", f'{upload}\necho "$VIDEO"'], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    media_id = told.stdout.strip().rpartition("/")[2].partition(".")[0]
+    found = httpx.get(f"{served.url}/playground/api/media/{media_id}", headers=bearer(served)).json()
+    # what stands before a backslash is a folder, as Windows writes them
+    assert (found["filename"], found["n_bytes"]) == ("slash's.mp4", portrait.stat().st_size)
+
+
 def test_what_is_an_operators_is_shown_to_operators_only(served: Any) -> None:
     from lipwright.config import ServiceSettings
+    from lipwright.core.jobs import Job, JobRequest, JobState
     from lipwright.service.hosted import Hosted
+    from lipwright.store import accounts, jobs, open_database
+    from lipwright.store.database import now, sqlite_url
 
     hosted = Hosted.open(ServiceSettings(data=str(served.folder / "data")))
-    _, plain = hosted.create_key("plain")
+    account, plain = hosted.create_key("plain")
     hosted.close()
+    database = open_database(sqlite_url(served.folder / "data"))
+    with database.writing() as connection:
+        for _ in range(21):
+            request = JobRequest("native", "lipwright/rewrite", "media:v", "media:a")
+            made = Job(accounts.new_id(), accounts.new_number(), account.id, request, JobState.FAILED, now())
+            jobs.add(connection, made, {})
+    database.close()
     with httpx.Client(base_url=served.url) as client:
         refused = client.get("/playground/api/operator", headers={"Authorization": f"Bearer {plain}"})
         shown = client.get("/playground/api/operator", headers=bearer(served))
@@ -430,6 +566,8 @@ def test_what_is_an_operators_is_shown_to_operators_only(served: Any) -> None:
 
     assert refused.status_code == 403
     assert {"figures", "workers", "open", "failed", "accounts", "ledger"} <= set(shown.json())
+    assert len(shown.json()["failed"]) == 20
+    assert shown.json()["n_failed"] >= 21
     assert nobody.status_code == 401
 
 
@@ -472,6 +610,15 @@ def until(page: Page, expression: str) -> None:
             return
         page.wait_for_timeout(100)
     raise AssertionError(expression)
+
+
+def uploaded(served: Any, path: Path) -> str:
+    """Where it is then."""
+    with path.open("rb") as file:
+        answer = httpx.post(
+            f"{served.url}/api/v3/media/upload/binary", headers=bearer(served), files={"file": file}, timeout=60
+        ).json()
+    return answer["data"]["download_url"].removeprefix(served.url)
 
 
 def bearer(served: Any) -> dict[str, str]:

@@ -90,6 +90,17 @@ def test_a_result_is_measured_beside_its_footage(measured: dict[str, Any], resul
     assert len(told["curves"]["seen"]) == len(told["curves"]["planned"]) == len(told["curves"]["source"])
 
 
+def test_where_the_speaker_is_and_an_even_rate_are_told_shortly(measured: dict[str, Any], result: SyncResult) -> None:
+    left, top, right, bottom = measured["speakers"][0]["box_px"]
+
+    assert 0 < left < right < result.width_px
+    assert 0 < top < bottom < result.height_px
+    assert result.speakers[0].seen.n_frames_at((left + right) / 2, (top + bottom) / 2) == len(
+        result.speakers[0].seen.time_s
+    )
+    assert "frame_ms" not in measured
+
+
 def test_too_little_speech_is_no_offset_and_said_so(measured: dict[str, Any]) -> None:
     sync = measured["speakers"][0]["sync"]
 
@@ -147,7 +158,7 @@ def test_a_long_last_frame_that_bridges_the_rest_is_said_to_be_held(
     assert footage.video is not None
     plan = plan_frames(footage.video, Fraction(speech_s))
 
-    length = report_of(
+    report = report_of(
         replace(
             result,
             source_s=footage.video.duration_s,
@@ -158,9 +169,11 @@ def test_a_long_last_frame_that_bridges_the_rest_is_said_to_be_held(
                 for one in result.speakers
             ),
         )
-    )["length"]
+    )
 
-    assert length["did"] == did
+    assert report["length"]["did"] == did
+    assert report["frame_ms"][:14] == [*[40] * 13, 400]
+    assert sum(report["frame_ms"]) == round(1000 * plan.duration_s)
 
 
 def test_without_measuring_only_what_is_known_is_told(result: SyncResult) -> None:

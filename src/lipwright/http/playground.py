@@ -25,8 +25,8 @@ from starlette.datastructures import Headers
 
 from lipwright import demo
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import InvalidKey
-from lipwright.core.jobs import Account, Job, JobState, Media
+from lipwright.core.errors import InvalidKey, LipwrightError
+from lipwright.core.jobs import Account, Job, JobPage, JobState, Media
 from lipwright.http.assets import PAGE_HEADERS, Asset, sent
 from lipwright.http.bodies import TextRoute
 from lipwright.http.crossing import SlowLane, call, is_ending
@@ -381,6 +381,7 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
                 if one is not None:
                     one |= {"id": "", "url": f"{where}/{name}"}
         shown["request"] |= {"video": "", "audio": None}
+        del shown["price_usd"]
         shown["expires_at"] = found.expires_at.isoformat()
         return JSONResponse(shown, headers={"Cache-Control": "no-store"})
 
@@ -472,27 +473,33 @@ async def _told(ask: Callable[[], Any], first: dict[str, Any], is_over: Callable
         if now["state"] in {"succeeded", "failed", "cancelled"}:
             return
         await asyncio.sleep(_POLL_S)
-        now = await ask()
+        try:
+            now = await ask()
+        except LipwrightError:
+            return  # deleted while it was watched: whoever asks anew is told
 
 
 def _overview(hosted: Hosted) -> dict[str, Any]:
     desk = hosted.desk
     names = desk.account_names()
 
-    def rows(*states: JobState, limit: int = 30) -> list[dict[str, Any]]:
+    def rows(found: JobPage) -> list[dict[str, Any]]:
         return [
             {
                 **job_view(job, {}, None, with_report=False),
                 "account": names.get(job.account_id, job.account_id),
             }
-            for job in desk.jobs(states=states, limit=limit).jobs
+            for job in found.jobs
         ]
 
+    running, queued = (desk.jobs(states=(state,), limit=30) for state in (JobState.RUNNING, JobState.QUEUED))
+    failed = desk.jobs(states=(JobState.FAILED,), limit=20)
     return {
         "figures": dict(hosted.figures()),
         "workers": [asdict(worker) for worker in desk.workers()],
-        "open": rows(JobState.RUNNING) + rows(JobState.QUEUED),
-        "failed": rows(JobState.FAILED, limit=20),
+        "open": rows(running) + rows(queued),
+        "failed": rows(failed),
+        "n_failed": failed.n_total,
         "accounts": [
             {
                 "name": account.name,

@@ -93,41 +93,64 @@ export function upload(file, told, signal) {
   });
 }
 
-/** Follow a job until it is final. Returns what stops it. Reconnects by itself, also to a server that was restarted. */
+const UNSEEN_MS = 10_000;
+
+/**
+ * Follow a job until it is final. Returns what stops it. Reconnects by itself, also to a server that was restarted.
+ * A page that nobody sees asks now and then instead: browsers open six connections to a server, and a stream holds one.
+ */
 export function follow(id, { onState, onLost, onGone }) {
   let source = null;
   let timer = 0;
+  let looks = 0;
   let isOver = false;
   const connect = () => {
+    if (document.hidden) {
+      timer = setTimeout(look, UNSEEN_MS);
+      return;
+    }
     source = new EventSource(`/playground/api/jobs/${id}/events`);
-    source.onmessage = (event) => {
-      const job = JSON.parse(event.data);
-      if (["succeeded", "failed", "cancelled"].includes(job.state)) stop();
-      onState(job);
-    };
-    source.onerror = async () => {
+    source.onmessage = (event) => tell(JSON.parse(event.data));
+    source.onerror = () => {
       if (isOver) return;
       onLost();
-      if (source.readyState !== EventSource.CLOSED) return;
       // an answer that was no stream: is it gone, or is the server not there yet?
-      try {
-        const job = await api.job(id);
-        if (!isOver) onState(job);
-      } catch (error) {
-        if (error.status === 404 || error.status === 401) {
-          stop();
-          onGone(error);
-          return;
-        }
-      }
-      if (!isOver) timer = setTimeout(connect, 1500);
+      if (source.readyState === EventSource.CLOSED) look(1500);
     };
+  };
+  const look = async (again_ms = 0) => {
+    const mine = ++looks;
+    let job = null;
+    try {
+      job = await api.job(id);
+    } catch (error) {
+      if (!isOver && (error.status === 404 || error.status === 401)) {
+        stop();
+        onGone(error);
+      }
+    }
+    if (isOver || mine !== looks) return;
+    if (job) tell(job);
+    if (!isOver) timer = setTimeout(connect, again_ms);
+  };
+  const tell = (job) => {
+    if (["succeeded", "failed", "cancelled"].includes(job.state)) stop();
+    onState(job);
+  };
+  // seen again, the stream begins with how things stand
+  const onSeen = () => {
+    looks++;
+    clearTimeout(timer);
+    source?.close();
+    connect();
   };
   const stop = () => {
     isOver = true;
     clearTimeout(timer);
     source?.close();
+    document.removeEventListener("visibilitychange", onSeen);
   };
-  connect();
+  document.addEventListener("visibilitychange", onSeen);
+  document.hidden ? look() : connect();
   return stop;
 }

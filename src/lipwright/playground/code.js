@@ -53,13 +53,16 @@ function py(value) {
   return String(value);
 }
 
+// curl takes commas and semicolons for its own, unless the name is in quotes; in them it wants quotes and backslashes escaped
+const FORM = String.raw`"file=@\"$(printf %s "$1" | sed 's/["\\]/\\&/g')\""`;
+
 const lines = (...some) => some.flat().filter((line) => line !== null).join("\n");
 
 const WRITE = {
   wavespeed: {
     curl: (origin, { video, audio, model, rest }) => lines(
       `KEY=YOUR_KEY`,
-      `upload() { curl -s -H "Authorization: Bearer $KEY" -F file=@"$1" ${origin}/api/v3/media/upload/binary | sed -E 's/.*"download_url":"([^"]+)".*/\\1/'; }`,
+      `upload() { curl -s -H "Authorization: Bearer $KEY" -F ${FORM} ${origin}/api/v3/media/upload/binary | sed -E 's/.*"download_url":"([^"]+)".*/\\1/'; }`,
       `VIDEO=$(upload ${sh(video)})`,
       audio ? `AUDIO=$(upload ${sh(audio)})` : null,
       `curl -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\`,
@@ -91,7 +94,7 @@ const WRITE = {
   pixverse: {
     curl: (origin, { video, audio, text, voice }) => lines(
       `KEY=YOUR_KEY`,
-      `upload() { curl -s -H "API-KEY: $KEY" -H "Ai-Trace-Id: $(uuidgen)" -F file=@"$1" ${origin}/openapi/v2/media/upload | sed -E 's/.*"media_id":([0-9]+).*/\\1/'; }`,
+      `upload() { curl -s -H "API-KEY: $KEY" -H "Ai-Trace-Id: $(uuidgen)" -F ${FORM} ${origin}/openapi/v2/media/upload | sed -E 's/.*"media_id":([0-9]+).*/\\1/'; }`,
       `VIDEO=$(upload ${sh(video)})`,
       audio ? `AUDIO=$(upload ${sh(audio)})` : null,
       `curl -H "API-KEY: $KEY" -H "Ai-Trace-Id: $(uuidgen)" -H "Content-Type: application/json" \\`,

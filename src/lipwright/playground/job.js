@@ -51,8 +51,9 @@ export function jobView(main, { id, go, refresh }) {
   let parts = null;
   let leave = () => {};
   const head = h("header", { class: "job-head" });
+  const note = h("div", { class: "note" });
   const body = h("div", { class: "job-body" });
-  fill(main, head, body);
+  fill(main, head, note, body);
 
   const onState = (job) => {
     showHead(job);
@@ -65,6 +66,7 @@ export function jobView(main, { id, go, refresh }) {
     const key = job.state;
     if (head.dataset.key === key) return;
     head.dataset.key = key;
+    fill(note);
     document.title = `${STATES[job.state]}: ${titleOf(job)} · Lipwright`;
     const isOpen = job.state === "queued" || job.state === "running";
     fill(head,
@@ -83,14 +85,18 @@ export function jobView(main, { id, go, refresh }) {
       onState(await api.cancel(id));
     } catch (error) {
       event.target.disabled = false;
-      body.prepend(notice("bad", error.message));
+      fill(note, notice("bad", error.message));
     }
   }
 
   async function remove() {
     if (!(await sure("Delete this video?", "The result is deleted for good, and links to it stop working. What was paid stays paid."))) return;
-    await api.remove(id);
-    go("/history");
+    try {
+      await api.remove(id);
+      go("/history");
+    } catch (error) {
+      fill(note, notice("bad", error.message));
+    }
   }
 
   function progress(job) {
@@ -159,9 +165,15 @@ export function jobView(main, { id, go, refresh }) {
     onLost: () => {
       if (shown === "progress") fill(parts.lost, notice("warn", "The server does not answer. The work is not lost; trying again…"));
     },
-    onGone: (error) => fill(body, h("section", { class: "card gone" }, h("h2", {}, "There is no such video"),
-      h("p", { class: "muted" }, error.status === 404 ? "It was deleted, or it belongs to another key." : error.message),
-      h("a", { class: "button secondary", href: "/history", "data-link": true }, "History"))),
+    onGone: (error) => {
+      shown = "gone";
+      document.title = "No such video · Lipwright";
+      fill(head);
+      fill(note);
+      fill(body, h("section", { class: "card gone" }, h("h2", {}, "There is no such video"),
+        h("p", { class: "muted" }, error.status === 404 ? "It was deleted, or it belongs to another key." : error.message),
+        h("a", { class: "button secondary", href: "/history", "data-link": true }, "History")));
+    },
   });
   return () => {
     stop();

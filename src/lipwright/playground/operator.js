@@ -34,7 +34,7 @@ export function operator(main) {
     const tiles = [
       ["Waiting", figures.jobs_queued, figures.jobs_queued ? `the oldest for ${roughly(figures.oldest_queued_s)}` : "nobody waits"],
       ["Working", figures.jobs_running, `${living.length} ${living.length === 1 ? "worker" : "workers"} alive`],
-      ["Failed", now.failed.length, now.failed.length ? "the latest below" : "none"],
+      ["Failed", now.n_failed, now.n_failed ? "the latest below" : "none"],
       ["Webhooks", figures.webhooks_waiting, "to be sent"],
     ];
     fill(body,

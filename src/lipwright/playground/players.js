@@ -4,10 +4,12 @@ import { footageAt } from "./lengths.js";
 const FAR_S = 0.3;
 const GAIN = 4; // of the second that it is late, so much is made up for each second
 const NEAR_S = 0.004;
+const ROUNDED_S = 0.0005; // times of frames are told in whole milliseconds
 
 /**
  * Keeps `before` (a video; null for a picture or footage that is gone) where `after` is.
- * `spec`: {frame_s, source_s, result_s, policy}. Sends "time" whenever the page is drawn.
+ * `spec`: {frame_s, starts_s, source_s, result_s, policy}; `starts_s`, when each frame is shown, where the rate varies.
+ * Sends "time" whenever the page is drawn.
  */
 export class Players extends EventTarget {
   constructor(after, before, spec) {
@@ -15,7 +17,10 @@ export class Players extends EventTarget {
     Object.assign(this, { after, before, spec, loop: null, rate: 1 });
     this.isOver = false;
     for (const name of ["play", "pause", "ratechange", "seeked"]) after.addEventListener(name, () => this.follow());
-    after.addEventListener("ended", () => this.follow());
+    after.addEventListener("ended", () => {
+      this.follow();
+      if (this.loop) this.toggle();
+    });
     if (before) before.muted = true;
     const tick = () => {
       if (this.isOver) return;
@@ -30,6 +35,36 @@ export class Players extends EventTarget {
     return this.after.currentTime;
   }
 
+  /** The number of the frame that is shown. */
+  get frame() {
+    return this.frameAt(this.time_s);
+  }
+
+  frameAt(time_s) {
+    const { frame_s, starts_s } = this.spec;
+    if (!starts_s) return Math.floor(time_s / frame_s + 1e-3);
+    let [low, high] = [0, starts_s.length]; // the last that has begun
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts_s[middle] <= time_s + ROUNDED_S) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** When half of a frame has been shown. */
+  middle(frame) {
+    const { frame_s, starts_s, result_s } = this.spec;
+    if (!starts_s) return (frame + 0.5) * frame_s;
+    return (starts_s[frame] + Math.max(starts_s[frame], starts_s[frame + 1] ?? result_s)) / 2;
+  }
+
+  /** The latest moment that shows the last frame for sure. */
+  get last_s() {
+    const { frame_s, starts_s, result_s } = this.spec;
+    return starts_s?.length ? this.middle(starts_s.length - 1) : result_s - frame_s / 2;
+  }
+
   get isPlaying() {
     return !this.after.paused && !this.after.ended;
   }
@@ -42,14 +77,14 @@ export class Players extends EventTarget {
   toggle() {
     if (this.isPlaying) this.after.pause();
     else {
-      if (this.after.ended || this.time_s > this.spec.result_s - this.spec.frame_s / 2) this.seek(this.loop?.[0] ?? 0);
+      if (this.after.ended || this.time_s > this.last_s) this.seek(this.loop?.[0] ?? 0);
       this.after.play();
       if (this.at(this.time_s).direction > 0) this.before?.play().catch(() => {});
     }
   }
 
   seek(time_s) {
-    const to_s = Math.min(Math.max(0, time_s), Math.max(0, this.spec.result_s - this.spec.frame_s / 2));
+    const to_s = Math.min(Math.max(0, time_s), Math.max(0, this.last_s));
     this.after.currentTime = to_s;
     if (this.before && !this.isPlaying) this.before.currentTime = this.at(to_s).at_s;
   }
@@ -57,8 +92,8 @@ export class Players extends EventTarget {
   /** To the middle of another frame, so that no rounding shows its neighbour. */
   step(n) {
     this.after.pause();
-    const { frame_s } = this.spec;
-    this.seek((Math.floor(this.time_s / frame_s + 1e-3) + n + 0.5) * frame_s);
+    const to = Math.max(0, this.frame + n);
+    this.seek(this.middle(this.spec.starts_s ? Math.min(to, this.spec.starts_s.length - 1) : to));
   }
 
   speed(rate) {

@@ -23,6 +23,7 @@ export function result(body, job, { isOwner }) {
   const fps = rate(report.fps) || 25;
   const spec = {
     frame_s: 1 / fps,
+    starts_s: report.frame_ms ? starts(report.frame_ms) : null,
     result_s: report.duration_s ?? output.duration_s ?? 0,
     source_s: source?.kind === "video" ? source.duration_s : null,
     policy: job.request.options.when_short ?? "bounce",
@@ -78,7 +79,9 @@ export function result(body, job, { isOwner }) {
       close.disabled = true;
       fill(note, h("span", { class: "busy muted" }, "Looking for the mouth…"));
       try {
-        mouth = await findMouth(job, source ?? output);
+        mouth = report.speakers?.[0]?.box_px
+          ? closeTo(report.speakers[0].box_px, report.width_px, report.height_px)
+          : await findMouth(job, source ?? output);
         fill(note);
       } catch (error) {
         fill(note, notice("warn", error.message));
@@ -234,7 +237,7 @@ export function result(body, job, { isOwner }) {
     fill(legend, keys.filter(([name]) => curves[name]?.some((value) => value !== null)).map(([name, title]) => h("span", { class: `key key-${name}` }, title)));
   }
   const showTime = () => {
-    time.textContent = `${clock(players.time_s)} / ${clock(spec.result_s)} · frame ${Math.floor(players.time_s / spec.frame_s + 1e-3)}`;
+    time.textContent = `${clock(players.time_s)} / ${clock(spec.result_s)} · frame ${players.frame}`;
   };
   let last = -1;
   players.addEventListener("time", () => {
@@ -320,13 +323,18 @@ function sharing(job) {
     try {
       const made = await api.share(job.id, Number(hours.value));
       const url = `${location.origin}${made.path}`;
+      const problem = h("div", {});
       const field = h("input", { type: "text", readonly: true, value: url, "aria-label": "Share link", onfocus: (event) => event.target.select() });
       fill(place, h("div", { class: "row" }, field, copyButton(() => url)),
         h("p", { class: "muted small" }, `Whoever has it sees this video until ${when(made.expires_at)}. `,
           h("button", { type: "button", class: "link", onclick: async () => {
-            await api.unshare(job.id);
-            fill(place, h("p", { class: "muted small" }, "No link to this video works any more."));
-          } }, "Close all links")));
+            try {
+              await api.unshare(job.id);
+              fill(place, h("p", { class: "muted small" }, "No link to this video works any more."));
+            } catch (error) {
+              fill(problem, notice("bad", error.message));
+            }
+          } }, "Close all links")), problem);
     } catch (error) {
       fill(place, notice("bad", error.message));
     }
@@ -355,19 +363,31 @@ function mouths(job) {
   } }, h("summary", {}, "Mouths before and after"), place);
 }
 
-/** Where the mouth is, in shares of the picture, and how much to enlarge it. */
+/** The mouth of the face that spoke, where the report does not tell where that is: of the one clicked, or the largest. */
 async function findMouth(job, media) {
   const found = await api.faces(media.id);
   if (!found.boxes_px.length) throw new Error("No face was found on the frames that were looked at.");
-  const asked = /^[\d.]+,[\d.]+$/.test(job.request.options.face ?? "") ? job.request.options.face.split(",").map(Number) : null;
+  const asked = /^([\d.]+),([\d.]+)(?:@[\d.]+)?$/.exec(job.request.options.face ?? "")?.slice(1).map(Number);
   const box = found.boxes_px.find(([l, t, r, b]) => asked && l <= asked[0] && asked[0] < r && t <= asked[1] && asked[1] < b) ?? found.boxes_px[0];
-  const [left, top, right, bottom] = box;
-  const width = (right - left) * 1.05;
+  return closeTo(box, found.width_px, found.height_px);
+}
+
+/** Where the mouth of a face is, in shares of the picture, and how much to enlarge it. */
+function closeTo([left, top, right, bottom], width_px, height_px) {
   return {
-    zoom: String(Math.max(1.2, Math.min(8, found.width_px / width))),
-    x: String((left + right) / 2 / found.width_px),
-    y: String((top + 0.72 * (bottom - top)) / found.height_px),
+    zoom: String(Math.max(1.2, Math.min(8, width_px / ((right - left) * 1.05)))),
+    x: String((left + right) / 2 / width_px),
+    y: String((top + 0.72 * (bottom - top)) / height_px),
   };
+}
+
+/** When each frame is shown, of what each lasts. */
+function starts(frame_ms) {
+  let now_ms = 0;
+  return frame_ms.map((lasts_ms) => {
+    now_ms += lasts_ms;
+    return (now_ms - lasts_ms) / 1000;
+  });
 }
 
 function rate(text) {

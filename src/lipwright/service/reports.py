@@ -20,6 +20,8 @@ from pathlib import Path
 from time import monotonic, perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from lipwright import media
 from lipwright.core.errors import Cancelled, InvalidOption, LipwrightError, NoVideo
 from lipwright.core.media import AudioClip, SourceInfo, VideoInfo
@@ -40,6 +42,8 @@ MEASURE_S: Final = 20.0
 _PATIENCE_S: Final = 30.0
 _PATIENCE: Final = 6.0
 """A measurement may take so long, and so many times the seconds that it looks at; what is not done then is left out."""
+_EVEN_S: Final = Fraction(1, 1000)
+"""Frames that are shown so near to their places on an even grid are told by the rate alone."""
 
 _DID: Final = {
     "cut": "cut",
@@ -184,9 +188,11 @@ def _whole(report: Mapping[str, Any]) -> Generator[None]:
 
 def _told(result: SyncResult, kind: str) -> dict[str, Any]:
     known = result.as_dict()
+    varying = _frame_ms(result.plan, result.fps)
     speakers = [
         {
             **told,
+            "box_px": [round(float(side), 1) for side in np.median(speaker.seen.box_px, axis=0)],
             "mode": {
                 "name": speaker.render.mode,
                 "says": MODES.get(speaker.render.mode, "In the engine's own words."),
@@ -204,6 +210,7 @@ def _told(result: SyncResult, kind: str) -> dict[str, Any]:
         "kind": kind,
         "made_by": made_by(),
         **known,
+        **({} if varying is None else {"frame_ms": varying}),
         "inputs": {"video": str(result.video), "audio": str(result.speakers[0].audio) if kind == "sync" else None},
         "length": _length(result),
         "measurement": _skipped(float(result.duration_s)),
@@ -217,6 +224,15 @@ def _told(result: SyncResult, kind: str) -> dict[str, Any]:
 
 def made_by() -> str:
     return f"lipwright {metadata.version('lipwright')}"
+
+
+def _frame_ms(plan: FramePlan, fps: Fraction) -> list[int] | None:
+    """How long each frame is shown; None where that is the same for all."""
+    times_s = [*plan.times_s, plan.duration_s]
+    if all(abs(time_s - k / fps) < _EVEN_S for k, time_s in enumerate(times_s)):
+        return None
+    # differences of what is rounded, so that they add up
+    return [after - before for before, after in pairwise([round(1000 * time_s) for time_s in times_s])]
 
 
 def _strip(speaker: Speaker, plan: FramePlan) -> list[dict[str, Any]]:

@@ -28,6 +28,15 @@ KEEP_KEYS = timedelta(hours=24)
 CLAIM_HOLDS = timedelta(seconds=60)
 """A claim without a job for so long was left behind by a process that died."""
 
+_SHOWN: Final = {
+    JobState.QUEUED: "waiting",
+    JobState.RUNNING: "working",
+    JobState.SUCCEEDED: "done",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+"""What the page calls them (playground/job.js)."""
+
 
 # written once: writing a statement takes Python longer than running it takes the database
 _ADD: Final = job.insert()
@@ -95,8 +104,8 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     words: str | None = None
-    """Found in the text, its voice or language, the model, a name of what went in, or as the beginning of the id or the
-    state; without case."""
+    """Each is found in the text, its voice or language, the model, a name of what went in, or as the beginning of the
+    id or the state, by its own name or the one that people read; without case."""
 
 
 def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -> tuple[list[Job], int]:
@@ -115,7 +124,7 @@ def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -
     if which.until is not None:
         wanted.append(job.c.created_at < which.until)
     if which.words is not None:
-        wanted.append(_holds(which.words))
+        wanted += [_holds(word) for word in dict.fromkeys(which.words.split())]
     n_total = connection.execute(sa.select(sa.func.count()).select_from(job).where(*wanted)).scalar_one()
     order = (job.c.created_at.desc(), job.c.id)
     rows = connection.execute(job.select().where(*wanted).order_by(*order).offset(offset).limit(limit)).all()
@@ -317,9 +326,9 @@ def drop_old_claims(connection: sa.Connection) -> int:
     return connection.execute(idempotency.delete().where(idempotency.c.claimed_at < now() - KEEP_KEYS)).rowcount
 
 
-def _holds(words: str) -> sa.ColumnElement[bool]:
+def _holds(word: str) -> sa.ColumnElement[bool]:
     # SQLite's lower() knows ASCII only: other letters are looked for as they are, and as capitals and small ones
-    spellings = {words.lower(), *(_small(one) for one in (words, words.upper(), words.capitalize()))}
+    spellings = {word.lower(), *(_small(one) for one in (word, word.upper(), word.capitalize()))}
 
     def is_in(column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
         return [sa.func.lower(column).contains(one, autoescape=True) for one in sorted(spellings)]
@@ -327,8 +336,9 @@ def _holds(words: str) -> sa.ColumnElement[bool]:
     is_of_job = sa.cast(job.c.inputs, sa.Text).contains(sa.literal('"') + media_table.c.id + '"')
     named = sa.exists().where(is_of_job & sa.or_(*is_in(media_table.c.filename)))
     asked = [one for name in ("text", "voice", "language") for one in is_in(job.c.request[name].as_string())]
-    begins = [column.startswith(words.lower(), autoescape=True) for column in (job.c.id, job.c.state)]
-    return sa.or_(*asked, *is_in(job.c.model), *begins, named)
+    begins = job.c.id.startswith(word.lower(), autoescape=True)
+    states = [state for state in JobState if any(name.startswith(word.lower()) for name in (state, _SHOWN[state]))]
+    return sa.or_(*asked, *is_in(job.c.model), begins, job.c.state.in_(states), named)
 
 
 def _small(text: str) -> str:
