@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 DRIFT_S = float(os.environ.get("LIPWRIGHT_TEST_DRIFT_S", "5"))
 """How long the players are watched; 60 for the full proof."""
@@ -261,6 +261,77 @@ def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, por
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".notice")).to_contain_text("One face was found; it will speak.")
     tab.check()
+
+
+def test_listening_tells_what_a_text_costs_and_ends_where_it_is_left(
+    served: Any, visit: Open, short_speech: Path
+) -> None:
+    chinese = "今天我们在北京召开新闻发布会，向大家介绍最新的经济情况。" * 4
+    price = httpx.post(
+        f"{served.url}/api/v3/model/price",
+        headers=bearer(served),
+        json={"model_id": "lipwright/rewrite", "inputs": {"text": chinese}},
+    ).json()["data"]
+    tab = visit()
+    page: Page = tab.page
+    page.evaluate(
+        """() => {
+          window.sounds = [];
+          const Before = window.Audio;
+          window.Audio = function (...from) {
+            sounds.push(new Before(...from));
+            return sounds.at(-1);
+          };
+        }"""
+    )
+    page.get_by_role("tab", name="Text").click()
+    page.get_by_label("Text to be spoken").fill(chinese)
+    expect(page.locator(".figures")).to_contain_text(f"${price['price']:.2f}")
+
+    held: list[Route] = []
+    asked = answered(page, "**/playground/api/speech", held.append)
+    page.get_by_label("Text to be spoken").fill("Hello there 😀. " * 400)
+    listen = page.get_by_role("button", name="Listen")
+
+    def hear(meanwhile: Callable[[], None], answer: Callable[[Route], None]) -> None:
+        listen.click()
+        expect(page.get_by_text("Speaking…")).to_be_visible()
+        expect(page.get_by_role("alert")).to_have_count(0)
+        meanwhile()
+        answer(held.pop())
+
+    def say(route: Route) -> None:
+        route.fulfill(body=short_speech.read_bytes(), content_type="audio/wav")
+
+    hear(lambda: None, refuse)
+    assert len(asked[0]["text"]) == 1000
+    expect(page.get_by_role("alert")).to_have_text("Not today.")
+    hear(lambda: None, say)
+    expect(page.get_by_label("Place in the text")).to_be_attached()
+    hear(lambda: page.get_by_role("tab", name="Recording").click(), say)
+    page.get_by_role("tab", name="Text").click()
+    expect(listen).to_be_enabled()
+    hear(lambda: page.get_by_role("link", name="History").click(), say)
+    page.wait_for_timeout(500)
+    assert page.evaluate("sounds.map((sound) => sound.paused)") == [True]
+    tab.check()
+
+
+def answered(page: Page, address: str, answer: Callable[[Route], Any]) -> list[dict[str, Any]]:
+    """What is sent to an address of the server, which answers as it is told here."""
+    sent: list[dict[str, Any]] = []
+
+    def note(route: Route) -> None:
+        sent.append(json.loads(route.request.post_data or ""))
+        answer(route)
+
+    page.route(address, note)
+    return sent
+
+
+def refuse(route: Route) -> None:
+    """As the server does what cannot be meant."""
+    route.fulfill(status=400, json={"code": 400, "message": "Not today."})
 
 
 def test_a_server_that_is_gone_is_told_of_and_asked_again(visit: Open) -> None:

@@ -7,7 +7,8 @@ import { listen, soundPlayer } from "./wave.js";
 const VIDEO = "video/*,image/png,image/jpeg,image/webp,.mkv,.mov,.webm,.m4v";
 const SOUND = "audio/*,video/*,.wav,.mp3,.m4a,.flac,.ogg,.opus";
 const NOTHING = "There is nothing to show.";
-const CHARACTERS_A_SECOND = 14.5;
+// of a text that is listened to; the server speaks no more either
+const SPOKEN_CHARACTERS = 1000;
 const QUALITY = { 24: "Draft: small file", 18: "Good", 12: "Best: large file" };
 
 export function compose(main, { visitor, go }) {
@@ -216,6 +217,7 @@ export function compose(main, { visitor, go }) {
     h("div", { id: "speech-panel", role: "tabpanel", "aria-labelledby": "tab-recording" }, speechBox), speechNote);
 
   function setKind(kind) {
+    if (state.kind !== kind) state.quote = null;
     state.kind = kind;
     for (const tab of tabs) {
       const isOn = tab.id === `tab-${kind}`;
@@ -228,6 +230,7 @@ export function compose(main, { visitor, go }) {
   }
 
   function showSpeech() {
+    nHearings++;
     player?.letGo();
     player = null;
     fill(speechNote);
@@ -328,15 +331,33 @@ export function compose(main, { visitor, go }) {
     }
   }
 
+  /** The APIs take a speaker by name or id, in any case. */
+  function pickVoice(speakers, asked) {
+    const speaker = speakers.find((one) => [one.id, one.name].some((word) => word.toLowerCase() === asked.trim().toLowerCase()));
+    pick(voice, speaker ? (speaker.id === "Auto" ? "auto" : speaker.id) : asked);
+  }
+
+  let nHearings = 0; // also whoever turns to something else ends one
   async function hearText() {
     const key = textKey();
+    const characters = [...text.value.trim()];
+    const mine = ++nHearings;
+    const isWanted = () => !isGone && mine === nHearings && textKey() === key;
     hear.disabled = true;
+    fill(speechNote);
     fill(heard, h("span", { class: "busy muted" }, "Speaking…"));
     try {
-      const asked = { text: text.value.trim(), voice: voice.value, language: language.value || null, media: state.footage?.id ?? null };
+      const asked = {
+        text: characters.slice(0, SPOKEN_CHARACTERS).join(""), voice: voice.value, language: language.value || null, media: state.footage?.id ?? null,
+      };
       const blob = await api.speech(asked);
       const sound = await listen(blob);
-      if (asked.text && asked.text.length <= 1000) state.spoken = { key, duration_s: sound?.duration_s };
+      if (asked.text && characters.length <= SPOKEN_CHARACTERS) state.spoken = { key, duration_s: sound?.duration_s };
+      if (!isWanted()) {
+        if (state.kind === "text") fill(heard, h("span", { class: "muted" }, "This was changed meanwhile: listen again."));
+        hear.disabled = false;
+        return;
+      }
       player?.letGo();
       player = soundPlayer(blob, sound, { label: asked.text ? "the text" : "the sample", playIcon: () => icon("play"), pauseIcon: () => icon("pause") });
       fill(heard, player.el, h("span", { class: "muted" }, length(sound?.duration_s)));
@@ -344,7 +365,7 @@ export function compose(main, { visitor, go }) {
       changed();
     } catch (error) {
       fill(heard);
-      fill(speechNote, notice("bad", error.message));
+      if (isWanted()) fill(speechNote, notice("bad", error.message));
     }
     hear.disabled = false;
   }
@@ -450,32 +471,36 @@ export function compose(main, { visitor, go }) {
   const summary = h("section", { class: "card summary", "aria-label": "Price and start" }, figures, button, lacking);
 
   function speechLength() {
-    if (state.kind === "recording") return state.speech?.duration_s ?? null;
-    const said = text.value.trim();
-    if (!said) return null;
-    return state.spoken?.key === textKey() ? state.spoken.duration_s : Math.max(0.6, said.length / CHARACTERS_A_SECOND);
+    if (state.kind === "recording") return state.speech?.problem ? null : state.speech?.duration_s ?? null;
+    if (!text.value.trim()) return null;
+    // until it is heard, as long as the server expects it to be
+    return state.spoken?.key === textKey() ? state.spoken.duration_s : state.quote?.speech_s ?? null;
   }
 
   let timer = 0;
+  let nAsked = 0;
   function changed() {
     if (isGone) return;
     showLengths();
     hear.lastChild.textContent = text.value.trim() ? "Listen" : "Hear this voice";
     clearTimeout(timer);
-    const speech_s = speechLength();
+    const asked = ++nAsked;
+    const isUnheard = state.kind === "text" && text.value.trim() && state.spoken?.key !== textKey();
+    const wanted = isUnheard ? { text: text.value.trim() } : { speech_s: speechLength() };
+    if (!wanted.text && !wanted.speech_s) state.quote = null;
     showSummary();
-    if (!speech_s) {
-      state.quote = null;
-      showSummary();
-      return;
-    }
+    if (!wanted.text && !wanted.speech_s) return;
     timer = setTimeout(async () => {
+      let quote = null;
       try {
-        state.quote = await api.quote({ speech_s });
+        quote = await api.quote(wanted);
       } catch {
-        state.quote = null;
+        // no price is shown
       }
-      if (!isGone) showSummary();
+      if (isGone || asked !== nAsked) return;
+      state.quote = quote;
+      showLengths();
+      showSummary();
     }, 250);
   }
 
