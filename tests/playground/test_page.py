@@ -263,6 +263,35 @@ def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, por
     tab.check()
 
 
+def test_files_are_taken_for_what_is_in_them(visit: Open, two_people: Path, tmp_path: Path) -> None:
+    import av
+    import numpy as np
+
+    with av.open(str(tmp_path / "moving.gif"), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream("gif", rate=10)
+        stream.codec_context.width, stream.codec_context.height, stream.codec_context.pix_fmt = 96, 96, "rgb8"
+        for index in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 96), 16 * index, np.uint8), "rgb8")
+            frame.pts = index
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    tab = visit()
+    page: Page = tab.page
+    page.set_input_files("#speech-file", two_people)
+    expect(page.get_by_role("alert")).to_contain_text("This video has no sound.")
+    expect(page.locator(".figures")).not_to_contain_text("$")
+    page.get_by_role("button", name="Make it speak").click()
+
+    page.set_input_files("#footage-file", tmp_path / "moving.gif")
+    expect(page.locator(".notice").filter(has_text="No face was found")).to_contain_text("frames that were looked at")
+    expect(page.get_by_text("A portrait is as long as its speech.")).to_have_count(0)
+    expect(page.get_by_label("Hold the last picture")).to_be_visible()
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_text("The recording cannot be used.")).to_be_visible()
+    tab.check()
+
+
 def test_listening_tells_what_a_text_costs_and_ends_where_it_is_left(
     served: Any, visit: Open, short_speech: Path
 ) -> None:

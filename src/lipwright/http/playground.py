@@ -454,7 +454,8 @@ def job_view(job: Job, inputs: dict[str, Media], n_before: int | None, *, with_r
 def _media_view(one: Media | None) -> dict[str, Any] | None:
     if one is None:
         return None
-    names = ("id", "kind", "filename", "content_type", "n_bytes", "duration_s", "width_px", "height_px", "number")
+    names = ("id", "kind", "filename", "content_type", "n_bytes", "duration_s", "width_px", "height_px", "has_sound",
+             "number")  # fmt: skip
     return {
         **{name: getattr(one, name) for name in names},
         "url": media_url(one, "").replace("/files/", "/playground/media/"),

@@ -80,7 +80,8 @@ export function compose(main, { visitor, go }) {
       tellUploaded();
       const seen = await api.media(one.id);
       if (state.footage !== one) return;
-      Object.assign(one, { duration_s: seen.duration_s, width_px: seen.width_px, height_px: seen.height_px });
+      // by what was found in it: a GIF or WebP may be a video
+      Object.assign(one, { duration_s: seen.duration_s, width_px: seen.width_px, height_px: seen.height_px, isPicture: seen.kind === "image" });
       if (seen.kind === "audio") throw Object.assign(new Error("This file holds sound only. Choose a video or a picture."), { code: "no_video" });
       changed();
       fill(footageNote, h("span", { class: "busy" }, "Looking for faces…"));
@@ -294,6 +295,7 @@ export function compose(main, { visitor, go }) {
       await shown;
       if (state.speech !== one) return;
       if (seen.kind === "image") throw new Error("This is a picture. Choose a recording.");
+      if (seen.has_sound === false) throw new Error("This video has no sound. Choose a recording, or a video in which somebody speaks.");
       one.duration_s = seen.kind === "audio" ? seen.duration_s : one.duration_s ?? seen.duration_s;
       fill(speechNote);
       showSpeech();
