@@ -395,6 +395,24 @@ def test_speech_is_recorded_by_the_microphone(visit: Open) -> None:
     tab = visit()
     page: Page = tab.page
     tab.context.grant_permissions(["microphone"])
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.get_by_role("link", name="Create").click()
+    page.evaluate(
+        """() => {
+          const devices = navigator.mediaDevices;
+          const ask = devices.getUserMedia.bind(devices);
+          devices.getUserMedia = async (wanted) => window.heard = await ask(wanted);
+        }"""
+    )
+    page.locator(".speech-box").get_by_role("button", name="Record").click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("Ready.")
+    # whoever goes elsewhere is heard no more
+    page.go_back()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    until(page, "heard.getTracks().every((track) => track.readyState === 'ended')")
+    page.go_forward()
     page.locator(".speech-box").get_by_role("button", name="Record").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("status")).to_have_text("Ready.")

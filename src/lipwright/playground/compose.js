@@ -400,8 +400,9 @@ export function compose(main, { visitor, go }) {
 
   async function record(withPicture) {
     const { recorder } = await import("./record.js");
+    if (isGone) return;
     const file = await recorder(withPicture);
-    if (file) withPicture ? takeFootage(file) : takeSpeech(file);
+    if (file && !isGone) withPicture ? takeFootage(file) : takeSpeech(file);
   }
 
   // --- choices -------------------------------------------------------------------------------------------
