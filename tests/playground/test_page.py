@@ -263,6 +263,36 @@ def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, por
     tab.check()
 
 
+def test_what_is_chosen_anew_while_it_is_being_sent_is_what_is_sent(
+    visit: Open, portrait: Path, two_people: Path, short_speech: Path
+) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.set_input_files("#speech-file", short_speech)
+    expect(page.locator(".figures")).to_contain_text("$0.15")
+    held: list[Route] = []
+    sent = answered(page, "**/api/v3/lipwright/rewrite", refuse)
+    page.route("**/media/upload/binary", lambda route: held.append(route))
+    page.set_input_files("#footage-file", portrait)
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_role("button", name="Uploading…")).to_be_visible()
+    page.set_input_files("#footage-file", two_people)
+    page.wait_for_timeout(500)
+    assert sent == []
+    held[1].continue_()
+    expect(page.locator("#lacking").get_by_role("alert")).to_have_text("Not today.")
+
+    (asked,) = sent
+    media = page.evaluate(f"fetch('/playground/api/{asked['video'].replace(':', '/')}').then((got) => got.json())")
+    assert media["filename"] == "two people.mp4"
+    # the reason stays until something is changed
+    expect(page.locator(".face")).to_have_count(2)
+    expect(page.locator("#lacking").get_by_role("alert")).to_have_text("Not today.")
+    page.locator(".face").first.click()
+    expect(page.locator("#lacking").get_by_role("alert")).to_have_count(0)
+    tab.check()
+
+
 def test_files_are_taken_for_what_is_in_them(visit: Open, two_people: Path, tmp_path: Path) -> None:
     import av
     import numpy as np

@@ -18,6 +18,7 @@ export function compose(main, { visitor, go }) {
     kind: "recording",
     spoken: null, // the text as it was heard: {key, duration_s}
     quote: null,
+    refusal: null, // why the last submit failed: {message, key}
   };
   const letGo = [];
   let isGone = false;
@@ -145,6 +146,7 @@ export function compose(main, { visitor, go }) {
           one.chosen = one.chosen === k && !isOnly ? null : k;
           showFootage();
           tellFaces();
+          showSummary();
           frame.isConnected || stage.querySelectorAll(".face")[k]?.focus();
         },
       }, h("span", { class: "face-name" }, isOnly ? "Face" : `Face ${k + 1}`)));
@@ -516,7 +518,10 @@ export function compose(main, { visitor, go }) {
       h("div", {}, h("dt", {}, "Price"), h("dd", {}, quote ? `${about}${usd(quote.price_usd)}` : "–")),
       h("div", {}, h("dt", {}, "Ready in"), h("dd", {}, quote ? `about ${roughly(quote.work_s + 2)}` : "–")),
       quote?.n_before ? h("div", {}, h("dt", {}, "Before you"), h("dd", {}, `${quote.n_before} ${quote.n_before === 1 ? "job" : "jobs"}`)) : null);
-    if (quote && !quote.is_affordable) {
+    if (state.refusal && state.refusal.key !== wishKey()) state.refusal = null;
+    if (state.refusal) {
+      fill(lacking, notice("bad", state.refusal.message));
+    } else if (quote && !quote.is_affordable) {
       fill(lacking, notice("warn", `This costs ${usd(quote.price_usd)}, and you have ${usd(quote.balance_usd)} left. Ask whoever runs this service for credit.`));
     } else if (lacking.dataset.asked) {
       fill(lacking, lack() ? h("p", { class: "muted" }, lack()[0]) : null);
@@ -552,6 +557,22 @@ export function compose(main, { visitor, go }) {
     return made;
   }
 
+  /** The same as long as the same would be asked for. */
+  const wishKey = () => lack()?.[0] ?? JSON.stringify([engine.value, inputs()]);
+
+  /** Waits for the uploads of what is chosen, also where another file is chosen meanwhile. */
+  async function uploads() {
+    const needed = () => [state.footage, state.kind === "recording" ? state.speech : null];
+    let awaited;
+    do {
+      awaited = needed();
+      await Promise.all(awaited.map((one) => one?.ready));
+    } while (needed().some((one, k) => one !== awaited[k]));
+    if (lack()) throw new Error(lack()[0]);
+    const broken = awaited.find((one) => one && !one.id);
+    if (broken) throw new Error(`“${broken.name}” was not uploaded. Choose it again.`);
+  }
+
   async function submit() {
     const lacks = lack();
     if (lacks) {
@@ -561,15 +582,17 @@ export function compose(main, { visitor, go }) {
       return;
     }
     button.disabled = true;
+    state.refusal = null;
     try {
       button.textContent = "Uploading…";
-      await Promise.all([state.footage.ready, state.kind === "recording" ? state.speech.ready : null]);
-      if (lack()) throw new Error(lack()[0]);
+      await uploads();
       button.textContent = "Sending…";
       const job = await api.submit(engine.value, inputs());
-      go(`/jobs/${job.id}`);
+      if (!isGone) go(`/jobs/${job.id}`);
     } catch (error) {
-      fill(lacking, notice("bad", error.message));
+      if (isGone) return;
+      state.refusal = { message: error.message, key: wishKey() };
+      showSummary();
       button.disabled = false;
       button.textContent = "Make it speak";
     }
