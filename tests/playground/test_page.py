@@ -322,6 +322,65 @@ def test_files_are_taken_for_what_is_in_them(visit: Open, two_people: Path, tmp_
     tab.check()
 
 
+def test_what_is_made_again_with_changes_is_otherwise_the_same_and_paid_once(
+    served: Any, visit: Open, two_people: Path
+) -> None:
+    kept = {
+        "language": "en",
+        "face": "1",
+        "codec": "h265",
+        "seed": 5,
+        "look": "all",
+        "crf": 20,
+        "keep_original_db": -10,
+    }
+    with httpx.Client(base_url=served.url, headers=bearer(served), timeout=60) as client, two_people.open("rb") as file:
+        uploaded = client.post("/api/v3/media/upload/binary", files={"file": file}).json()["data"]["download_url"]
+        asked = {"video": uploaded, "text": "Maybe.", "voice": "harper", **kept}
+        job_id = client.post("/api/v3/lipwright/rewrite", json=asked).json()["data"]["id"]
+        client.post(f"/playground/api/jobs/{job_id}/cancel")
+        harper = next(
+            one["id"] for one in client.get("/playground/api/voices").json()["speakers"] if one["name"] == "Harper"
+        )
+    tab = visit(f"/?from={job_id}")
+    page: Page = tab.page
+    with page.expect_response("**/playground/api/faces") as looked:
+        expect(page.locator(".face")).to_have_count(2)
+    at_s = looked.value.json()["at_s"]
+    expect(page.locator("#voice option:checked")).to_have_text("Harper")
+    expect(page.get_by_text("The choice “1” is kept from before")).to_be_visible()
+    expect(page.locator("#kept")).to_contain_text("look all, codec h265, seed 5")
+    tab.state("again")
+    keys: list[str] = []
+    answers = iter([lambda route: route.abort(), refuse, refuse])
+
+    def answer(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        next(answers)(route)
+
+    sent = answered(page, "**/api/v3/lipwright/rewrite", answer)
+    problem = page.locator("#lacking").get_by_role("alert")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(problem).to_have_text("The server cannot be reached.")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(problem).to_have_text("Not today.")
+    assert sent[0] == sent[1]
+    assert {name: sent[1].get(name) for name in kept} == kept
+    assert (sent[1]["voice"], sent[1]["text"]) == (harper, "Maybe.")
+
+    page.get_by_role("button", name="Leave out").click()
+    page.locator(".face").first.click()
+    page.get_by_role("button", name="Make it speak").click()
+    expect(problem).to_have_text("Not today.")
+    assert not {"codec", "seed", "look"} & sent[2].keys()
+    clicked = re.fullmatch(r"\d+,\d+@([\d.]+)", sent[2]["face"])
+    assert clicked is not None
+    assert float(clicked[1]) == pytest.approx(at_s, abs=0.0005)
+    # no answer may mean that it came: it is the same job then, and a new one once something was answered
+    assert keys[0] == keys[1] != keys[2]
+    tab.check()
+
+
 def test_listening_tells_what_a_text_costs_and_ends_where_it_is_left(
     served: Any, visit: Open, short_speech: Path
 ) -> None:
