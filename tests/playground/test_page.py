@@ -348,7 +348,7 @@ def test_what_is_made_again_with_changes_is_otherwise_the_same_and_paid_once(
         expect(page.locator(".face")).to_have_count(2)
     at_s = looked.value.json()["at_s"]
     expect(page.locator("#voice option:checked")).to_have_text("Harper")
-    expect(page.get_by_text("The choice “1” is kept from before")).to_be_visible()
+    expect(page.get_by_text("asked for before: number 1 as “lipwright faces” counts")).to_be_visible()
     expect(page.locator("#kept")).to_contain_text("look all, codec h265, seed 5")
     tab.state("again")
     keys: list[str] = []

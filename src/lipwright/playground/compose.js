@@ -203,7 +203,7 @@ export function compose(main, { visitor, go }) {
       return;
     }
     const words = n === 1 ? "One face was found; it will speak."
-      : one.chosen === null && one.wanted ? `${n} faces were found. The choice “${one.wanted}” is kept from before; click a face for another.`
+      : one.chosen === null && one.wanted ? `${n} faces were found. The one is taken that was asked for before: ${/^\d+$/.test(one.wanted) ? `number ${one.wanted} as “lipwright faces” counts` : one.wanted}. Click a face for another.`
       : one.chosen === null ? `${n} faces were found. Click the one that shall speak, or leave it: the one whose lips move with the sound is taken.`
         : `Face ${one.chosen + 1} of ${n} will speak.`;
     fill(footageNote, notice("info", words));
