@@ -33,8 +33,8 @@ def look(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     if (data := path.read_bytes())[:4] == b"fLaC":
         # one byte more was sent by the receiver
         length_s = 12.0 if len(data) > speech_path().stat().st_size else 1.2
-        return {"kind": "audio", "duration_s": length_s, "width_px": None, "height_px": None}
-    return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480}
+        return {"kind": "audio", "duration_s": length_s, "width_px": None, "height_px": None, "has_sound": True}
+    return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480, "has_sound": True}
 
 
 class Receiver(ThreadingHTTPServer):

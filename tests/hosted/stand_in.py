@@ -63,5 +63,5 @@ def heard_s(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 def look(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     if arguments["path"].endswith("media") and Path(arguments["path"]).read_bytes()[:4] == b"fLaC":
-        return {"kind": "audio", "duration_s": 12.0, "width_px": None, "height_px": None}
-    return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480}
+        return {"kind": "audio", "duration_s": 12.0, "width_px": None, "height_px": None, "has_sound": True}
+    return {"kind": "video", "duration_s": 6.0, "width_px": 480, "height_px": 480, "has_sound": True}

@@ -293,7 +293,7 @@ def test_however_many_uploads_end_at_once_few_are_looked_at(
         most = max(most, len(at_work))
         time.sleep(0.05)
         at_work.pop()
-        return {"kind": "audio", "duration_s": 1.0, "width_px": None, "height_px": None}
+        return {"kind": "audio", "duration_s": 1.0, "width_px": None, "height_px": None, "has_sound": True}
 
     monkeypatch.setattr(sandbox, "call", look)
     with ThreadPoolExecutor(20) as pool:

@@ -70,7 +70,7 @@ def journey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journey
         if target.endswith(":look"):
             is_sound = Path(arguments["path"]).read_bytes()[:4] == b"fLaC"
             kind = {"kind": "audio", "duration_s": 1.2} if is_sound else {"kind": "video", "duration_s": 6.0}
-            return {**kind, "width_px": None, "height_px": None}
+            return {**kind, "width_px": None, "height_px": None, "has_sound": True}
         made.n_rendered += 1
         shutil.copyfile(arguments["video"], arguments["output"])
         return {"duration_s": 1.2, "width_px": 480, "height_px": 480}

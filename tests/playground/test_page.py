@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 DRIFT_S = float(os.environ.get("LIPWRIGHT_TEST_DRIFT_S", "5"))
 """How long the players are watched; 60 for the full proof."""
@@ -326,6 +326,195 @@ def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, por
     tab.check()
 
 
+def test_what_is_chosen_anew_while_it_is_being_sent_is_what_is_sent(
+    visit: Open, portrait: Path, two_people: Path, short_speech: Path
+) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.set_input_files("#speech-file", short_speech)
+    expect(page.locator(".figures")).to_contain_text("$0.15")
+    held: list[Route] = []
+    sent = answered(page, "**/api/v3/lipwright/rewrite", refuse)
+    page.route("**/media/upload/binary", lambda route: held.append(route))
+    page.set_input_files("#footage-file", portrait)
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_role("button", name="Uploading…")).to_be_visible()
+    page.set_input_files("#footage-file", two_people)
+    page.wait_for_timeout(500)
+    assert sent == []
+    held[1].continue_()
+    expect(page.locator("#lacking").get_by_role("alert")).to_have_text("Not today.")
+
+    (asked,) = sent
+    media = page.evaluate(f"fetch('/playground/api/{asked['video'].replace(':', '/')}').then((got) => got.json())")
+    assert media["filename"] == "two people.mp4"
+    # the reason stays until something is changed
+    expect(page.locator(".face")).to_have_count(2)
+    expect(page.locator("#lacking").get_by_role("alert")).to_have_text("Not today.")
+    page.locator(".face").first.click()
+    expect(page.locator("#lacking").get_by_role("alert")).to_have_count(0)
+    tab.check()
+
+
+def test_files_are_taken_for_what_is_in_them(visit: Open, two_people: Path, tmp_path: Path) -> None:
+    import av
+    import numpy as np
+
+    with av.open(str(tmp_path / "moving.gif"), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream("gif", rate=10)
+        stream.codec_context.width, stream.codec_context.height, stream.codec_context.pix_fmt = 96, 96, "rgb8"
+        for index in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 96), 16 * index, np.uint8), "rgb8")
+            frame.pts = index
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    tab = visit()
+    page: Page = tab.page
+    page.set_input_files("#speech-file", two_people)
+    expect(page.get_by_role("alert")).to_contain_text("This video has no sound.")
+    expect(page.locator(".figures")).not_to_contain_text("$")
+    page.get_by_role("button", name="Make it speak").click()
+
+    page.set_input_files("#footage-file", tmp_path / "moving.gif")
+    expect(page.locator(".notice").filter(has_text="No face was found")).to_contain_text("frames that were looked at")
+    expect(page.get_by_text("A portrait is as long as its speech.")).to_have_count(0)
+    expect(page.get_by_label("Hold the last picture")).to_be_visible()
+    page.get_by_role("button", name="Make it speak").click()
+    expect(page.get_by_text("The recording cannot be used.")).to_be_visible()
+    tab.check()
+
+
+def test_what_is_made_again_with_changes_is_otherwise_the_same_and_paid_once(
+    served: Any, visit: Open, two_people: Path
+) -> None:
+    kept = {
+        "language": "en",
+        "face": "1",
+        "codec": "h265",
+        "seed": 5,
+        "look": "all",
+        "crf": 20,
+        "keep_original_db": -10,
+    }
+    with httpx.Client(base_url=served.url, headers=bearer(served), timeout=60) as client, two_people.open("rb") as file:
+        uploaded = client.post("/api/v3/media/upload/binary", files={"file": file}).json()["data"]["download_url"]
+        asked = {"video": uploaded, "text": "Maybe.", "voice": "harper", **kept}
+        job_id = client.post("/api/v3/lipwright/rewrite", json=asked).json()["data"]["id"]
+        client.post(f"/playground/api/jobs/{job_id}/cancel")
+        harper = next(
+            one["id"] for one in client.get("/playground/api/voices").json()["speakers"] if one["name"] == "Harper"
+        )
+    tab = visit(f"/?from={job_id}")
+    page: Page = tab.page
+    with page.expect_response("**/playground/api/faces") as looked:
+        expect(page.locator(".face")).to_have_count(2)
+    at_s = looked.value.json()["at_s"]
+    expect(page.locator("#voice option:checked")).to_have_text("Harper")
+    expect(page.get_by_text("asked for before: number 1 as “lipwright faces” counts")).to_be_visible()
+    expect(page.locator("#kept")).to_contain_text("look all, codec h265, seed 5")
+    tab.state("again")
+    keys: list[str] = []
+    answers = iter([lambda route: route.abort(), refuse, refuse])
+
+    def answer(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        next(answers)(route)
+
+    sent = answered(page, "**/api/v3/lipwright/rewrite", answer)
+    problem = page.locator("#lacking").get_by_role("alert")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(problem).to_have_text("The server cannot be reached.")
+    page.get_by_role("button", name="Make it speak").click()
+    expect(problem).to_have_text("Not today.")
+    assert sent[0] == sent[1]
+    assert {name: sent[1].get(name) for name in kept} == kept
+    assert (sent[1]["voice"], sent[1]["text"]) == (harper, "Maybe.")
+
+    page.get_by_role("button", name="Leave out").click()
+    page.locator(".face").first.click()
+    page.get_by_role("button", name="Make it speak").click()
+    expect(problem).to_have_text("Not today.")
+    assert not {"codec", "seed", "look"} & sent[2].keys()
+    clicked = re.fullmatch(r"\d+,\d+@([\d.]+)", sent[2]["face"])
+    assert clicked is not None
+    assert float(clicked[1]) == pytest.approx(at_s, abs=0.0005)
+    # no answer may mean that it came: it is the same job then, and a new one once something was answered
+    assert keys[0] == keys[1] != keys[2]
+    tab.check()
+
+
+def test_listening_tells_what_a_text_costs_and_ends_where_it_is_left(
+    served: Any, visit: Open, short_speech: Path
+) -> None:
+    chinese = "今天我们在北京召开新闻发布会，向大家介绍最新的经济情况。" * 4
+    price = httpx.post(
+        f"{served.url}/api/v3/model/price",
+        headers=bearer(served),
+        json={"model_id": "lipwright/rewrite", "inputs": {"text": chinese}},
+    ).json()["data"]
+    tab = visit()
+    page: Page = tab.page
+    page.evaluate(
+        """() => {
+          window.sounds = [];
+          const Before = window.Audio;
+          window.Audio = function (...from) {
+            sounds.push(new Before(...from));
+            return sounds.at(-1);
+          };
+        }"""
+    )
+    page.get_by_role("tab", name="Text").click()
+    page.get_by_label("Text to be spoken").fill(chinese)
+    expect(page.locator(".figures")).to_contain_text(f"${price['price']:.2f}")
+
+    held: list[Route] = []
+    asked = answered(page, "**/playground/api/speech", held.append)
+    page.get_by_label("Text to be spoken").fill("Hello there 😀. " * 400)
+    listen = page.get_by_role("button", name="Listen")
+
+    def hear(meanwhile: Callable[[], None], answer: Callable[[Route], None]) -> None:
+        listen.click()
+        expect(page.get_by_text("Speaking…")).to_be_visible()
+        expect(page.get_by_role("alert")).to_have_count(0)
+        meanwhile()
+        answer(held.pop())
+
+    def say(route: Route) -> None:
+        route.fulfill(body=short_speech.read_bytes(), content_type="audio/wav")
+
+    hear(lambda: None, refuse)
+    assert len(asked[0]["text"]) == 1000
+    expect(page.get_by_role("alert")).to_have_text("Not today.")
+    hear(lambda: None, say)
+    expect(page.get_by_label("Place in the text")).to_be_attached()
+    hear(lambda: page.get_by_role("tab", name="Recording").click(), say)
+    page.get_by_role("tab", name="Text").click()
+    expect(listen).to_be_enabled()
+    hear(lambda: page.get_by_role("link", name="History").click(), say)
+    page.wait_for_timeout(500)
+    assert page.evaluate("sounds.map((sound) => sound.paused)") == [True]
+    tab.check()
+
+
+def answered(page: Page, address: str, answer: Callable[[Route], Any]) -> list[dict[str, Any]]:
+    """What is sent to an address of the server, which answers as it is told here."""
+    sent: list[dict[str, Any]] = []
+
+    def note(route: Route) -> None:
+        sent.append(json.loads(route.request.post_data or ""))
+        answer(route)
+
+    page.route(address, note)
+    return sent
+
+
+def refuse(route: Route) -> None:
+    """As the server does what cannot be meant."""
+    route.fulfill(status=400, json={"code": 400, "message": "Not today."})
+
+
 def test_a_server_that_is_gone_is_told_of_and_asked_again(visit: Open) -> None:
     tab = visit()
     page: Page = tab.page
@@ -358,6 +547,24 @@ def test_speech_is_recorded_by_the_microphone(visit: Open) -> None:
     tab = visit()
     page: Page = tab.page
     tab.context.grant_permissions(["microphone"])
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.get_by_role("link", name="Create").click()
+    page.evaluate(
+        """() => {
+          const devices = navigator.mediaDevices;
+          const ask = devices.getUserMedia.bind(devices);
+          devices.getUserMedia = async (wanted) => window.heard = await ask(wanted);
+        }"""
+    )
+    page.locator(".speech-box").get_by_role("button", name="Record").click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("Ready.")
+    # whoever goes elsewhere is heard no more
+    page.go_back()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    until(page, "heard.getTracks().every((track) => track.readyState === 'ended')")
+    page.go_forward()
     page.locator(".speech-box").get_by_role("button", name="Record").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("status")).to_have_text("Ready.")

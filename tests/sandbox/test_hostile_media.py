@@ -94,7 +94,7 @@ def test_what_means_no_harm_passes(folder: Path) -> None:
 
     seen = call("lipwright.service.children:look", arguments, limits=LOOK)
 
-    assert seen == {"kind": "video", "duration_s": 0.2, "width_px": 64, "height_px": 64}
+    assert seen == {"kind": "video", "duration_s": 0.2, "width_px": 64, "height_px": 64, "has_sound": False}
 
 
 @pytest.fixture(scope="module")

@@ -313,8 +313,8 @@ class UnknownLanguage(InputError):
         message = f"{who} the language {language!r}. Give a code such as `en` or `pt-BR`."
         if is_script:
             message = (
-                f"The text is in {language} letters, and no voice is known to read them. If one does, give its name "
-                "and the language (`--voice`, `--language`); else write the text in other letters."
+                f"The text is in {language} letters, and no voice is known to read them. If one does, choose "
+                "that voice and give the language; else write the text in other letters."
             )
         super().__init__(message)
         self.language = language

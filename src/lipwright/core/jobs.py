@@ -66,6 +66,8 @@ class Media:
     duration_s: float | None = None
     width_px: int | None = None
     height_px: int | None = None
+    has_sound: bool | None = None
+    """None where nobody looked: results, parts, and what was taken in by older releases."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Look(BaseModel):
 
 class Quote(BaseModel):
     speech_s: float | None = Field(default=None, ge=0, le=1e6)
-    text: str | None = Field(default=None, max_length=100_000)
+    text: str | None = None
 
 
 class Share(BaseModel):
@@ -258,15 +258,18 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
 
     @routes.post(API + "quote")
     async def quote(asked: Quote, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        """What it will cost, and how long it will take."""
+        """What it will cost, and how long it will take; of a text, how long it is expected to be."""
         account: Account = request.state.account
 
         def measure() -> dict[str, Any]:
-            price = hosted.price_of("native", speech_s=asked.speech_s, text=asked.text)
+            speech_s = asked.speech_s
+            if speech_s is None:
+                speech_s = hosted.expected_s(asked.text or "")
+            price = hosted.price_of("native", speech_s=speech_s)
             balance = hosted.balance_microusd(account) if account.has_credit_limit else None
             pace, n_before = page.pace(), page.n_before(None)
-            speech_s = asked.speech_s or 0.0
             return {
+                "speech_s": speech_s,
                 "price_usd": price / 1e6,
                 "balance_usd": None if balance is None else balance / 1e6,
                 "is_affordable": balance is None or balance >= price,
@@ -452,7 +455,8 @@ def job_view(job: Job, inputs: dict[str, Media], n_before: int | None, *, with_r
 def _media_view(one: Media | None) -> dict[str, Any] | None:
     if one is None:
         return None
-    names = ("id", "kind", "filename", "content_type", "n_bytes", "duration_s", "width_px", "height_px", "number")
+    names = ("id", "kind", "filename", "content_type", "n_bytes", "duration_s", "width_px", "height_px", "has_sound",
+             "number")  # fmt: skip
     return {
         **{name: getattr(one, name) for name in names},
         "url": media_url(one, "").replace("/files/", "/playground/media/"),

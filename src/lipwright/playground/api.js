@@ -43,6 +43,27 @@ async function send(method, path, body, headers = {}) {
 
 const json = async (method, path, body, headers) => (await send(method, path, body, headers)).json();
 
+let unanswered = null; // the submit of which nobody knows whether it came: {asked, key}
+
+/** Submit a job. The same one, sent again because no answer came, is the same job: it is not paid twice. */
+async function submit(model, inputs) {
+  const asked = JSON.stringify([model, inputs]);
+  if (unanswered?.asked !== asked) unanswered = { asked, key: crypto.randomUUID?.() ?? String(Math.random()) };
+  const sent = unanswered;
+  const answered = () => {
+    if (unanswered === sent) unanswered = null;
+  };
+  try {
+    const { data } = await json("POST", `/api/v3/${model}`, inputs, { "Idempotency-Key": sent.key });
+    answered();
+    return data;
+  } catch (error) {
+    // 409: it is being taken in; 5xx may be a proxy's, which knows no more than we do
+    if (error.status >= 400 && error.status < 500 && error.status !== 409) answered();
+    throw error;
+  }
+}
+
 export const api = {
   who: () => json("GET", "/playground/session/current"),
   signIn: (key) => json("POST", "/playground/session", { key }),
@@ -53,8 +74,7 @@ export const api = {
   speech: async (asked) => (await send("POST", "/playground/api/speech", asked)).blob(),
   quote: (asked) => json("POST", "/playground/api/quote", asked),
   models: async () => (await json("GET", "/api/v3/models")).data,
-  submit: async (model, inputs) =>
-    (await json("POST", `/api/v3/${model}`, inputs, { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) })).data,
+  submit,
   jobs: (words, page) => json("GET", `/playground/api/jobs?page_size=20&page_number=${page}&words=${encodeURIComponent(words)}`),
   job: (id) => json("GET", `/playground/api/jobs/${id}`),
   mouths: (id) => api.blob(`/playground/api/jobs/${id}/mouths.jpg`),

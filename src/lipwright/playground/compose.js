@@ -7,7 +7,8 @@ import { listen, soundPlayer } from "./wave.js";
 const VIDEO = "video/*,image/png,image/jpeg,image/webp,.mkv,.mov,.webm,.m4v";
 const SOUND = "audio/*,video/*,.wav,.mp3,.m4a,.flac,.ogg,.opus";
 const NOTHING = "There is nothing to show.";
-const CHARACTERS_A_SECOND = 14.5;
+// of a text that is listened to; the server speaks no more either
+const SPOKEN_CHARACTERS = 1000;
 const QUALITY = { 24: "Draft: small file", 18: "Good", 12: "Best: large file" };
 
 export function compose(main, { visitor, go }) {
@@ -17,6 +18,9 @@ export function compose(main, { visitor, go }) {
     kind: "recording",
     spoken: null, // the text as it was heard: {key, duration_s}
     quote: null,
+    refusal: null, // why the last submit failed: {message, key}
+    wanted: "", // the face of the job that is made again, until there is footage to find it on
+    kept: {}, // options of the job that is made again for which there is no control
   };
   const letGo = [];
   let isGone = false;
@@ -55,17 +59,18 @@ export function compose(main, { visitor, go }) {
     fill(footageCard.querySelector(".card-actions"));
   }
 
-  function takeFootage(file, known) {
-    const done = bringFootage(file, known);
+  function takeFootage(file, known, wanted = state.wanted) {
+    const done = bringFootage(file, known, wanted);
     // whoever sends does not wait for the faces
     state.footage.ready = Promise.race([done, state.footage.uploaded]);
     return done;
   }
 
-  async function bringFootage(file, known) {
+  async function bringFootage(file, known, wanted) {
     dropFootage();
+    state.wanted = "";
     const isPicture = file.type.startsWith("image/");
-    const one = { file, name: file.name, url: URL.createObjectURL(file), isPicture, chosen: null, found: null, id: null, problem: null };
+    const one = { file, name: file.name, url: URL.createObjectURL(file), isPicture, chosen: null, wanted, found: null, id: null, problem: null };
     state.footage = one;
     one.stop = new AbortController();
     let tellUploaded;
@@ -79,7 +84,8 @@ export function compose(main, { visitor, go }) {
       tellUploaded();
       const seen = await api.media(one.id);
       if (state.footage !== one) return;
-      Object.assign(one, { duration_s: seen.duration_s, width_px: seen.width_px, height_px: seen.height_px });
+      // by what was found in it: a GIF or WebP may be a video
+      Object.assign(one, { duration_s: seen.duration_s, width_px: seen.width_px, height_px: seen.height_px, isPicture: seen.kind === "image" });
       if (seen.kind === "audio") throw Object.assign(new Error("This file holds sound only. Choose a video or a picture."), { code: "no_video" });
       changed();
       fill(footageNote, h("span", { class: "busy" }, "Looking for faces…"));
@@ -89,22 +95,32 @@ export function compose(main, { visitor, go }) {
       one.problem = error;
       const cannot = stage.querySelector(".cannot");
       if (cannot) cannot.textContent = NOTHING;
-      fill(footageNote, trouble(error, () => takeFootage(file)));
+      fill(footageNote, trouble(error, () => takeFootage(file, one.id, wanted)));
       changed();
       return;
     }
     if (state.footage !== one) return;
     one.poster = URL.createObjectURL(new Blob([Uint8Array.from(atob(one.found.poster), (c) => c.charCodeAt(0))], { type: "image/jpeg" }));
-    const previous = state.wanted;
-    if (previous && one.found.boxes_px.length > 1) one.chosen = boxAt(one.found.boxes_px, previous);
+    if (one.found.boxes_px.length > 1) one.chosen = boxAt(one.found, one.wanted);
     showFootage();
     tellFaces();
     changed();
   }
 
-  function boxAt(boxes, point) {
-    const at = boxes.findIndex(([l, t, r, b]) => l <= point[0] && point[0] < r && t <= point[1] && point[1] < b);
+  /** Which of the faces on the picture a choice such as "640,360@1.5" means; null where it means none of them. */
+  function boxAt(found, choice) {
+    const [, x, y, at_s] = choice.match(/^([\d.]+),([\d.]+)(?:@([\d.]+))?$/)?.map(Number) ?? [];
+    if (x === undefined || Math.abs(at_s - found.at_s) > 0.001) return null;
+    const at = found.boxes_px.findIndex(([l, t, r, b]) => l <= x && x < r && t <= y && y < b);
     return at < 0 ? null : at;
+  }
+
+  /** The face as the server is asked for it; "" leaves the choice to it. */
+  function faceChoice({ found, chosen: k, wanted }) {
+    if (wanted || k === null || found === null || found.boxes_px.length < 2) return wanted;
+    const [left, top, right, bottom] = found.boxes_px[k];
+    // with the time of the picture: at another time somebody else may be in that place
+    return `${Math.round((left + right) / 2)},${Math.round((top + bottom) / 2)}@${Math.round(1000 * found.at_s) / 1000}`;
   }
 
   function dropFootage() {
@@ -141,8 +157,10 @@ export function compose(main, { visitor, go }) {
         },
         onclick: () => {
           one.chosen = one.chosen === k && !isOnly ? null : k;
+          one.wanted = "";
           showFootage();
           tellFaces();
+          showSummary();
           frame.isConnected || stage.querySelectorAll(".face")[k]?.focus();
         },
       }, h("span", { class: "face-name" }, isOnly ? "Face" : `Face ${k + 1}`)));
@@ -185,6 +203,7 @@ export function compose(main, { visitor, go }) {
       return;
     }
     const words = n === 1 ? "One face was found; it will speak."
+      : one.chosen === null && one.wanted ? `${n} faces were found. The one is taken that was asked for before: ${/^\d+$/.test(one.wanted) ? `number ${one.wanted} as “lipwright faces” counts` : one.wanted}. Click a face for another.`
       : one.chosen === null ? `${n} faces were found. Click the one that shall speak, or leave it: the one whose lips move with the sound is taken.`
         : `Face ${one.chosen + 1} of ${n} will speak.`;
     fill(footageNote, notice("info", words));
@@ -216,6 +235,7 @@ export function compose(main, { visitor, go }) {
     h("div", { id: "speech-panel", role: "tabpanel", "aria-labelledby": "tab-recording" }, speechBox), speechNote);
 
   function setKind(kind) {
+    if (state.kind !== kind) state.quote = null;
     state.kind = kind;
     for (const tab of tabs) {
       const isOn = tab.id === `tab-${kind}`;
@@ -228,6 +248,7 @@ export function compose(main, { visitor, go }) {
   }
 
   function showSpeech() {
+    nHearings++;
     player?.letGo();
     player = null;
     fill(speechNote);
@@ -291,6 +312,7 @@ export function compose(main, { visitor, go }) {
       await shown;
       if (state.speech !== one) return;
       if (seen.kind === "image") throw new Error("This is a picture. Choose a recording.");
+      if (seen.has_sound === false) throw new Error("This video has no sound. Choose a recording, or a video in which somebody speaks.");
       one.duration_s = seen.kind === "audio" ? seen.duration_s : one.duration_s ?? seen.duration_s;
       fill(speechNote);
       showSpeech();
@@ -303,7 +325,14 @@ export function compose(main, { visitor, go }) {
     changed();
   }
 
+  /** Chooses it, also where it is not in the list (yet). */
+  function pick(select, value, title = value) {
+    if (![...select.options].some((one) => one.value === value)) select.append(h("option", { value, class: "brought" }, title));
+    select.value = value;
+  }
+
   let voicesAsked = null;
+  let areVoicesShown = false;
   async function fillVoices() {
     voicesAsked ??= api.voices();
     let found;
@@ -314,29 +343,48 @@ export function compose(main, { visitor, go }) {
       fill(speechNote, notice("bad", error.message));
       return;
     }
-    if (voice.options.length > 1) return;
+    if (areVoicesShown) return;
+    areVoicesShown = true;
+    const before = [voice.value, language.value];
+    for (const one of [...voice.querySelectorAll(".brought"), ...language.querySelectorAll(".brought")]) one.remove();
     const groups = { female: "Women", male: "Men", unknown: "Other" };
     for (const [gender, title] of Object.entries(groups)) {
       const some = found.speakers.filter((one) => one.gender === gender && one.id !== "Auto");
       if (some.length) voice.append(h("optgroup", { label: title }, some.map((one) => h("option", { value: one.id }, one.name))));
     }
     language.append(...found.languages.map(([code, title]) => h("option", { value: code }, `${title} (${code})`)));
-    if (state.again) {
-      voice.value = state.again.voice ?? "auto";
-      language.value = state.again.language ?? "";
-      state.again = null;
-    }
+    pickVoice(found.speakers, before[0]);
+    pick(language, before[1]);
+    changed();
   }
 
+  /** The APIs take a speaker by name or id, in any case. */
+  function pickVoice(speakers, asked) {
+    const speaker = speakers.find((one) => [one.id, one.name].some((word) => word.toLowerCase() === asked.trim().toLowerCase()));
+    pick(voice, speaker ? (speaker.id === "Auto" ? "auto" : speaker.id) : asked);
+  }
+
+  let nHearings = 0; // also whoever turns to something else ends one
   async function hearText() {
     const key = textKey();
+    const characters = [...text.value.trim()];
+    const mine = ++nHearings;
+    const isWanted = () => !isGone && mine === nHearings && textKey() === key;
     hear.disabled = true;
+    fill(speechNote);
     fill(heard, h("span", { class: "busy muted" }, "Speaking…"));
     try {
-      const asked = { text: text.value.trim(), voice: voice.value, language: language.value || null, media: state.footage?.id ?? null };
+      const asked = {
+        text: characters.slice(0, SPOKEN_CHARACTERS).join(""), voice: voice.value, language: language.value || null, media: state.footage?.id ?? null,
+      };
       const blob = await api.speech(asked);
       const sound = await listen(blob);
-      if (asked.text && asked.text.length <= 1000) state.spoken = { key, duration_s: sound?.duration_s };
+      if (asked.text && characters.length <= SPOKEN_CHARACTERS) state.spoken = { key, duration_s: sound?.duration_s };
+      if (!isWanted()) {
+        if (state.kind === "text") fill(heard, h("span", { class: "muted" }, "This was changed meanwhile: listen again."));
+        hear.disabled = false;
+        return;
+      }
       player?.letGo();
       player = soundPlayer(blob, sound, { label: asked.text ? "the text" : "the sample", playIcon: () => icon("play"), pauseIcon: () => icon("pause") });
       fill(heard, player.el, h("span", { class: "muted" }, length(sound?.duration_s)));
@@ -344,7 +392,7 @@ export function compose(main, { visitor, go }) {
       changed();
     } catch (error) {
       fill(heard);
-      fill(speechNote, notice("bad", error.message));
+      if (isWanted()) fill(speechNote, notice("bad", error.message));
     }
     hear.disabled = false;
   }
@@ -377,8 +425,9 @@ export function compose(main, { visitor, go }) {
 
   async function record(withPicture) {
     const { recorder } = await import("./record.js");
+    if (isGone) return;
     const file = await recorder(withPicture);
-    if (file) withPicture ? takeFootage(file) : takeSpeech(file);
+    if (file && !isGone) withPicture ? takeFootage(file) : takeSpeech(file);
   }
 
   // --- choices -------------------------------------------------------------------------------------------
@@ -425,7 +474,11 @@ export function compose(main, { visitor, go }) {
   quality.value = "18";
   const ownSound = h("select", { id: "own-sound" },
     h("option", { value: "" }, "Left out"), h("option", { value: "-18" }, "Very quiet (−18 dB)"), h("option", { value: "-12" }, "Quiet (−12 dB)"), h("option", { value: "0" }, "As loud as it is"));
-  const engine = h("select", { id: "engine" }, h("option", { value: "lipwright/rewrite" }, "Rewrite"));
+  const engine = h("select", { id: "engine", onchange: () => {
+    // which are of the engine that it was
+    const { engine_options: _, ...others } = state.kept;
+    keep(others);
+  } }, h("option", { value: "lipwright/rewrite" }, "Rewrite"));
   const engineField = h("div", { hidden: true }, h("label", { for: "engine" }, "Engine"), engine);
   const more = h("details", { class: "more", ontoggle: async () => {
     if (!more.open || engine.dataset.known) return;
@@ -444,38 +497,43 @@ export function compose(main, { visitor, go }) {
 
   // --- price and submit ----------------------------------------------------------------------------------
 
+  const keptNote = h("div", { class: "note", id: "kept", role: "status" });
   const figures = h("dl", { class: "figures" });
   const button = h("button", { type: "button", class: "primary wide", id: "run", onclick: submit }, "Make it speak");
   const lacking = h("div", { class: "lacking", id: "lacking", role: "status" });
   const summary = h("section", { class: "card summary", "aria-label": "Price and start" }, figures, button, lacking);
 
   function speechLength() {
-    if (state.kind === "recording") return state.speech?.duration_s ?? null;
-    const said = text.value.trim();
-    if (!said) return null;
-    return state.spoken?.key === textKey() ? state.spoken.duration_s : Math.max(0.6, said.length / CHARACTERS_A_SECOND);
+    if (state.kind === "recording") return state.speech?.problem ? null : state.speech?.duration_s ?? null;
+    if (!text.value.trim()) return null;
+    // until it is heard, as long as the server expects it to be
+    return state.spoken?.key === textKey() ? state.spoken.duration_s : state.quote?.speech_s ?? null;
   }
 
   let timer = 0;
+  let nAsked = 0;
   function changed() {
     if (isGone) return;
     showLengths();
     hear.lastChild.textContent = text.value.trim() ? "Listen" : "Hear this voice";
     clearTimeout(timer);
-    const speech_s = speechLength();
+    const asked = ++nAsked;
+    const isUnheard = state.kind === "text" && text.value.trim() && state.spoken?.key !== textKey();
+    const wanted = isUnheard ? { text: text.value.trim() } : { speech_s: speechLength() };
+    if (!wanted.text && !wanted.speech_s) state.quote = null;
     showSummary();
-    if (!speech_s) {
-      state.quote = null;
-      showSummary();
-      return;
-    }
+    if (!wanted.text && !wanted.speech_s) return;
     timer = setTimeout(async () => {
+      let quote = null;
       try {
-        state.quote = await api.quote({ speech_s });
+        quote = await api.quote(wanted);
       } catch {
-        state.quote = null;
+        // no price is shown
       }
-      if (!isGone) showSummary();
+      if (isGone || asked !== nAsked) return;
+      state.quote = quote;
+      showLengths();
+      showSummary();
     }, 250);
   }
 
@@ -488,7 +546,10 @@ export function compose(main, { visitor, go }) {
       h("div", {}, h("dt", {}, "Price"), h("dd", {}, quote ? `${about}${usd(quote.price_usd)}` : "–")),
       h("div", {}, h("dt", {}, "Ready in"), h("dd", {}, quote ? `about ${roughly(quote.work_s + 2)}` : "–")),
       quote?.n_before ? h("div", {}, h("dt", {}, "Before you"), h("dd", {}, `${quote.n_before} ${quote.n_before === 1 ? "job" : "jobs"}`)) : null);
-    if (quote && !quote.is_affordable) {
+    if (state.refusal && state.refusal.key !== wishKey()) state.refusal = null;
+    if (state.refusal) {
+      fill(lacking, notice("bad", state.refusal.message));
+    } else if (quote && !quote.is_affordable) {
       fill(lacking, notice("warn", `This costs ${usd(quote.price_usd)}, and you have ${usd(quote.balance_usd)} left. Ask whoever runs this service for credit.`));
     } else if (lacking.dataset.asked) {
       fill(lacking, lack() ? h("p", { class: "muted" }, lack()[0]) : null);
@@ -515,13 +576,27 @@ export function compose(main, { visitor, go }) {
       Object.assign(made, { text: text.value.trim(), voice: voice.value });
       if (language.value) made.language = language.value;
     } else made.audio = `media:${state.speech.id}`;
-    if (footage.found?.boxes_px.length > 1 && footage.chosen !== null) {
-      const [left, top, right, bottom] = footage.found.boxes_px[footage.chosen];
-      made.face = `${Math.round((left + right) / 2)},${Math.round((top + bottom) / 2)}`;
-    }
-    Object.assign(made, chosen, { intensity: Number(intensity.value), crf: Number(quality.value) });
+    const face = faceChoice(footage);
+    if (face) made.face = face;
+    Object.assign(made, state.kept, chosen, { intensity: Number(intensity.value), crf: Number(quality.value) });
     if (ownSound.value) made.keep_original_db = Number(ownSound.value);
     return made;
+  }
+
+  /** The same as long as the same would be asked for. */
+  const wishKey = () => lack()?.[0] ?? JSON.stringify([engine.value, inputs()]);
+
+  /** Waits for the uploads of what is chosen, also where another file is chosen meanwhile. */
+  async function uploads() {
+    const needed = () => [state.footage, state.kind === "recording" ? state.speech : null];
+    let awaited;
+    do {
+      awaited = needed();
+      await Promise.all(awaited.map((one) => one?.ready));
+    } while (needed().some((one, k) => one !== awaited[k]));
+    if (lack()) throw new Error(lack()[0]);
+    const broken = awaited.find((one) => one && !one.id);
+    if (broken) throw new Error(`“${broken.name}” was not uploaded. Choose it again.`);
   }
 
   async function submit() {
@@ -533,15 +608,17 @@ export function compose(main, { visitor, go }) {
       return;
     }
     button.disabled = true;
+    state.refusal = null;
     try {
       button.textContent = "Uploading…";
-      await Promise.all([state.footage.ready, state.kind === "recording" ? state.speech.ready : null]);
-      if (lack()) throw new Error(lack()[0]);
+      await uploads();
       button.textContent = "Sending…";
       const job = await api.submit(engine.value, inputs());
-      go(`/jobs/${job.id}`);
+      if (!isGone) go(`/jobs/${job.id}`);
     } catch (error) {
-      fill(lacking, notice("bad", error.message));
+      if (isGone) return;
+      state.refusal = { message: error.message, key: wishKey() };
+      showSummary();
       button.disabled = false;
       button.textContent = "Make it speak";
     }
@@ -563,30 +640,60 @@ export function compose(main, { visitor, go }) {
     });
   }
 
+  /** Passes these options on as they are, and says so. */
+  function keep(options) {
+    state.kept = options;
+    const words = Object.entries(options).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`);
+    fill(keptNote, words.length ? notice("info", `Kept from before: ${words.join(", ")}. `,
+      h("button", { type: "button", class: "link", onclick: () => {
+        keep({});
+        changed();
+      } }, "Leave out")) : null);
+  }
+
   async function again(id) {
     const job = await api.job(id);
-    const { options, text: said, voice: by, language: tongue } = job.request;
+    if (isGone) return;
+    const { text: said, voice: by, language: tongue } = job.request;
+    const { face, engine: model, when_short, when_long, intensity: far, crf, keep_original_db: own_db, ...kept } = job.request.options;
+    const options = { when_short, when_long };
     for (const name of ["when_short", "when_long"]) if (options[name]) chosen[name] = options[name];
-    if (options.intensity) intensity.value = options.intensity;
+    if (far !== undefined) {
+      intensity.value = far;
+      // between the steps of the slider
+      if (Number(intensity.value) !== far) Object.assign(intensity, { step: "any", value: far });
+    }
     tellIntensity();
-    if (options.crf !== undefined) quality.value = String(Object.keys(QUALITY).reduce((a, b) => (Math.abs(b - options.crf) < Math.abs(a - options.crf) ? b : a)));
-    if (options.keep_original_db !== undefined && options.keep_original_db !== null) ownSound.value = String(options.keep_original_db);
-    if (/^[\d.]+,[\d.]+$/.test(options.face ?? "")) state.wanted = options.face.split(",").map(Number);
+    if (crf !== undefined) pick(quality, String(crf), `As before: CRF ${crf}`);
+    if (own_db !== undefined && own_db !== null) pick(ownSound, String(own_db), `As before: ${own_db} dB`);
+    if (model) pick(engine, `lipwright/${model}`, model);
+    const wanted = face && face !== "auto" ? face : "";
+    if (!job.inputs.video) state.wanted = wanted;
+    keep(kept);
     const brought = async (one) => new File([await api.blob(one.url)], one.filename, { type: one.content_type });
-    if (job.inputs.video) brought(job.inputs.video).then((file) => takeFootage(file, job.inputs.video.id));
+    const bring = async (one, place, take) => {
+      try {
+        const file = await brought(one);
+        if (!isGone) take(file, one.id, wanted);
+      } catch (error) {
+        fill(place, notice("bad", error.message));
+      }
+    };
+    if (job.inputs.video) bring(job.inputs.video, footageNote, takeFootage);
     if (said) {
       text.value = said;
       count.textContent = `${said.length} / ${visitor.limits.max_text_chars}`;
-      state.again = { voice: by, language: tongue };
+      pick(voice, by || "auto");
+      pick(language, tongue ?? "");
       setKind("text");
-    } else if (job.inputs.audio) brought(job.inputs.audio).then((file) => takeSpeech(file, job.inputs.audio.id));
+    } else if (job.inputs.audio) bring(job.inputs.audio, speechNote, takeSpeech);
     if (!job.inputs.video) fill(footageNote, notice("warn", "The footage of that video is not kept any more. Choose it again."));
   }
 
   fill(main, h("h1", { class: "unseen" }, "New video"),
     h("div", { class: "compose" },
       h("div", { class: "compose-main" }, footageCard, speechCard),
-      h("aside", { class: "compose-side", "aria-label": "Choices" }, h("section", { class: "card" }, lengthBox, more), summary)),
+      h("aside", { class: "compose-side", "aria-label": "Choices" }, h("section", { class: "card" }, lengthBox, more, keptNote), summary)),
     footageInput, speechInput);
   emptyFootage();
   setKind("recording");

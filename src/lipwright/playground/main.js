@@ -21,6 +21,8 @@ function go(path) {
 }
 
 async function show({ isFirst = false } = {}) {
+  // what is asked in a dialog belongs to the view that is left; a recording ends with its dialog
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   leave();
   leave = () => {};
   const path = location.pathname;

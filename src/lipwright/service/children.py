@@ -26,7 +26,7 @@ _TRUSTED_FROM_S: Final = 600.0
 
 
 def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """What a media file is: `{"kind", "duration_s", "width_px", "height_px"}`.
+    """What a media file is: `{"kind", "duration_s", "width_px", "height_px", "has_sound"}`.
 
     `limits` are the fields of core.media.MediaLimits. Raises UnreadableMedia, MediaTooLarge.
     """
@@ -51,6 +51,7 @@ def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
             "duration_s": float(seen.duration_s),
             "width_px": seen.width_px,
             "height_px": seen.height_px,
+            "has_sound": bool(info.audio),
         }
     if not info.audio:
         raise UnreadableMedia(path, "it holds neither pictures nor sound")
@@ -58,7 +59,7 @@ def look(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
     told_s = max(one.duration_s for one in info.audio)
     length_s = told_s if told_s > _TRUSTED_FROM_S else media.speech_duration(path)
     limits.check_number(path.name, "seconds", float(length_s))
-    return {"kind": "audio", "duration_s": float(length_s), "width_px": None, "height_px": None}
+    return {"kind": "audio", "duration_s": float(length_s), "width_px": None, "height_px": None, "has_sound": True}
 
 
 def _look_at_picture(path: Path, limits: MediaLimits) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def _look_at_picture(path: Path, limits: MediaLimits) -> dict[str, Any]:
     limits.check_size(path.name, header.width_px, header.height_px)
     still = read_still(path)
     height, width = still.luma.shape
-    return {"kind": "image", "duration_s": None, "width_px": int(width), "height_px": int(height)}
+    return {"kind": "image", "duration_s": None, "width_px": int(width), "height_px": int(height), "has_sound": False}
 
 
 def heard_s(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:

@@ -462,6 +462,10 @@ class Hosted:
         """
         return self._prices.quoted(face, speech_s=speech_s, text=text)
 
+    def expected_s(self, text: str) -> float:
+        """About how many seconds it takes to say this text; 0 where nothing is to be said."""
+        return self._prices.expected_s(text)
+
     # --- voices -------------------------------------------------------------------------------------------
 
     def speakers(self) -> list[Speaker]:

@@ -196,6 +196,7 @@ class Intake:
             duration_s=seen["duration_s"],
             width_px=seen["width_px"],
             height_px=seen["height_px"],
+            has_sound=seen["has_sound"],
         )
         self._blobs.put(made.id, path, content_type=content_type, filename=name)
         return made

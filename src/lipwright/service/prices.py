@@ -35,10 +35,14 @@ class Prices:
         A submit holds no such guess: who can pay for the speech as it comes out is not refused.
         """
         if text is not None and speech_s is None and not self.is_by_text(face):
-            from lipwright.voices.pace import expected_s
-
-            speech_s = expected_s(text[: self.settings.max_text_chars])  # of a longer one no job is made
+            speech_s = self.expected_s(text)
         return self.of(face, speech_s=speech_s, text=text)
+
+    def expected_s(self, text: str) -> float:
+        """About how long it is when it is spoken; 0 where nothing is to be said."""
+        from lipwright.voices.pace import expected_s
+
+        return expected_s(text[: self.settings.max_text_chars])  # of a longer one no job is made
 
     def is_by_text(self, face: FaceName) -> bool:
         """Whether a text's price is known before it is spoken."""

@@ -34,7 +34,7 @@ def add(
 ) -> None:
     """From now on it is found."""
     names = ("id", "number", "account_id", "kind", "filename", "content_type", "n_bytes", "sha256", "created_at",
-             "duration_s", "width_px", "height_px")  # fmt: skip
+             "duration_s", "width_px", "height_px", "has_sound")  # fmt: skip
     values = {name: getattr(made, name) for name in names}
     connection.execute(media.insert().values(**values, purpose=purpose, expires_at=expires_at, job_id=job_id))
 
@@ -164,4 +164,5 @@ def as_media(row: Any) -> Media:
         duration_s=row.duration_s,
         width_px=row.width_px,
         height_px=row.height_px,
+        has_sound=row.has_sound,
     )

@@ -72,6 +72,7 @@ media = Table(
     Column("duration_s", Float),
     Column("width_px", Integer),
     Column("height_px", Integer),
+    Column("has_sound", sa.Boolean),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
 )
