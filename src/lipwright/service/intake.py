@@ -133,8 +133,11 @@ class Intake:
         number: int | None = None,
         n_bytes: int | None = None,
         should_stop: Stop | None = None,
+        before_put: Callable[[], None] | None = None,
     ) -> Media:
         """Look at the bytes and put them into `blobs`; the caller writes the row. Checks `n_bytes` if it is given.
+
+        What `before_put` raises, of bytes that are good, keeps them from being put.
 
         Raises MediaTooLarge, UnreadableMedia, WrongContent, DiskFull, UploadIncomplete.
         """
@@ -145,7 +148,7 @@ class Intake:
             digest, n_came = self._write(path, source, filename)
             if n_bytes is not None and n_came != n_bytes:
                 raise UploadIncomplete(n_expected=n_bytes, n_came=n_came)
-            return self._keep(account_id, path, filename, digest, n_came, media_id, number, should_stop)
+            return self._keep(account_id, path, filename, digest, n_came, media_id, number, should_stop, before_put)
 
     def keep_url(
         self, account_id: str, url: str, *, media_id: str | None = None, should_stop: Stop | None = None
@@ -180,6 +183,7 @@ class Intake:
         media_id: str | None,
         number: int | None,
         should_stop: Stop | None,
+        before_put: Callable[[], None] | None = None,
     ) -> Media:
         name = shown_name(filename)
         seen, content_type = self._look(path, name, should_stop)
@@ -197,6 +201,8 @@ class Intake:
             width_px=seen["width_px"],
             height_px=seen["height_px"],
         )
+        if before_put is not None:
+            before_put()
         self._blobs.put(made.id, path, content_type=content_type, filename=name)
         return made
 
