@@ -151,14 +151,14 @@ class Intake:
             return self._keep(account_id, path, filename, digest, n_came, media_id, number, should_stop, before_put)
 
     def keep_url(
-        self, account_id: str, url: str, *, media_id: str | None = None, should_stop: Stop | None = None
+        self, account_id: str, url: str, *, number: int | None = None, should_stop: Stop | None = None
     ) -> Media:
         """The same with what an address gives. Raises UrlRefused and FetchFailed too."""
         limits = FetchLimits(max_bytes=self._settings.max_upload_bytes)
         with self._workshop.room() as room:
             got = download(url, room / "media", limits=limits, allow=self._hosts, should_stop=should_stop)
             filename = unquote(urlsplit(got.final_url).path.rpartition("/")[2]) or "file"
-            return self._keep(account_id, got.path, filename, got.sha256, got.n_bytes, media_id, None, should_stop)
+            return self._keep(account_id, got.path, filename, got.sha256, got.n_bytes, None, number, should_stop)
 
     def _write(self, path: Path, source: Iterable[bytes] | Path, filename: str) -> tuple[str, int]:
         limit = self._settings.max_upload_bytes
