@@ -676,6 +676,11 @@ class Hosted:
         """Fetch it under guard and keep it. Raises UrlRefused, FetchFailed, and what `write_upload` raises."""
         return self._uploaded(self._intake.keep_url(account.id, url))
 
+    def upload_copy(self, account: Account, media_id: str) -> Media:
+        """What is here already, as if its link were fetched. Raises MediaNotKnown, and what `write_upload` raises."""
+        opened = self.open_media(media_id)
+        return self.upload_file(account, opened.chunks, opened.media.filename)
+
     def media(self, media_id: str) -> Media:
         """By its unguessable id; no account is asked for. Raises MediaNotKnown.
 
