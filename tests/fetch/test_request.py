@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -275,6 +276,35 @@ def test_a_webhook_is_posted_as_it_is(server: Server) -> None:
     assert (method, body) == ("POST", b'{"a": 1}')
     assert got.items() >= headers.items()
     assert got["Content-Length"] == "8"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+    ],
+)
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_webhook_is_answered_once_its_status_came_though_the_body_has_no_end(
+    server: Server, said: bytes, is_closed: bool
+) -> None:
+    ended = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(said)
+        if not is_closed:
+            ended.wait(10)
+        handler.close_connection = True
+
+    server.answers["/hook"] = answer
+    limits = FetchLimits(max_bytes=100, total_s=0.5)
+
+    got = post(f"http://{server.host}/hook", b"{}", {}, limits=limits, allow=[server.host])
+    ended.set()
+
+    assert (got.status, got.body) == (200, b"ok")
 
 
 def test_a_webhook_does_not_follow_redirects(server: Server) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lipwright.core.errors import IdempotencyMismatch, InvalidOption, JobNotFound
-from lipwright.core.jobs import Account, JobRequest, JobState
+from lipwright.core.jobs import Account, JobRequest, JobState, Media
+from lipwright.service.fetches import shared_number
 from lipwright.service.hosted import Hosted
 from lipwright.service.hosted_batch import Wanted
+from lipwright.service.intake import Intake
+from lipwright.store import batches
+from lipwright.store.database import now
 
 RequestOf = Callable[..., JobRequest]
 
@@ -48,8 +53,6 @@ def test_a_batch_that_was_cut_off_is_completed_by_sending_it_again(
 def test_a_job_that_was_made_before_the_crash_is_not_made_twice(
     service: Hosted, account: Account, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lipwright.store import batches
-
     real = batches.add_item
     monkeypatch.setattr(batches, "add_item", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
@@ -130,18 +133,47 @@ def test_what_was_fetched_for_a_batch_is_kept_while_one_of_it_is_open(
     first, second = (item.job for item in batch.items)
     assert first is not None
     assert second is not None
-    # the same was fetched, expired, and is fetched again
-    from lipwright.service.fetches import shared_id
-    from lipwright.store import batches
-    from lipwright.store.database import now
-
-    made = service.upload_url(account, line)
+    # the same was fetched before, and expired: jobs may have been priced by it
+    made = service._intake.keep_url(account.id, line, number=shared_number(batch.id, line))
     with service._database.writing() as connection:
-        gone = replace(made, id=shared_id(batch.id, line), number=made.number - 1)
-        batches.keep_fetched(connection, gone, now(), batch.id)
+        batches.keep_fetched(connection, made, now(), batch.id)
+        another = replace(made, id="a" * 32)
+        assert batches.keep_fetched(connection, another, now() + timedelta(hours=1), batch.id) == made.id
     work_here(burn_s=4)
     assert service.wait(account, first.id, 60).state is JobState.SUCCEEDED
-    assert len(receiver.fetched) == 2
+    assert receiver.fetched == ["/speech"]
+    assert service.media(made.id) == made
     if not service.job(account, second.id).state.is_final:
         service.sweep()
     assert service.wait(account, second.id, 60).state is JobState.SUCCEEDED
+
+
+def test_jobs_of_a_batch_speak_what_they_are_priced_by_where_two_workers_fetch_at_the_same_time(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    receiver: Any,
+    work_here: Callable[..., Hosted],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = f"http://{receiver.host}/speech"
+    batch = service.batches.submit(account, [Wanted(None, lambda: request_of(audio=line))], "one")
+    (job,) = (item.job for item in batch.items)
+    assert job is not None
+    real, kept = Intake.keep_url, list[Media]()
+
+    def keep_url(self: Intake, *given: Any, **named: Any) -> Media:
+        kept.extend(real(self, *given, **named) for _ in range(2))
+        # the other worker is in another process, and faster
+        with service._database.writing() as connection:
+            batches.keep_fetched(connection, kept[0], now() + timedelta(hours=1), batch.id)
+        return kept[1]
+
+    monkeypatch.setattr(Intake, "keep_url", keep_url)
+    work_here()
+
+    assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
+    assert receiver.fetched == ["/speech", "/speech"]
+    assert service.page.inputs(job)["audio"].id == kept[0].id
+    assert service._blobs.n_bytes(kept[0].id) is not None
+    assert service._blobs.n_bytes(kept[1].id) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sqlite3
 import threading
@@ -10,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -39,13 +41,14 @@ from lipwright.core.errors import (
     WrongContent,
     WrongMediaKind,
 )
-from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
+from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media, UploadTicket
 from lipwright.core.options import VoiceOptions
 from lipwright.demo import speech_path, video_path
 from lipwright.jobs import life
 from lipwright.service.hosted import Claimed, Hosted
 from lipwright.service.intake import Workshop
 from lipwright.store import jobs as store_jobs
+from lipwright.store import media
 from lipwright.store.database import now
 
 DATABASES = ["sqlite", "postgresql"]
@@ -338,6 +341,48 @@ def test_an_upload_is_looked_at_by_the_real_child_and_kept_whole(service: Hosted
         service.write_upload(ticket.id, [data])
 
 
+def test_of_two_processes_that_take_an_upload_the_first_keeps_its_bytes_and_the_other_changes_nothing(
+    service: Hosted, account: Account, settings: ServiceSettings
+) -> None:
+    first, second = video_path().read_bytes(), speech_path().read_bytes()
+    ticket = service.begin_upload(account, "a.mp4")
+    other = Hosted.open(settings)
+
+    def slowly() -> Iterator[bytes]:
+        yield second[:1000]
+        service.write_upload(ticket.id, [first])
+        yield second[1000:]
+
+    with pytest.raises(TicketExpired):
+        other.write_upload(ticket.id, slowly())
+    other.close()
+
+    made = service.media(ticket.media_id)
+    kept = b"".join(service.open_media(ticket.media_id).chunks)
+    assert (made.kind, len(kept), hashlib.sha256(kept).hexdigest()) == ("video", len(first), made.sha256)
+
+
+def test_an_upload_that_the_store_refuses_may_come_again(
+    service: Hosted, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = service.begin_upload(account, "a.mp4")
+    taken: list[tuple[UploadTicket | None, bool]] = []
+
+    def refuse(*_: Any, **__: Any) -> None:
+        with service._database.reading() as connection:
+            taken.append(media.ticket_of(connection, ticket.media_id))
+        raise OutputNotWritable(Path("blobs"), "it is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service._blobs, "put", refuse)
+        with pytest.raises(OutputNotWritable):
+            service.write_upload(ticket.id, [video_path().read_bytes()])
+
+    assert taken == [(None, True)]
+    assert service.ticket(ticket.id) == ticket
+    assert service.write_upload(ticket.id, [video_path().read_bytes()]).id == ticket.media_id
+
+
 def test_half_an_upload_never_becomes_a_media(service: Hosted, account: Account, settings: ServiceSettings) -> None:
     data = video_path().read_bytes()
     ticket = service.begin_upload(account, "a.mp4", "video/mp4", len(data))
@@ -567,6 +612,39 @@ def test_what_came_by_a_link_outlives_a_fault_that_passes(
     assert service.media(good.media_id).kind == "video"
     assert blobs.came == {}
     service.close()
+
+
+def test_what_came_by_a_link_is_found_while_another_process_still_keeps_it(
+    tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lipwright.service import hosted
+
+    blobs = WithLinks(tmp_path / "blobs")
+    monkeypatch.setattr(hosted, "_open_blobs", lambda *_: blobs)
+    settings = ServiceSettings(data=str(tmp_path / "data"))
+    service, other = Hosted.open(settings), Hosted.open(settings)
+    account, _ = service.create_key("a")
+    ticket = service.begin_upload(account, "a.mp4")
+    blobs.came[ticket.media_id] = video_path().read_bytes()
+    put, found = blobs.put, list[Media]()
+    asking = threading.Thread(target=lambda: found.append(other.media(ticket.media_id)))
+
+    def slowly(*given: Any, **named: Any) -> None:
+        # the same address is written to again, by who holds the link
+        blobs.came[ticket.media_id] = speech_path().read_bytes()
+        asking.start()
+        sleep(0.5)
+        put(*given, **named)
+
+    monkeypatch.setattr(blobs, "put", slowly)
+    made = service.media(ticket.media_id)
+    asking.join(timeout=20)
+
+    assert found == [made]
+    assert made.n_bytes == video_path().stat().st_size
+    assert blobs.came == {}
+    service.close()
+    other.close()
 
 
 def test_numbers_are_exact_in_javascript_and_do_not_count(

@@ -8,15 +8,18 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
-from lipwright.core.jobs import Account, Job, JobRequest, JobState
+from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.demo import video_path
+from lipwright.service import hosted
 from lipwright.service.hosted import Hosted
+from lipwright.service.intake import Intake
 
 # test_machines.py kills and restarts on PostgreSQL; this is the same again, in twice the time
 DATABASES = os.environ.get("LIPWRIGHT_TEST_DATABASES", "sqlite").split(",")
@@ -122,10 +125,25 @@ def test_what_a_job_was_taken_in_with_stays_although_its_owner_forgets_where_it_
 
 
 def test_what_is_at_an_address_is_fetched_and_the_rest_of_its_price_held(
-    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere, receiver: Any
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    work_here: WorkHere,
+    receiver: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     addresses = {"video": f"http://{receiver.host}/v", "audio": f"http://{receiver.host}/speech"}
     job = service.submit(account, request_of(**addresses))
+    real = Intake.keep_url
+
+    def slowly(self: Intake, account_id: str, url: str, **named: Any) -> Media:
+        if url == addresses["audio"]:
+            with monkeypatch.context() as patch:
+                patch.setattr(hosted, "_YOUNG", timedelta(0))  # so late is it by now
+                service.sweep()
+        return real(self, account_id, url, **named)
+
+    monkeypatch.setattr(Intake, "keep_url", slowly)
     work_here()
 
     done = service.wait(account, job.id, 60)
@@ -139,12 +157,15 @@ def test_a_job_whose_length_is_beyond_its_credit_fails_and_costs_nothing(
 ) -> None:
     service.grant(account, 2 * PRICE - GRANTED)
     job = service.submit(account, request_of(audio=f"http://{receiver.host}/speech"))
+    n_kept = sum(map(len, service._blobs.pages()))
     work_here()
 
     done = service.wait(account, job.id, 60)
+    service.sweep()
 
     assert (done.state, done.error_code) == (JobState.FAILED, "insufficient_credits")
     assert service.balance_microusd(account) == 2 * PRICE
+    assert sum(map(len, service._blobs.pages())) == n_kept
 
 
 def test_a_cancelled_render_is_gone_within_two_seconds(
@@ -297,8 +318,6 @@ def test_whenever_the_worker_is_killed_every_job_ends_once_and_is_paid_once(
     assert all(delivery == body["id"][:25] for delivery, body in receiver.came)
 
     from datetime import timedelta
-
-    from lipwright.service import hosted
 
     monkeypatch.setattr(hosted, "_YOUNG", timedelta(0))
     service.sweep()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from lipwright.config import ServiceSettings
+from lipwright.core.errors import DatabaseAway
 from lipwright.service.hosted import Hosted
 
 BATCHES = "/api/lipwright/batches"
@@ -114,6 +115,37 @@ def test_footage_that_several_speak_on_is_looked_at_whole(
 
     data(api.post(f"{BATCHES}/{batch['id']}/cancel"))
     assert [look_of(one["id"]) for one in batch["items"]] == ["all", "enough", "all", None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [(DatabaseAway("it restarts"), 503, "database_away"), (RuntimeError("a bug"), 500, "internal_error")],
+)
+def test_a_batch_that_breaks_off_tells_its_id_for_what_was_taken_in_runs(
+    here: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception, status: int, code: str
+) -> None:
+    headers = {"Authorization": f"Bearer {here.alice_key}", "Idempotency-Key": code}
+    one = {"video": "https://media.example/v.mp4", "audio": "https://media.example/a.wav"}
+    body = {"items": [one, one | {"reference": "second"}]}
+    real = Hosted.submit
+
+    def submit(self: Hosted, *given: Any, **named: Any) -> Any:
+        if named["idempotency_key"].endswith(":1"):
+            raise fault
+        return real(self, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Hosted, "submit", submit)
+        refused = data(here.client.post(BATCHES, json=body, headers=headers), status)
+    half = data(here.client.get(f"{BATCHES}/{refused['batch_id']}", headers=headers))
+    whole = data(here.client.post(BATCHES, json=body, headers=headers))
+    data(here.client.post(f"{BATCHES}/{whole['id']}/cancel", headers=headers))
+
+    assert refused["error_code"] == code
+    assert refused["batch_id"] in refused["message"]
+    assert half["counts"] | {"queued": 1, "pending": 1} == half["counts"]
+    assert whole["id"] == half["id"]
+    assert whole["counts"]["queued"] == 2
 
 
 def test_a_batch_is_seen_by_its_owner_only(api: httpx.Client, server: Any, item: Callable[..., dict[str, Any]]) -> None:

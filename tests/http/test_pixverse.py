@@ -183,6 +183,21 @@ def test_media_by_address_are_fetched_under_guard(api: httpx.Client) -> None:
     assert error(api.post(f"{V2}/media/upload", data={"x": "y"}))[0] == 400011
 
 
+def test_a_link_of_ours_is_taken_as_an_address_and_becomes_media_of_who_sends_it(
+    api: httpx.Client, server: Any, made: dict[str, Any]
+) -> None:
+    again = resp(api.post(f"{V2}/media/upload", data={"file_url": made["url"]}))
+    with httpx.Client(base_url=server.url, headers={"API-KEY": server.poor_key}, timeout=60) as poor:
+        theirs = resp(poor.post(f"{V2}/media/upload", files={"file_url": (None, made["url"])}))
+    nothing = error(api.post(f"{V2}/media/upload", data={"file_url": f"{server.url}/files/{'0' * 32}.mp4"}))
+
+    assert len({again["url"], theirs["url"], made["url"]}) == 3
+    assert len({again["media_id"], theirs["media_id"], made["id"]}) == 3
+    assert again["media_type"] == "video"
+    assert httpx.get(again["url"]).content == httpx.get(made["url"]).content
+    assert nothing[0] == 400017
+
+
 def test_a_picture_is_taken_where_pictures_are_and_nowhere_else(api: httpx.Client) -> None:
     import cv2
     import numpy as np

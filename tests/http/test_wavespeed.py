@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,28 @@ def test_prices_models_and_the_secret(api: httpx.Client, uploaded: dict[str, Any
     assert api.post("/api/v3/model/price", json={"model_id": "no/such"}).status_code == 404
     assert data_of(api.get("/api/v3/webhook/secret"))["secret"].startswith("whsec_")
     assert data_of(api.get("/api/v3/account/balance"))["currency"] == "USD"
-    assert "total_cost" in data_of(api.get("/api/v3/account/usage"))
+
+
+def test_usage_of_a_day_is_that_of_the_whole_day_and_what_is_empty_is_not_asked_for(
+    api: httpx.Client, done: dict[str, Any]
+) -> None:
+    def usage(**asked: str) -> dict[str, Any]:
+        return data_of(api.get("/api/v3/account/usage", params=asked))
+
+    days = {(now := datetime.now(UTC)).date(), datetime.fromisoformat(done["created_at"]).date()}
+    first, last = str(min(days)), str(max(days))  # it may be midnight
+
+    everything = usage()
+    assert everything["total_cost"] > 0
+    assert usage(start_date="", end_date=" ", model="")["total_cost"] >= everything["total_cost"]
+    day = usage(start_date=first, end_date=last)
+    assert day["total_cost"] >= everything["total_cost"]
+    assert (day["period"]["start"][:10], day["period"]["end"][:10]) == (first, str(max(days) + timedelta(days=1)))
+    yesterday = str((now - timedelta(days=2)).date())
+    assert usage(start_date=yesterday, end_date=yesterday)["total_cost"] == 0
+    assert usage(end_date="9999-12-31")["period"]["end"].startswith("9999-01-01")
+    for none in ("2026-02-30", "soon"):
+        assert api.get("/api/v3/account/usage", params={"end_date": none}).status_code == 400
 
 
 def test_an_upload_that_is_larger_than_is_taken_is_cut_off(api: httpx.Client, server: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -99,17 +99,18 @@ def post(
 ) -> Posted:
     """Send `body`; the answer, whatever its status. Redirects are not followed: a 3xx is an answer like another.
 
-    Raises UrlRefused, FetchFailed.
+    Once its status is there, it is an answer, with as much of a body as came in time. Raises UrlRefused, FetchFailed.
     """
     started_s = monotonic()
     target = check_url(url, allow=tuple(allow), ports=limits.ports)
     deadline_s = started_s + limits.total_s
     with _answer("POST", target, network or Network(), limits, deadline_s, body, headers) as answer:
         said = bytearray()
-        for block in _blocks(answer, target):
-            said += block
-            if len(said) >= limits.max_bytes:
-                break
+        with suppress(FetchFailed):  # a body without an end, or one that breaks off
+            for block in _blocks(answer, target):
+                said += block
+                if len(said) >= limits.max_bytes:
+                    break
         return Posted(answer.status, bytes(said[: limits.max_bytes]), monotonic() - started_s)
 
 

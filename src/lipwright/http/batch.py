@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
+import structlog
 from fastapi import APIRouter, Body, Header, Request, Security
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from lipwright.config import ServiceSettings
+from lipwright.core.errors import InternalError, LipwrightError
 from lipwright.core.jobs import Account, JobRequest
 from lipwright.core.options import DEFAULT_ENGINE
 from lipwright.http.bodies import JsonRoute
 from lipwright.http.crossing import SlowLane, call
+from lipwright.http.errors import Refusal, refusal_of
 from lipwright.http.faces import pixverse
 from lipwright.http.faces.models import OWN, OwnInputs, Wish
 from lipwright.http.faces.sources import Sources, shortened
 from lipwright.http.faces.wavespeed import ERRORS, KEY_SCHEME, account_of, stamp, success
 from lipwright.http.files import base_url_of, media_url
 from lipwright.service.hosted import Hosted
-from lipwright.service.hosted_batch import MAX_ITEMS, Batch, BatchItem, Wanted
+from lipwright.service.hosted_batch import MAX_ITEMS, Batch, BatchItem, BrokenOff, Wanted
+
+log = structlog.get_logger(__name__)
 
 API: Final = "/api/lipwright/"
 _EXAMPLE: Final = {
@@ -150,9 +156,12 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             for item in given.items
         ]
         fingerprint = hashlib.sha256(given.model_dump_json(exclude_unset=True).encode()).hexdigest()
-        batch = await slow.call(
-            lambda: hosted.batches.submit(account, wanted, fingerprint, idempotency_key), account.id
-        )
+        try:
+            batch = await slow.call(
+                lambda: hosted.batches.submit(account, wanted, fingerprint, idempotency_key), account.id
+            )
+        except BrokenOff as exc:
+            raise _broken_off(exc, has_key=idempotency_key is not None) from exc
         return answer(request, batch)
 
     @routes.get("/batches/{batch_id}", operation_id="read_batch", responses={200: {"model": BatchAnswer}})
@@ -184,6 +193,18 @@ def _request(sources: Sources, item: ItemIn, *, is_shared: bool) -> JobRequest:
         webhook_url=item.webhook_url,
         raw=shortened(item.model_dump(mode="json", exclude_unset=True), wish.text),
     )
+
+
+def _broken_off(broken: BrokenOff, *, has_key: bool) -> Refusal:
+    """Why, and under which id what was taken in is found: it runs, and is paid for."""
+    why = broken.__cause__
+    if not isinstance(why, LipwrightError):
+        log.error("a batch broke", batch=broken.batch_id, exc_info=why)
+        why = InternalError()
+    refusal = refusal_of(why)
+    again = "send it again under the same Idempotency-Key for the rest, " if has_key else ""
+    told = f"Batch {broken.batch_id} was begun, and the jobs that it has run: {again}read it or cancel it."
+    return replace(refusal, message=f"{refusal.message} {told}", about={"batch_id": broken.batch_id})
 
 
 def _shown(batch: Batch, base_url: str) -> dict[str, Any]:

@@ -112,6 +112,8 @@ class Refusal(Exception):
     """None: 200, as PixVerse tells business errors."""
     code: str = "bad_request"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further fields of the body, on the WaveSpeed face."""
 
 
 def face_of(path: str) -> WireFace:
@@ -137,4 +139,5 @@ def body_of(face: WireFace, refusal: Refusal) -> tuple[int, dict[str, Any]]:
         "message": refusal.message,
         "error": refusal.message,
         "error_code": refusal.code,
+        **refusal.about,
     }

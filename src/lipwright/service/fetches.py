@@ -11,15 +11,19 @@ from time import monotonic
 from typing import Final
 
 from lipwright.core.errors import Cancelled, InputError
+from lipwright.store import accounts
 
 _TELL_S: Final = 600.0
 """So long an address that failed fails for the others of its batch without being asked again."""
 _ASK_EVERY_S: Final = 0.2
 
 
-def shared_id(batch_id: str, url: str) -> str:
-    """The media id of what this batch fetches there: as unguessable as the batch's own."""
-    return hashlib.sha256(f"{batch_id}\n{url}".encode()).hexdigest()[:32]
+def shared_number(batch_id: str, url: str) -> int:
+    """The number of the media that this batch fetches there: as unguessable as the batch's own id.
+
+    No two media have the same, so that of several fetches one is written down.
+    """
+    return accounts.number_of(hashlib.sha256(f"{batch_id}\n{url}".encode()).digest())
 
 
 @dataclass(slots=True)

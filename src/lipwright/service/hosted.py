@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -87,6 +88,8 @@ _YOUNG: Final = timedelta(minutes=10)
 """Blobs and halves of blobs younger than this may still be on their way."""
 _KEEP_HISTORY: Final = timedelta(days=7)
 _WAIT_POLL_S: Final = 0.25
+_KEPT_WITHIN_S: Final = 30.0
+"""So long a process waits for another one that puts the bytes of an upload into the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -677,6 +680,11 @@ class Hosted:
         """Fetch it under guard and keep it. Raises UrlRefused, FetchFailed, and what `write_upload` raises."""
         return self._uploaded(self._intake.keep_url(account.id, url))
 
+    def upload_copy(self, account: Account, media_id: str) -> Media:
+        """What is here already, as if its link were fetched. Raises MediaNotKnown, and what `write_upload` raises."""
+        opened = self.open_media(media_id)
+        return self.upload_file(account, opened.chunks, opened.media.filename)
+
     def media(self, media_id: str) -> Media:
         """By its unguessable id; no account is asked for. Raises MediaNotKnown.
 
@@ -910,28 +918,59 @@ class Hosted:
         return now() + timedelta(hours=self.settings.keep_uploads_h)
 
     def _write_upload(self, ticket: UploadTicket, chunks: Iterable[bytes] | Path) -> Media:
-        made = self._intake.keep(
-            ticket.account_id,
-            chunks,
-            ticket.filename,
-            media_id=ticket.media_id,
-            number=ticket.media_number,
-            n_bytes=ticket.n_bytes,
-        )
-        with self._database.writing() as connection:
-            is_first = media.use_ticket(connection, ticket.id)
-            if is_first:
+        taken_id = media.taken_ticket_id()
+        is_taken = False
+
+        def take() -> None:
+            # before the bytes are put where the medium's are read from: other processes may hold others of this ticket
+            nonlocal is_taken
+            is_taken = True
+            with self._database.writing() as connection:
+                if not media.take_ticket(connection, ticket.id, taken_id):
+                    raise TicketExpired
+
+        try:
+            made = self._intake.keep(
+                ticket.account_id,
+                chunks,
+                ticket.filename,
+                media_id=ticket.media_id,
+                number=ticket.media_number,
+                n_bytes=ticket.n_bytes,
+                before_put=take,
+            )
+            with self._database.writing() as connection:
+                if not media.use_ticket(connection, taken_id):
+                    raise TicketExpired
                 media.add(connection, made, "upload", self._upload_ends())
-        if not is_first:
-            raise TicketExpired
+        except BaseException:
+            if is_taken:
+                # while the database is away it stays taken, until it lapses
+                with suppress(SQLAlchemyError, DatabaseAway), self._database.writing() as connection:
+                    media.give_back_ticket(connection, taken_id, ticket)
+            raise
         return made
+
+    def _open_ticket_of(self, media_id: str) -> UploadTicket | None:
+        """The ticket under which they come; None: they came, or there is none. Who keeps them just now is waited for.
+
+        Raises MediaNotKnown where that takes long.
+        """
+        until_s = monotonic() + _KEPT_WITHIN_S
+        while True:
+            with self._database.reading() as connection:
+                ticket, is_taken = media.ticket_of(connection, media_id)
+            if not is_taken:
+                return ticket
+            if monotonic() >= until_s:
+                raise MediaNotKnown(media_id)
+            sleep(_WAIT_POLL_S)
 
     def _take_what_came(self, media_id: str) -> None:
         """Take in what a client put to the signed link of a ticket: look at it, as at any upload."""
         if not (self._has_upload_links and _ID.fullmatch(media_id)):
             return
-        with self._database.reading() as connection:
-            ticket = media.ticket_of(connection, media_id)
+        ticket = self._open_ticket_of(media_id)
         if ticket is None:
             return
         with self._arriving[int(media_id[:2], 16) % len(self._arriving)]:
@@ -946,7 +985,9 @@ class Hosted:
             except FileNotFoundError:
                 return  # another process was faster
             except TicketExpired:
-                self._blobs.drop_what_came(media_id)  # as above
+                # as above; but it may have had to give it back
+                if self._open_ticket_of(media_id) is None:
+                    self._blobs.drop_what_came(media_id)
             except InputError:
                 self._blobs.drop_what_came(media_id)
                 raise

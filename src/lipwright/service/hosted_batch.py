@@ -75,6 +75,14 @@ class Batch:
         )
 
 
+class BrokenOff(Exception):
+    """A batch that was begun could not be taken in to its end, by no fault of an item. What is taken in runs."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"batch {batch_id} broke off")
+        self.batch_id = batch_id
+
+
 class HostedBatches:
     """`Hosted.batches` gives it."""
 
@@ -86,7 +94,8 @@ class HostedBatches:
         """Take in every item; one that cannot be is refused with its error, and the others go on.
 
         `fingerprint` is any text that is the same when the batch is. Under a `key` that began a batch within a day:
-        that batch, with what it still lacks. Raises InvalidOption (no items, or too many), IdempotencyMismatch.
+        that batch, with what it still lacks. Raises InvalidOption (no items, or too many), IdempotencyMismatch; and
+        BrokenOff from whatever else goes wrong once it is begun (the database away, a full disk).
         """
         if not 1 <= len(wanted) <= MAX_ITEMS:
             raise InvalidOption("items", len(wanted), f"give 1 to {MAX_ITEMS}")
@@ -96,12 +105,15 @@ class HostedBatches:
             known = {row.position for row in batches.items(connection, begun.id)}
         if begun.fingerprint != digest:
             raise IdempotencyMismatch(key or "")
-        for position, one in enumerate(wanted):
-            if position not in known:
-                item = self._take_in(account, begun.id, position, one)
-                with self._database.writing() as connection:
-                    batches.add_item(connection, begun.id, item)
-        return self.find(account, begun.id)
+        try:
+            for position, one in enumerate(wanted):
+                if position not in known:
+                    item = self._take_in(account, begun.id, position, one)
+                    with self._database.writing() as connection:
+                        batches.add_item(connection, begun.id, item)
+            return self.find(account, begun.id)
+        except Exception as exc:
+            raise BrokenOff(begun.id) from exc
 
     def find(self, account: Account, batch_id: str) -> Batch:
         """Raises JobNotFound: also for a batch of another account."""

@@ -133,8 +133,11 @@ class Intake:
         number: int | None = None,
         n_bytes: int | None = None,
         should_stop: Stop | None = None,
+        before_put: Callable[[], None] | None = None,
     ) -> Media:
         """Look at the bytes and put them into `blobs`; the caller writes the row. Checks `n_bytes` if it is given.
+
+        What `before_put` raises, of bytes that are good, keeps them from being put.
 
         Raises MediaTooLarge, UnreadableMedia, WrongContent, DiskFull, UploadIncomplete.
         """
@@ -145,17 +148,17 @@ class Intake:
             digest, n_came = self._write(path, source, filename)
             if n_bytes is not None and n_came != n_bytes:
                 raise UploadIncomplete(n_expected=n_bytes, n_came=n_came)
-            return self._keep(account_id, path, filename, digest, n_came, media_id, number, should_stop)
+            return self._keep(account_id, path, filename, digest, n_came, media_id, number, should_stop, before_put)
 
     def keep_url(
-        self, account_id: str, url: str, *, media_id: str | None = None, should_stop: Stop | None = None
+        self, account_id: str, url: str, *, number: int | None = None, should_stop: Stop | None = None
     ) -> Media:
         """The same with what an address gives. Raises UrlRefused and FetchFailed too."""
         limits = FetchLimits(max_bytes=self._settings.max_upload_bytes)
         with self._workshop.room() as room:
             got = download(url, room / "media", limits=limits, allow=self._hosts, should_stop=should_stop)
             filename = unquote(urlsplit(got.final_url).path.rpartition("/")[2]) or "file"
-            return self._keep(account_id, got.path, filename, got.sha256, got.n_bytes, media_id, None, should_stop)
+            return self._keep(account_id, got.path, filename, got.sha256, got.n_bytes, None, number, should_stop)
 
     def _write(self, path: Path, source: Iterable[bytes] | Path, filename: str) -> tuple[str, int]:
         limit = self._settings.max_upload_bytes
@@ -180,6 +183,7 @@ class Intake:
         media_id: str | None,
         number: int | None,
         should_stop: Stop | None,
+        before_put: Callable[[], None] | None = None,
     ) -> Media:
         name = shown_name(filename)
         seen, content_type = self._look(path, name, should_stop)
@@ -198,6 +202,8 @@ class Intake:
             height_px=seen["height_px"],
             has_sound=seen["has_sound"],
         )
+        if before_put is not None:
+            before_put()
         self._blobs.put(made.id, path, content_type=content_type, filename=name)
         return made
 

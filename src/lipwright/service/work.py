@@ -48,7 +48,7 @@ from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import CPU, PREPARE, HandedBack
 from lipwright.service import reports
 from lipwright.service.children import split_options
-from lipwright.service.fetches import Turns, shared_id
+from lipwright.service.fetches import Turns, shared_number
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
 from lipwright.service.prices import Prices
 from lipwright.service.telemetry import Stage, Telemetry
@@ -223,7 +223,6 @@ class JobWork:
         stop = self._stop(found.job.id)
         request = found.job.request
         inputs = dict(found.inputs)
-        brought: list[Media] = []
         sources = {"video": request.video} | ({"audio": request.audio} if request.audio else {})
         for role, source in sources.items():
             if role in inputs:
@@ -233,31 +232,50 @@ class JobWork:
             if request.batch_id is not None:
                 inputs[role] = self._shared(found.job, request.batch_id, source, stop)
                 continue
-            got = self._intake.keep_url(found.job.account_id, source, should_stop=stop)
-            brought.append(got)
-            inputs[role] = got.id
+            inputs[role] = self._brought(found.job, source, stop)
         if stop():
             raise Cancelled
-        kept = self._media(inputs, brought)
+        kept = self._media(inputs)
         for role, one in kept.items():
             check_kind(role, one)
         price = self._price(found.job, kept, stop)
-        self._ready(found.job, inputs, brought, price)
+        self._ready(found.job, inputs, price)
+
+    def _brought(self, job: Job, url: str, stop: Callable[[], bool]) -> str:
+        """The media id of what is at an address, written down at once: the sweep takes what nobody knows of."""
+        got = self._intake.keep_url(job.account_id, url, should_stop=stop)
+        until = now() + timedelta(hours=self._settings.keep_uploads_h)
+
+        def write(connection: Connection) -> bool:
+            if not jobs.is_open(connection, job.id):
+                return False
+            # a second time, where only the answer was lost
+            if not media.known(connection, [got.id]):
+                media.add(connection, got, "fetched", until, job.id)
+            return True
+
+        if not self._insist(write):
+            self._blobs.delete([got.id])
+            raise Cancelled
+        return got.id
 
     def _shared(self, job: Job, batch_id: str, url: str, stop: Callable[[], bool]) -> str:
         """The media id of what is at an address, fetched for all of a batch by the first that comes to it."""
-        media_id = shared_id(batch_id, url)
+        number = shared_number(batch_id, url)
         until = now() + timedelta(hours=self._settings.keep_uploads_h)
-        with self._turns.turn(media_id, stop):
-            if self._insist(lambda c: media.find(c, media_id=media_id), is_writing=False) is None:
-                got = self._intake.keep_url(job.account_id, url, media_id=media_id, should_stop=stop)
-                self._insist(lambda c: batches.keep_fetched(c, got, until, batch_id))
-        return media_id
+        with self._turns.turn(f"{batch_id} {number}", stop):
+            known = self._insist(lambda c: batches.fetched(c, batch_id, number, until))
+            if known is not None:
+                return known
+            got = self._intake.keep_url(job.account_id, url, number=number, should_stop=stop)
+            # a worker in another process may have been faster, and jobs be priced by what it got
+            kept = self._insist(lambda c: batches.keep_fetched(c, got, until, batch_id))
+            if kept != got.id:
+                self._blobs.delete([got.id])
+        return kept
 
-    def _media(self, inputs: dict[str, str], brought: list[Media]) -> dict[str, Media]:
-        known = {one.id: one for one in brought}
-        wanted = [one for one in inputs.values() if one not in known]
-        known |= self._insist(lambda c: media.of_open_job(c, wanted), is_writing=False)
+    def _media(self, inputs: dict[str, str]) -> dict[str, Media]:
+        known = self._insist(lambda c: media.of_open_job(c, list(inputs.values())), is_writing=False)
         for role, one in inputs.items():
             if one not in known:
                 raise MediaNotKnown(one, role=role)
@@ -284,17 +302,12 @@ class JobWork:
             told = self._call("heard_s", arguments, kept, paths, stop)
         return float(told["duration_s"])
 
-    def _ready(self, job: Job, inputs: dict[str, str], brought: list[Media], price: int) -> None:
-        """Write down what was brought, and hold the rest of the price."""
+    def _ready(self, job: Job, inputs: dict[str, str], price: int) -> None:
+        """All inputs are here: hold the rest of the price."""
 
         def write(connection: Connection) -> None:
             if not jobs.stage_done(connection, job.id, inputs, price):
                 raise Cancelled
-            until = now() + timedelta(hours=self._settings.keep_uploads_h)
-            written = media.known(connection, [one.id for one in brought])
-            for one in brought:
-                if one.id not in written:
-                    media.add(connection, one, "fetched", until, job.id)
             rest = price - ledger.held_microusd(connection, job.id)
             if rest > 0:
                 owner = accounts.find(connection, job.account_id)
@@ -304,13 +317,7 @@ class JobWork:
                     raise InsufficientCredits(needed_microusd=price, balance_microusd=balance + price - rest)
                 ledger.add(connection, job.account_id, "hold_rest", -rest, job_id=job.id)
 
-        try:
-            self._insist(write)
-        except DatabaseAway:
-            raise  # nobody knows whether it was written: the sweep does, later
-        except LipwrightError:
-            self._blobs.delete([one.id for one in brought])
-            raise
+        self._insist(write)
 
     # --- render -------------------------------------------------------------------------------------------
 
@@ -320,7 +327,7 @@ class JobWork:
         stop = self._stop(job.id)
         if begun := self._insist(lambda c: parts.of_job(c, job.id), is_writing=False):
             return len(begun)  # by a worker that died before it could tell
-        kept = self._media(dict(found.inputs), [])
+        kept = self._media(dict(found.inputs))
         with self._workshop.room() as room, self._files(kept) as paths:
             self._refuse(paths["video"], "input")
             output, plan = room / "result.mp4", room / "plan.npz"
@@ -400,7 +407,7 @@ class JobWork:
     def _part(self, found: jobs.Found, number: int, stage: Stage) -> None:
         job = found.job
         stop = self._stop(job.id)
-        kept = self._media({role: found.inputs[role] for role in ("video", "plan")}, [])
+        kept = self._media({role: found.inputs[role] for role in ("video", "plan")})
         with self._workshop.room() as room, self._files(kept) as paths:
             output = room / "part.mp4"
             arguments = {
@@ -428,7 +435,7 @@ class JobWork:
         stop = self._stop(job.id)
         made = self._insist(lambda c: parts.of_job(c, job.id), is_writing=False)
         inputs = dict(found.inputs) | {f"part {one.number + 1}": one.media_id or "" for one in made}
-        kept = self._media(inputs, [])
+        kept = self._media(inputs)
         with self._workshop.room() as room, self._files(kept) as paths:
             output = room / "result.mp4"
             arguments = {

@@ -29,6 +29,11 @@ def new_number() -> int:
     return 10**9 + secrets.randbelow(2**53 - 10**9)
 
 
+def number_of(digest: bytes) -> int:
+    """One like these, always the same for the same digest."""
+    return 10**9 + int.from_bytes(digest) % (2**53 - 10**9)
+
+
 def add(connection: sa.Connection, limits: Mapping[str, Any]) -> tuple[Account, str]:
     """A new account; `limits` are the fields of core.jobs.Account but its id. Its key is told here and never again.
 

@@ -83,12 +83,24 @@ def items(connection: sa.Connection, batch_id: str) -> list[ItemRow]:
     ]
 
 
-def keep_fetched(connection: sa.Connection, made: Media, until: datetime, batch_id: str) -> None:
-    """What was fetched for all of a batch; in place of what was fetched before, if that has expired."""
+def fetched(connection: sa.Connection, batch_id: str, number: int, until: datetime) -> str | None:
+    """The media id of what was fetched for all of a batch under this number, which does not expire before that.
+
+    What has expired is still there, as long as its row is: jobs may have been priced by it.
+    """
+    wanted = (media_table.c.number == number) & (media_table.c.job_id == batch_id)
+    longer = media_table.update().where(wanted).values(expires_at=until).returning(media_table.c.id)
+    return connection.execute(longer).scalar_one_or_none()
+
+
+def keep_fetched(connection: sa.Connection, made: Media, until: datetime, batch_id: str) -> str:
+    """Write down what was fetched, or take what was written down under its number before: the media id."""
     values = {**asdict(made), "purpose": "fetched", "expires_at": until, "job_id": batch_id}
-    if not insert_once(connection, media_table, values):
-        newer = {name: value for name, value in values.items() if name not in {"id", "number"}}
-        connection.execute(media_table.update().where(media_table.c.id == made.id).values(**newer))
+    while not insert_once(connection, media_table, values):
+        known = fetched(connection, batch_id, made.number, until)
+        if known is not None:
+            return known
+    return made.id
 
 
 def expire_fetched(connection: sa.Connection) -> None:

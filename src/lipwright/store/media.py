@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -16,6 +16,11 @@ from lipwright.store.tables import job, media, ticket
 Purpose = Literal["upload", "fetched", "spoken", "part", "result"]
 """Given by the client · fetched for a job · spoken for a job · part of a job's work, on its way · made by a job."""
 
+
+_TAKEN: Final = "~"
+"""How the id of a ticket begins while bytes are being kept under it: no client was told it."""
+_TAKEN_FOR: Final = timedelta(hours=1)
+"""So long it is remembered that somebody keeps them, who may have died meanwhile."""
 
 _IS_ONE: Final = media.c.id.in_(sa.bindparam("ids", expanding=True))
 _THESE: Final = media.select().where(_IS_ONE & (media.c.expires_at > sa.bindparam("now")))
@@ -114,24 +119,33 @@ def find_ticket(connection: sa.Connection, ticket_id: str) -> UploadTicket | Non
     """One that is open."""
     wanted = (ticket.c.id == ticket_id) & (ticket.c.expires_at > now())
     row = connection.execute(ticket.select().where(wanted)).one_or_none()
+    return None if row is None else _as_ticket(row)
+
+
+def ticket_of(connection: sa.Connection, media_id: str) -> tuple[UploadTicket | None, bool]:
+    """The open one under which these media come; and whether it is taken: somebody is keeping their bytes just now."""
+    wanted = (ticket.c.media_id == media_id) & (ticket.c.expires_at > now())
+    row = connection.execute(ticket.select().where(wanted)).one_or_none()
     if row is None:
-        return None
-    return UploadTicket(
-        id=row.id,
-        account_id=row.account_id,
-        media_id=row.media_id,
-        media_number=row.media_number,
-        filename=row.filename,
-        content_type=row.content_type,
-        n_bytes=row.n_bytes,
-        expires_at=row.expires_at,
-    )
+        return None, False
+    return (None, True) if row.id.startswith(_TAKEN) else (_as_ticket(row), False)
 
 
-def ticket_of(connection: sa.Connection, media_id: str) -> UploadTicket | None:
-    """The open one under which these media come."""
-    found = connection.execute(sa.select(ticket.c.id).where(ticket.c.media_id == media_id)).scalar()
-    return None if found is None else find_ticket(connection, found)
+def taken_ticket_id() -> str:
+    """What `take_ticket` shall call one."""
+    return _TAKEN + new_ticket_id()[1:]
+
+
+def take_ticket(connection: sa.Connection, ticket_id: str, taken_id: str) -> bool:
+    """Of all who bring bytes under a ticket, let one keep theirs; its id is another one then. False: not this one."""
+    changes = {"id": taken_id, "expires_at": now() + _TAKEN_FOR}
+    return connection.execute(ticket.update().where(ticket.c.id == ticket_id).values(**changes)).rowcount == 1
+
+
+def give_back_ticket(connection: sa.Connection, taken_id: str, taken: UploadTicket) -> None:
+    """Open it again, as it was; unless it was used after all."""
+    changes = {"id": taken.id, "expires_at": taken.expires_at}
+    connection.execute(ticket.update().where(ticket.c.id == taken_id).values(**changes))
 
 
 def use_ticket(connection: sa.Connection, ticket_id: str) -> bool:
@@ -147,6 +161,19 @@ def drop_tickets(connection: sa.Connection) -> int:
 def new_ticket_id() -> str:
     """43 characters that cannot be guessed."""
     return secrets.token_urlsafe(32)
+
+
+def _as_ticket(row: Any) -> UploadTicket:
+    return UploadTicket(
+        id=row.id,
+        account_id=row.account_id,
+        media_id=row.media_id,
+        media_number=row.media_number,
+        filename=row.filename,
+        content_type=row.content_type,
+        n_bytes=row.n_bytes,
+        expires_at=row.expires_at,
+    )
 
 
 def as_media(row: Any) -> Media:

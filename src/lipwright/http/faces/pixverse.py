@@ -31,7 +31,7 @@ from lipwright.http.bodies import CommentedRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled, submit
 from lipwright.http.errors import Refusal
 from lipwright.http.faces.sources import shortened
-from lipwright.http.files import base_url_of, media_url, no_file
+from lipwright.http.files import base_url_of, media_url, no_file, own_media_id
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
 from lipwright.service.hosted import Hosted
@@ -251,12 +251,19 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     async def taken(request: Request, *, file_names: set[str], url_name: str) -> Media:
         """The media of a form: its file, or what is at its address."""
         account: Account = request.state.account
+        ours = {base_url(request), str(request.base_url)}
         kind = request.headers.get("content-type", "")
+
+        def take_from(url: str) -> Media:
+            # not fetched: this server may not be reached by the address that clients know, or as a guarded one
+            media_id = own_media_id(url, ours)
+            return hosted.upload_url(account, url) if media_id is None else hosted.upload_copy(account, media_id)
+
         if not kind.lower().startswith("multipart/"):
             url = _field(kind, await _short_body(request, url_name), url_name)
             if not url:
                 raise no_file()
-            return await slow.call(lambda: hosted.upload_url(account, url), account.id)
+            return await slow.call(lambda: take_from(url), account.id)
         stream = request.stream()
 
         def take() -> Media:
@@ -264,7 +271,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             if form.find_file(file_names):
                 return hosted.upload_file(account, form.file_chunks(), form.filename)
             if form.fields.get(url_name):
-                return hosted.upload_url(account, form.fields[url_name])
+                return take_from(form.fields[url_name])
             raise no_file()
 
         return await slow.call(take, account.id)

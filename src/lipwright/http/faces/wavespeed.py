@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Body, Request, Security
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from lipwright.config import HttpSettings, ServiceSettings
 from lipwright.core.errors import DatabaseAway, InvalidOption, JobNotFound
@@ -54,6 +54,7 @@ UNLIMITED_USD: Final = 10_000.0
 _HISTORY: Final = timedelta(days=7)
 _EARLIEST, _LATEST = datetime(1970, 2, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 KEY_SCHEME = HTTPBearer(auto_error=False, scheme_name="WaveSpeed key", description="Your API key.")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ENCODED: Final = re.compile("%(?:3D|26|2B|25)", re.IGNORECASE)
 """`=`, `&`, `+` and `%` within the value of a query: an address that is written out has them as they are."""
 _BASE64_AND_WEBHOOK: Final = (
@@ -67,7 +68,21 @@ def _aware(at: datetime) -> datetime:
     return min(max(at, _EARLIEST), _LATEST)
 
 
+def _none_for_nothing(given: Any) -> Any:
+    return None if isinstance(given, str) and not given.strip() else given
+
+
+def _end_of_day(given: Any) -> Any:
+    """A day without a time, as the end of a period: the day belongs to it."""
+    if isinstance(given, str) and _DAY.fullmatch(given.strip()):
+        with contextlib.suppress(ValueError, OverflowError):  # no such day: told as any other value that is none
+            return datetime.fromisoformat(given.strip()) + timedelta(days=1)
+    return given
+
+
 Moment = Annotated[datetime, AfterValidator(_aware)]
+Since = Annotated[Moment | None, BeforeValidator(_none_for_nothing)]
+Until = Annotated[Moment | None, BeforeValidator(_end_of_day), BeforeValidator(_none_for_nothing)]
 
 
 class Urls(BaseModel):
@@ -496,14 +511,14 @@ def router(
     @routes.get("/account/usage", operation_id="account_usage", responses={200: {"model": Answer}})
     async def usage(  # pyright: ignore[reportUnusedFunction]
         request: Request,
-        start_date: Moment | None = None,
-        end_date: Moment | None = None,
+        start_date: Since = None,
+        end_date: Until = None,
         model: str | None = None,
     ) -> JSONResponse:
-        """What was charged, by default in the last 30 days."""
+        """What was charged, by default in the last 30 days. A day without a time counts whole."""
         until = end_date or datetime.now(UTC)
         since = start_date or until - timedelta(days=30)
-        found = await call(hosted.usage, account_of(request), since, until, model=model)
+        found = await call(hosted.usage, account_of(request), since, until, model=model or None)
         rows = [{"model": row.model, "requests": row.n_jobs, "cost": row.cost_microusd / 1e6} for row in found.by_model]
         period = {"start": stamp(since), "end": stamp(until)}
         cost = found.cost_microusd / 1e6
