@@ -305,6 +305,46 @@ def test_interlaced_video_is_told(make_video: Any, number_of: Any):
     assert [number_of(frame) for frame in footage.play([2, 2, 1, 0])] == [2, 2, 1, 0]
 
 
+FIELDS = """
+    import sys
+    from pathlib import Path
+    import numpy as np
+    from lipwright.media import open_footage
+
+    def look(frame):
+        return [np.array(plane) for plane in frame.planes]
+
+    for path in map(Path, sys.argv[1:]):
+        footage = open_footage(path, threads=1)
+        seen = [look(frame) for frame in footage.frames(writable=False)]
+        n = len(seen)
+        order = [*range(n), *range(n - 1, -1, -1), 0, 0]
+        for play in (footage.frames, lambda: footage.play(order), lambda: open_footage(path, threads=2).frames()):
+            kept = []
+            for frame in play():
+                assert frame.raw.frame.interlaced_frame
+                for mine, there in zip(frame.planes, seen[frame.index], strict=True):
+                    assert np.array_equal(mine, there), (path, frame.index)
+                    mine[:] = 7  # what is done to one is seen in no other
+                kept.append(frame)
+            assert len(kept) in (n, len(order))
+"""
+
+
+def test_interlaced_pictures_of_television_come_whole_and_nothing_beside_them_is_written(make_video: Any):
+    """In a process of its own, which a write past the end of a picture ends."""
+    sizes = {"yuv420p": (720, 576), "yuv422p": (720, 480), "yuv420p10le": (704, 576)}
+    paths = [
+        make_video(f"{name}.mkv", n=12, size=size, pixel_format=name, interlaced=True) for name, size in sizes.items()
+    ]
+
+    child = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FIELDS), *map(str, paths)], capture_output=True, text=True, check=False
+    )
+
+    assert (child.returncode, child.stderr) == (0, "")
+
+
 def test_an_edit_list_hides_what_it_cuts_off(make_video: Any, number_of: Any, tmp_path: Path):
     """A stream copy from frame 13 on: the file starts at key frame 10 and its edit list skips to 13."""
     import av

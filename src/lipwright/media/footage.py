@@ -35,7 +35,7 @@ from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.media.native import n_cores
 from lipwright.media.opening import decoder_of, opened
 from lipwright.media.overlap import N_AHEAD, ahead, behind
-from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
+from lipwright.media.pixels import FieldsCopier, FramePool, Raw, Repacker, layout, nearest_planar, planes_of
 from lipwright.media.shelf import Shelf
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
 from lipwright.media.timing import strictly_increasing
@@ -84,6 +84,7 @@ class MediaFootage:
         """When the first frame is shown that the packets did not promise."""
         self._notes: dict[str, None] = {}
         self._pool = FramePool(keep=_IN_FLIGHT)
+        self._copy_fields = FieldsCopier()
         self._shelve_until_s: Future[Fraction] | None = None
         self._shelf: Shelf | None = None
         if scratch is not None and not info.video.is_interlaced:  # which field is first is told by no plane
@@ -232,7 +233,7 @@ class MediaFootage:
 
     def _frame(self, decoded: av.VideoFrame, index: int, tick: int, *, writable: bool) -> VideoFrame:
         if writable:
-            decoded = with_properties(decoded) if self._video.is_interlaced else self._pool.copy(decoded)
+            decoded = self._copy_fields(decoded) if self._video.is_interlaced else self._pool.copy(decoded)
         return self._upright(decoded, index, tick, writable=writable)
 
     def _upright(self, decoded: av.VideoFrame, index: int, tick: int, *, writable: bool = True) -> VideoFrame:
