@@ -53,6 +53,8 @@ _IN_FLIGHT = 8
 AHEAD_BYTES = 48 << 20
 """Decoded pictures that wait to be looked at: who looks takes longer now and then, who decodes need not wait for it."""
 MOST_AHEAD = 16
+SKIPS_FOR_GOOD = ("libdav1d",)
+"""Decoders that are told once, when they are opened, which pictures to leave out: they would never give these again."""
 MAX_THREADS = 4
 """More decoding threads than this cost memory (a picture each) and gain little."""
 
@@ -365,6 +367,8 @@ class _Decoder:
 
     def _decode(self, needed_from: int | None) -> Iterator[av.VideoFrame]:
         assert self._decoder is not None
+        if self._decoder.name in SKIPS_FOR_GOOD:
+            needed_from = None
         is_skipping = False
         for packet in self._packets():
             if needed_from is not None:
