@@ -84,7 +84,13 @@ def test_b_frames_come_in_order_of_presentation(make_video: Any, number_of: Any,
     options = {"preset": "veryfast", "bf": "3", "b-pyramid": "normal", "g": "12"}
     footage = open_footage(make_video(f"b.{ending}", n=40, options=options))
 
-    assert [number_of(frame) for frame in footage.frames()] == list(range(40))
+    frames = list(footage.frames())
+    video = footage.info.video
+    assert video is not None
+
+    assert [number_of(frame) for frame in frames] == list(range(40))
+    assert [frame.time_s - video.start_s for frame in frames] == [Fraction(k, 25) for k in range(40)]
+    assert (video.fps, video.is_vfr, footage.notes) == (25, False, [])
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,7 @@ def test_b_frames_come_in_order_of_presentation(make_video: Any, number_of: Any,
         ("libsvtav1", "mp4", "yuv420p"),
         ("mpeg4", "avi", "yuv420p"),
         ("libx264", "ts", "yuv420p"),
+        ("libx264", "avi", "yuv420p"),
         ("prores_ks", "mov", "yuv422p10le"),
         ("mjpeg", "mkv", "yuvj420p"),
     ],
@@ -131,14 +138,14 @@ def test_any_order_gives_the_same_pictures_as_streaming(
         assert k == len(order)
 
 
-@pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_open_groups_of_pictures_are_entered_rightly(make_video: Any, codec: str):
+@pytest.mark.parametrize(("codec", "ending"), [("libx264", "mkv"), ("libx265", "mkv"), ("libx264", "avi")])
+def test_open_groups_of_pictures_are_entered_rightly(make_video: Any, codec: str, ending: str):
     """Pictures shown before a key frame but decoded after it lean on the group before."""
     params = "open-gop=1:keyint=10:min-keyint=10:bframes=4:scenecut=0" + (
         ":log-level=none" if codec == "libx265" else ""
     )
     options = {"preset": "veryfast", f"{codec[3:]}-params": params}
-    footage = open_footage(make_video("open.mkv", n=45, codec=codec, options=options))
+    footage = open_footage(make_video(f"open.{ending}", n=45, codec=codec, options=options))
     straight = [frame.planes[0].copy() for frame in footage.frames()]
 
     for index in (18, 19, 20, 9, 10, 31, 29, 44, 0):

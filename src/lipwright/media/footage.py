@@ -298,6 +298,37 @@ def _descends(order: Sequence[int], k: int) -> bool:
     return False
 
 
+class _Times:
+    """When pictures are shown, in ticks that increase, from the start of a file or from a jump on."""
+
+    def __init__(self, picture: Picture, notes: dict[str, None]) -> None:
+        self._picture = picture
+        self._notes = notes
+        self._usual = max(1, round(1 / (picture.time_base * (picture.declared[0] or 25))))
+        self._last: int | None = None
+
+    def of(self, frame: av.VideoFrame, n_held: int) -> int:
+        """The time of the next picture; so many are held back by the decoder, to bring them into order."""
+        last, tick = self._last, self._tick(frame, n_held)
+        if tick is None:
+            tick = self._usual + last if last is not None else int(self._picture.ticks[0])
+        if last is not None and tick <= last:
+            self._notes["Some frames had times that ran backwards; they were moved on."] = None
+            tick = last + 2  # farther than rounding goes, so that it is not put back on the grid
+        self._last = tick
+        return tick
+
+    def _tick(self, frame: av.VideoFrame, n_held: int) -> int | None:
+        decoding = self._picture.decoding
+        if decoding is None:
+            return frame.pts if frame.pts is not None else frame.dts
+        if frame.dts is not None:  # of the packet that drove this picture out
+            place = int(np.searchsorted(decoding.dts, frame.dts)) - n_held
+        else:
+            place = 0 if self._last is None else int(np.searchsorted(decoding.ticks, self._last)) + 1
+        return int(decoding.ticks[place]) if 0 <= place < len(decoding.ticks) else None
+
+
 class _Decoder:
     """Decoded pictures of a file with their presentation ticks, from the start or from a key frame."""
 
@@ -342,16 +373,10 @@ class _Decoder:
         assert self._stream is not None
         if key:
             self._container.seek(self._seek_tick(key), stream=self._stream, backward=True)
-        last: int | None = None
-        usual = max(1, round(1 / (self._picture.time_base * (self._picture.declared[0] or 25))))
+        times = _Times(self._picture, self._notes)
         for frame in self._decode(needed_from):
-            tick = frame.pts if frame.pts is not None else frame.dts
-            if tick is None:
-                tick = usual + last if last is not None else int(self._picture.ticks[0])
-            if last is not None and tick <= last:
-                self._notes["Some frames had times that ran backwards; they were moved on."] = None
-                tick = last + 2  # farther than rounding goes, so that it is not put back on the grid
-            last = tick
+            assert self._decoder is not None
+            tick = times.of(frame, self._decoder.reorder_depth)
             n_odd = self._repack.n_odd
             frame = self._repack(frame)
             if self._repack.n_odd > n_odd == 0:
@@ -367,7 +392,7 @@ class _Decoder:
 
     def _decode(self, needed_from: int | None) -> Iterator[av.VideoFrame]:
         assert self._decoder is not None
-        if self._decoder.name in SKIPS_FOR_GOOD:
+        if self._decoder.name in SKIPS_FOR_GOOD or self._picture.decoding is not None:
             needed_from = None
         is_skipping = False
         for packet in self._packets():

@@ -68,6 +68,18 @@ class Picture:
     """Packets and frames are sure to be one to one."""
     can_seek: bool
     """Each packet has a presentation time of its own, by which its frame is known again after a jump."""
+    decoding: Decoding | None = None
+    """Where the packets' times of presentation are not those of their pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """All that AVI tells of times: when packets are decoded, though pictures are shown in another order."""
+
+    dts: NDArray[np.int64]
+    """(n_packets,) increasing."""
+    ticks: NDArray[np.int64]
+    """(n_packets,) when the first picture that is shown is shown, the second, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ class _Packets:
     pts: list[int] = field(default_factory=list[int])
     key_pts: list[int] = field(default_factory=list[int])
     key_dts: list[int] = field(default_factory=list[int])
+    dts: list[int] = field(default_factory=list[int])
     n_without_pts: int = 0
     n_corrupt: int = 0
     last_duration: int | None = None
@@ -197,6 +210,8 @@ class _First:
     width_px: int
     height_px: int
     has_dynamic_hdr: bool
+    is_reordered: bool
+    """Pictures are decoded in another order than they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +317,7 @@ def _first_frames(
             frames = []
         for frame in frames:
             if isinstance(frame, av.VideoFrame) and video is not None and index == video.index:
-                first = _describe(video, frame)
+                first = _describe(video, frame, is_reordered=decoder is not None and decoder.has_b_frames)
                 wanted.discard(index)
                 break
             if isinstance(frame, av.AudioFrame) and frame.samples:
@@ -319,7 +334,7 @@ def _first_frames(
     return first, audio_starts
 
 
-def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
+def _describe(stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) -> _First:
     name = frame.format.name
     orientation = Orientation()
     matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
@@ -363,6 +378,7 @@ def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
         width_px=frame.width,
         height_px=frame.height,
         has_dynamic_hdr=any(_side_data(frame, kind) is not None for kind in DYNAMIC_HDR),
+        is_reordered=is_reordered,
     )
 
 
@@ -420,6 +436,9 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         notes.append(f"{packets.n_corrupt} damaged packets in the video.")
     if packets.stopped:
         notes.append(f"The file ends early: {packets.stopped}.")
+    decoding: Decoding | None = None
+    if container_name == "avi" and first.is_reordered and not n_moved and np.array_equal(pts, ticks):
+        decoding = Decoding(np.asarray(packets.dts, np.int64), ticks)
     keys = sorted(zip(packets.key_pts, packets.key_dts, strict=True))
     return Picture(
         stream_index=first.stream_index,
@@ -440,6 +459,7 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
             and first.like.codec not in ("vp8", "mpeg4")
             and not (n_moved or packets.n_without_pts or packets.n_corrupt or packets.stopped)
         ),
+        decoding=decoding,
     )
 
 
@@ -462,11 +482,12 @@ def _scan(container: InputContainer, stream_index: int) -> _Packets:
             if pts is None:
                 pts = found.pts[-1] + (packet.duration or 1) if found.pts else 0
             found.pts.append(pts)
+            found.dts.append(packet.dts if packet.dts is not None else pts)
             if last is None or pts > last:
                 last, found.last_duration = pts, packet.duration
             if packet.is_keyframe:
                 found.key_pts.append(pts)
-                found.key_dts.append(packet.dts if packet.dts is not None else pts)
+                found.key_dts.append(found.dts[-1])
     except FFmpegError as exc:
         found.stopped = str(exc.strerror).lower()
     return found
