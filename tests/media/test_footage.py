@@ -19,7 +19,7 @@ import pytest
 from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
 from lipwright.core.media import VideoFrame
 from lipwright.media import footage as footage_module
-from lipwright.media import open_footage, probe
+from lipwright.media import open_footage, probe, read_speech
 from lipwright.media.timing import constant_rate
 
 
@@ -417,6 +417,37 @@ def test_equal_times_are_moved_apart_and_told(make_video: Any, tmp_path: Path):
     assert all(a.time_s < b.time_s for a, b in pairwise(frames))
     assert any("time of another" in note for note in footage.notes)
     assert [frame.index for frame in footage.play([4, 2, 1])] == [4, 2, 1]
+
+
+@pytest.mark.parametrize("n", [40, 50, 62])
+def test_recordings_put_together_are_shown_one_after_the_other_beside_their_sound(
+    make_video: Any, number_of: Any, clicks: Any, tmp_path: Path, n: int
+):
+    """Their pictures are shorter, as long and longer than their sound of 2 s."""
+    options = {"preset": "ultrafast", "bf": "2", "g": "25"}
+    sound = clicks(2.0, 48_000)
+    part = make_video("part.ts", n=n, options=options, sound=sound)
+    alone = probe(part).video
+    assert alone is not None
+    first_click_s = float(np.argmax(np.abs(read_speech(part).samples) > 0.4)) / 16_000 - float(alone.start_s)
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(part.read_bytes() * 3)
+    footage = open_footage(whole)
+    promised = footage.info
+
+    shown = [(number_of(frame), frame.time_s) for frame in footage.frames(writable=False)]
+    order = [2 * n + 3, 5, n, n - 1, 3 * n - 1, 0]
+    played = [number_of(frame) for frame in footage.play(order)]
+    loud = np.flatnonzero(np.abs(read_speech(whole).samples) > 0.4) / 16_000
+
+    assert [number for number, _ in shown] == [*range(n)] * 3
+    assert played == [index % n for index in order]
+    assert all(0.03 < float(b - a) < 1.2 for (_, a), (_, b) in pairwise(shown))
+    assert any("shown after the one before" in note for note in footage.notes)
+    assert footage.info == promised
+    for begins in (0, n, 2 * n):
+        expected_s = float(shown[begins][1]) + first_click_s
+        assert np.abs(loud - expected_s).min() < 0.03
 
 
 def damage(path: Path, start: float, stop: float) -> None:

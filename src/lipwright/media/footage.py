@@ -321,12 +321,18 @@ class _Times:
     def _tick(self, frame: av.VideoFrame, n_held: int) -> int | None:
         decoding = self._picture.decoding
         if decoding is None:
-            return frame.pts if frame.pts is not None else frame.dts
+            tick = frame.pts if frame.pts is not None else frame.dts
+            return tick if tick is None or len(self._picture.shifts) == 1 else self._shifted(tick)
         if frame.dts is not None:  # of the packet that drove this picture out
             place = int(np.searchsorted(decoding.dts, frame.dts)) - n_held
         else:
             place = 0 if self._last is None else int(np.searchsorted(decoding.ticks, self._last)) + 1
         return int(decoding.ticks[place]) if 0 <= place < len(decoding.ticks) else None
+
+    def _shifted(self, tick: int) -> int:
+        """The time in that of the recordings put together in which it comes soonest after the picture before."""
+        wanted = int(self._picture.ticks[0]) if self._last is None else self._last + self._usual
+        return min((tick + shift for shift in self._picture.shifts), key=lambda shown: abs(shown - wanted))
 
 
 class _Decoder:
@@ -392,7 +398,8 @@ class _Decoder:
 
     def _decode(self, needed_from: int | None) -> Iterator[av.VideoFrame]:
         assert self._decoder is not None
-        if self._decoder.name in SKIPS_FOR_GOOD or self._picture.decoding is not None:
+        is_plain = self._picture.decoding is None and len(self._picture.shifts) == 1
+        if self._decoder.name in SKIPS_FOR_GOOD or not is_plain:
             needed_from = None
         is_skipping = False
         for packet in self._packets():

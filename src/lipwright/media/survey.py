@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -26,13 +27,16 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import MediaNotFound, UnreadableMedia
 from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, MediaLimits, SourceInfo, VideoInfo
-from lipwright.media.opening import decoder_of, is_accepted, opened
+from lipwright.media.opening import decoder_of, is_accepted, opened, packets_of
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
 from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
 from lipwright.media.webp import is_moving_webp
 
 N_PACKETS_TO_FIRST = 600
 """Packets without a decodable frame after which a stream counts as undecodable."""
+
+BACK_S = 1
+"""Time stamps that go back further than this are those of another recording, put behind the first."""
 
 UNKNOWN = 2
 """ITU-T H.273's code point for colours of which nothing is said."""
@@ -70,6 +74,8 @@ class Picture:
     """Each packet has a presentation time of its own, by which its frame is known again after a jump."""
     decoding: Decoding | None = None
     """Where the packets' times of presentation are not those of their pictures."""
+    shifts: tuple[int, ...] = (0,)
+    """By how much `ticks` are later than the time stamps of each recording, where several were put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +432,12 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
     pts = np.asarray(packets.pts, np.int64)
     if len(pts) == 0:
         raise UnreadableMedia(path, "its video stream is empty")
+    shifts = _shifts(path, packets, first.time_base)
+    if len(shifts) > 1:
+        notes.append(
+            "The picture goes back in time, as files put together do: each part is shown after the one before."
+        )
+        pts += np.repeat(shifts, np.diff([*_starts(packets.dts, first.time_base), len(pts)]))
     ticks, n_moved = strictly_increasing(pts)
     n_lost = n_missing(ticks)
     if n_lost:
@@ -453,13 +465,14 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         key_ticks=np.asarray([pts for pts, _ in keys], np.int64),
         key_dts=np.asarray([dts for _, dts in keys], np.int64),
         last_ticks=packets.last_duration,
-        can_seek=not n_moved and not packets.n_without_pts,
+        can_seek=not n_moved and not packets.n_without_pts and len(shifts) == 1,
         is_trusted=(
             container_name in PACKET_IS_FRAME
             and first.like.codec not in ("vp8", "mpeg4")
             and not (n_moved or packets.n_without_pts or packets.n_corrupt or packets.stopped)
         ),
         decoding=decoding,
+        shifts=shifts,
     )
 
 
@@ -491,6 +504,75 @@ def _scan(container: InputContainer, stream_index: int) -> _Packets:
     except FFmpegError as exc:
         found.stopped = str(exc.strerror).lower()
     return found
+
+
+def _starts(dts: Sequence[int], time_base: Fraction) -> list[int]:
+    """At which packets of a stream recordings begin, where several were put together, each with its own time stamps."""
+    times = np.asarray(dts, np.int64)
+    begins = times[1:] < times[:-1] - round(BACK_S / time_base)
+    # a time stamp that strays alone begins nothing
+    begins[:-1] &= times[2:] <= times[:-2]
+    return [0, *(np.flatnonzero(begins) + 1).tolist()]
+
+
+def _shifts(path: Path, packets: _Packets, time_base: Fraction) -> tuple[int, ...]:
+    """For each recording that was put into a file, how many ticks later its picture is shown than its stamps say.
+
+    It begins a whole number of usual frames after the picture before, and so many that it stays beside its sound.
+    """
+    starts = _starts(packets.dts, time_base)
+    shifts = [0]
+    wanted_s = joins(path) if len(starts) > 1 else ()
+    for n, (low, middle, high) in enumerate(zip(starts, starts[1:], [*starts[2:], len(packets.pts)], strict=False)):
+        before, after = packets.pts[low:middle], packets.pts[middle:high]
+        first, last = min(before), max(before)
+        step = Fraction(last - first, len(before) - 1) if last > first else 1 / (25 * time_base)
+        behind = last + shifts[-1] + step - min(after)
+        n_still = 0
+        if n < len(wanted_s):
+            n_still = max(0, round((wanted_s[n] / time_base - behind) / step))
+        shifts.append(round(behind + n_still * step))
+    return tuple(shifts)
+
+
+def joins(path: Path) -> tuple[Fraction, ...]:
+    """By how many seconds later than its time stamps say each recording after the first begins, in a video file.
+
+    Each begins when picture and sound of the one before have ended, so that its own sound stays beside it. Empty where
+    it is not known, as picture and sound are not of equally many recordings.
+    """
+    spans: dict[int, list[tuple[Fraction, Fraction]]] = {}
+    with opened(path) as container:
+        video = video_stream(container)
+        streams = [stream for stream in container.streams.audio if has_decoder(stream)]
+        if video is None:
+            return ()
+        found = {stream.index: _Packets() for stream in [video, *streams]}
+        ends: dict[int, list[int]] = {index: [] for index in found}
+        for packet in packets_of(container, video, *streams):
+            one = found[packet.stream_index]
+            pts = packet.pts if packet.pts is not None else packet.dts
+            if pts is None or packet.is_discard:
+                continue
+            one.pts.append(pts)
+            one.dts.append(packet.dts if packet.dts is not None else pts)
+            ends[packet.stream_index].append(pts + (packet.duration or 0))
+        for stream in [video, *streams]:
+            one, clock = found[stream.index], stream.time_base
+            if clock is None or not one.pts:
+                continue
+            borders = [*_starts(one.dts, clock), len(one.pts)]
+            spans[stream.index] = [
+                (min(one.pts[low:high]) * clock, max(ends[stream.index][low:high]) * clock)
+                for low, high in pairwise(borders)
+            ]
+        n = len(spans.get(video.index, ()))
+    if any(len(span) != n for span in spans.values()):
+        return ()
+    shifts = [Fraction(0)]
+    for before, after in pairwise(zip(*spans.values(), strict=True)):
+        shifts.append(shifts[-1] + max(end for _, end in before) - min(start for start, _ in after))
+    return tuple(shifts[1:])
 
 
 def frame_timing(picture: Picture) -> Timing:
