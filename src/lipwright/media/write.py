@@ -420,6 +420,13 @@ class _Writer:
                 if self._encoder.keeps_fields
                 else f"The footage is interlaced; {codec} here codes whole frames: both fields are shown at once."
             )
+        if video.sample_aspect != 1 and self._container in ("matroska", "webm") and codec not in ("h264", "h265"):
+            # Matroska's muxer asks the stream, to which PyAV has no way; H.264 and H.265 tell it in their packets
+            shape = f"{video.sample_aspect.numerator}:{video.sample_aspect.denominator}"
+            self._notes.append(
+                f"The footage's pixels are {shape}, which {codec} in mkv and webm here does not tell: players show "
+                "square ones. .mp4 and .mov keep it."
+            )
         if has_light(video) and not self._encoder.keeps_light:
             self._notes.append(
                 f"{self._encoder.name} does not keep the HDR's mastering display and light level; its colours stay."
