@@ -487,6 +487,19 @@ def test_a_gif_becomes_what_every_player_shows(make_video: Any, tmp_path: Path):
     assert kept.pixel_format == "yuv444p"
 
 
+def test_full_chroma_is_promised_only_of_encoders_that_have_it(make_video: Any, tmp_path: Path):
+    deep = open_footage(make_video("deep.mkv", n=2, codec="ffv1", pixel_format="rgb48le"))
+    plain = open_footage(make_video("plain.mkv", n=2, codec="ffv1", pixel_format="bgr0"))
+
+    of_av1 = rewrite(deep, tmp_path / "deep.webm")
+    of_vp9 = rewrite(plain, tmp_path / "plain.webm")
+
+    assert (of_av1.codec, of_av1.pixel_format) == ("av1", "yuv420p10le")
+    assert not any("keeps 4:4:4" in note for note in of_av1.notes)
+    assert any("which loses" in note for note in of_av1.notes)
+    assert any("--codec vp9 keeps 4:4:4" in note for note in of_vp9.notes)
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
 

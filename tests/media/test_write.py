@@ -486,6 +486,21 @@ def current_umask() -> int:
     return mask
 
 
+def test_the_mask_of_new_files_is_kept_to_and_never_touched(
+    film: MediaFootage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It belongs to the whole process: what other threads create meanwhile would be open to everybody."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.delattr(os, "umask")
+            rewrite(film, tmp_path / "out.mp4")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "out.mp4").stat().st_mode & 0o777 == 0o640
+
+
 def left_in(folder: Path, *but: str) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name not in but)
 
