@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import MediaNotFound, UnreadableMedia
 from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, MediaLimits, SourceInfo, VideoInfo
+from lipwright.media.aperture import clean_aperture
 from lipwright.media.opening import decoder_of, is_accepted, opened, packets_of
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
 from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
@@ -141,6 +142,13 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
         if first.has_dynamic_hdr:
             notes.append("The footage tells its HDR scene by scene (HDR10+ or Dolby Vision); that is not taken over.")
         info = video_info(picture, first.like, frame_timing(picture))
+        shown = clean_aperture(path, first.stream_index) if name.startswith("mov") else None
+        if shown is not None and shown != (first.width_px, first.height_px):
+            width, height = (format(float(side), "g") for side in shown)
+            whole = f"{first.width_px}x{first.height_px}"
+            notes.append(
+                f"Of the {whole} of its picture the footage wants {width}x{height} shown; the whole is written."
+            )
     audio = tuple(
         AudioInfo(
             codec=stream.codec,
