@@ -419,6 +419,19 @@ def test_equal_times_are_moved_apart_and_told(make_video: Any, tmp_path: Path):
     assert [frame.index for frame in footage.play([4, 2, 1])] == [4, 2, 1]
 
 
+@pytest.mark.parametrize("ending", ["mkv", "ts"])
+def test_few_frames_a_second_in_another_order_are_one_recording(make_video: Any, number_of: Any, ending: str):
+    """Their packets go back by seconds, and Matroska does not tell when the first ones are decoded."""
+    params = "bframes=6:b-pyramid=normal:b-adapt=0:scenecut=0"
+    options = {"preset": "veryfast", "x264-params": params}
+    footage = open_footage(make_video(f"slow.{ending}", n=20, fps=1, options=options))
+    video = footage.info.video
+    assert video is not None
+
+    assert (video.fps, video.duration_s, footage.notes) == (1, 20, [])
+    assert [number_of(frame) for frame in footage.frames()] == list(range(20))
+
+
 @pytest.mark.parametrize("n", [40, 50, 62])
 def test_recordings_put_together_are_shown_one_after_the_other_beside_their_sound(
     make_video: Any, number_of: Any, clicks: Any, tmp_path: Path, n: int

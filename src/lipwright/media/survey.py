@@ -100,7 +100,7 @@ class _Packets:
     pts: list[int] = field(default_factory=list[int])
     key_pts: list[int] = field(default_factory=list[int])
     key_dts: list[int] = field(default_factory=list[int])
-    dts: list[int] = field(default_factory=list[int])
+    dts: list[int | None] = field(default_factory=list[int | None])
     n_without_pts: int = 0
     n_corrupt: int = 0
     last_duration: int | None = None
@@ -457,8 +457,9 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
     if packets.stopped:
         notes.append(f"The file ends early: {packets.stopped}.")
     decoding: Decoding | None = None
-    if container_name == "avi" and first.is_reordered and not n_moved and np.array_equal(pts, ticks):
-        decoding = Decoding(np.asarray(packets.dts, np.int64), ticks)
+    dts = [time for time in packets.dts if time is not None]
+    if container_name == "avi" and first.is_reordered and len(dts) == len(pts) and np.array_equal(pts, ticks):
+        decoding = Decoding(np.asarray(dts, np.int64), ticks)
     keys = sorted(zip(packets.key_pts, packets.key_dts, strict=True))
     return Picture(
         stream_index=first.stream_index,
@@ -503,24 +504,25 @@ def _scan(container: InputContainer, stream_index: int) -> _Packets:
             if pts is None:
                 pts = found.pts[-1] + (packet.duration or 1) if found.pts else 0
             found.pts.append(pts)
-            found.dts.append(packet.dts if packet.dts is not None else pts)
+            found.dts.append(packet.dts)
             if last is None or pts > last:
                 last, found.last_duration = pts, packet.duration
             if packet.is_keyframe:
                 found.key_pts.append(pts)
-                found.key_dts.append(found.dts[-1])
+                found.key_dts.append(packet.dts if packet.dts is not None else pts)
     except FFmpegError as exc:
         found.stopped = str(exc.strerror).lower()
     return found
 
 
-def _starts(dts: Sequence[int], time_base: Fraction) -> list[int]:
+def _starts(dts: Sequence[int | None], time_base: Fraction) -> list[int]:
     """At which packets of a stream recordings begin, where several were put together, each with its own time stamps."""
-    times = np.asarray(dts, np.int64)
+    known = [n for n, time in enumerate(dts) if time is not None]
+    times = np.asarray([dts[n] for n in known], np.int64)
     begins = times[1:] < times[:-1] - round(BACK_S / time_base)
     # a time stamp that strays alone begins nothing
     begins[:-1] &= times[2:] <= times[:-2]
-    return [0, *(np.flatnonzero(begins) + 1).tolist()]
+    return [0, *(known[n + 1] for n in np.flatnonzero(begins))]
 
 
 def _shifts(path: Path, packets: _Packets, time_base: Fraction) -> tuple[int, ...]:
@@ -563,7 +565,7 @@ def joins(path: Path) -> tuple[Fraction, ...]:
             if pts is None or packet.is_discard:
                 continue
             one.pts.append(pts)
-            one.dts.append(packet.dts if packet.dts is not None else pts)
+            one.dts.append(packet.dts)
             ends[packet.stream_index].append(pts + (packet.duration or 0))
         for stream in [video, *streams]:
             one, clock = found[stream.index], stream.time_base
