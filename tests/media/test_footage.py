@@ -19,7 +19,7 @@ import pytest
 from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
 from lipwright.core.media import VideoFrame
 from lipwright.media import footage as footage_module
-from lipwright.media import open_footage, probe
+from lipwright.media import open_footage, probe, read_speech
 from lipwright.media.timing import constant_rate
 
 
@@ -84,7 +84,13 @@ def test_b_frames_come_in_order_of_presentation(make_video: Any, number_of: Any,
     options = {"preset": "veryfast", "bf": "3", "b-pyramid": "normal", "g": "12"}
     footage = open_footage(make_video(f"b.{ending}", n=40, options=options))
 
-    assert [number_of(frame) for frame in footage.frames()] == list(range(40))
+    frames = list(footage.frames())
+    video = footage.info.video
+    assert video is not None
+
+    assert [number_of(frame) for frame in frames] == list(range(40))
+    assert [frame.time_s - video.start_s for frame in frames] == [Fraction(k, 25) for k in range(40)]
+    assert (video.fps, video.is_vfr, footage.notes) == (25, False, [])
 
 
 @pytest.mark.parametrize(
@@ -95,8 +101,10 @@ def test_b_frames_come_in_order_of_presentation(make_video: Any, number_of: Any,
         ("libx265", "mp4", "yuv420p10le"),
         ("libvpx-vp9", "webm", "yuv420p"),
         ("libvpx", "webm", "yuv420p"),
+        ("libsvtav1", "mp4", "yuv420p"),
         ("mpeg4", "avi", "yuv420p"),
         ("libx264", "ts", "yuv420p"),
+        ("libx264", "avi", "yuv420p"),
         ("prores_ks", "mov", "yuv422p10le"),
         ("mjpeg", "mkv", "yuvj420p"),
     ],
@@ -108,6 +116,8 @@ def test_any_order_gives_the_same_pictures_as_streaming(
     options = {"g": "10", "bf": "2", "preset": "veryfast"} if codec == "libx264" else {"g": "10"}
     if codec == "libx265":
         options = {"preset": "ultrafast", "x265-params": "keyint=10:log-level=none"}
+    if codec == "libsvtav1":
+        options = {"preset": "10", "g": "40"}  # long enough for its pyramid of pictures that others lean on
     footage = open_footage(make_video(f"any.{ending}", n=n, codec=codec, pixel_format=pixel_format, options=options))
     straight = [frame.planes[0].copy() for frame in footage.frames()]
     numbers = [number_of(frame) for frame in footage.frames()]
@@ -128,14 +138,14 @@ def test_any_order_gives_the_same_pictures_as_streaming(
         assert k == len(order)
 
 
-@pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_open_groups_of_pictures_are_entered_rightly(make_video: Any, codec: str):
+@pytest.mark.parametrize(("codec", "ending"), [("libx264", "mkv"), ("libx265", "mkv"), ("libx264", "avi")])
+def test_open_groups_of_pictures_are_entered_rightly(make_video: Any, codec: str, ending: str):
     """Pictures shown before a key frame but decoded after it lean on the group before."""
     params = "open-gop=1:keyint=10:min-keyint=10:bframes=4:scenecut=0" + (
         ":log-level=none" if codec == "libx265" else ""
     )
     options = {"preset": "veryfast", f"{codec[3:]}-params": params}
-    footage = open_footage(make_video("open.mkv", n=45, codec=codec, options=options))
+    footage = open_footage(make_video(f"open.{ending}", n=45, codec=codec, options=options))
     straight = [frame.planes[0].copy() for frame in footage.frames()]
 
     for index in (18, 19, 20, 9, 10, 31, 29, 44, 0):
@@ -305,6 +315,46 @@ def test_interlaced_video_is_told(make_video: Any, number_of: Any):
     assert [number_of(frame) for frame in footage.play([2, 2, 1, 0])] == [2, 2, 1, 0]
 
 
+FIELDS = """
+    import sys
+    from pathlib import Path
+    import numpy as np
+    from lipwright.media import open_footage
+
+    def look(frame):
+        return [np.array(plane) for plane in frame.planes]
+
+    for path in map(Path, sys.argv[1:]):
+        footage = open_footage(path, threads=1)
+        seen = [look(frame) for frame in footage.frames(writable=False)]
+        n = len(seen)
+        order = [*range(n), *range(n - 1, -1, -1), 0, 0]
+        for play in (footage.frames, lambda: footage.play(order), lambda: open_footage(path, threads=2).frames()):
+            kept = []
+            for frame in play():
+                assert frame.raw.frame.interlaced_frame
+                for mine, there in zip(frame.planes, seen[frame.index], strict=True):
+                    assert np.array_equal(mine, there), (path, frame.index)
+                    mine[:] = 7  # what is done to one is seen in no other
+                kept.append(frame)
+            assert len(kept) in (n, len(order))
+"""
+
+
+def test_interlaced_pictures_of_television_come_whole_and_nothing_beside_them_is_written(make_video: Any):
+    """In a process of its own, which a write past the end of a picture ends."""
+    sizes = {"yuv420p": (720, 576), "yuv422p": (720, 480), "yuv420p10le": (704, 576)}
+    paths = [
+        make_video(f"{name}.mkv", n=12, size=size, pixel_format=name, interlaced=True) for name, size in sizes.items()
+    ]
+
+    child = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FIELDS), *map(str, paths)], capture_output=True, text=True, check=False
+    )
+
+    assert (child.returncode, child.stderr) == (0, "")
+
+
 def test_an_edit_list_hides_what_it_cuts_off(make_video: Any, number_of: Any, tmp_path: Path):
     """A stream copy from frame 13 on: the file starts at key frame 10 and its edit list skips to 13."""
     import av
@@ -367,6 +417,50 @@ def test_equal_times_are_moved_apart_and_told(make_video: Any, tmp_path: Path):
     assert all(a.time_s < b.time_s for a, b in pairwise(frames))
     assert any("time of another" in note for note in footage.notes)
     assert [frame.index for frame in footage.play([4, 2, 1])] == [4, 2, 1]
+
+
+@pytest.mark.parametrize("ending", ["mkv", "ts"])
+def test_few_frames_a_second_in_another_order_are_one_recording(make_video: Any, number_of: Any, ending: str):
+    """Their packets go back by seconds, and Matroska does not tell when the first ones are decoded."""
+    params = "bframes=6:b-pyramid=normal:b-adapt=0:scenecut=0"
+    options = {"preset": "veryfast", "x264-params": params}
+    footage = open_footage(make_video(f"slow.{ending}", n=20, fps=1, options=options))
+    video = footage.info.video
+    assert video is not None
+
+    assert (video.fps, video.duration_s, footage.notes) == (1, 20, [])
+    assert [number_of(frame) for frame in footage.frames()] == list(range(20))
+
+
+@pytest.mark.parametrize("n", [40, 50, 62])
+def test_recordings_put_together_are_shown_one_after_the_other_beside_their_sound(
+    make_video: Any, number_of: Any, clicks: Any, tmp_path: Path, n: int
+):
+    """Their pictures are shorter, as long and longer than their sound of 2 s."""
+    options = {"preset": "ultrafast", "bf": "2", "g": "25"}
+    sound = clicks(2.0, 48_000)
+    part = make_video("part.ts", n=n, options=options, sound=sound)
+    alone = probe(part).video
+    assert alone is not None
+    first_click_s = float(np.argmax(np.abs(read_speech(part).samples) > 0.4)) / 16_000 - float(alone.start_s)
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(part.read_bytes() * 3)
+    footage = open_footage(whole)
+    promised = footage.info
+
+    shown = [(number_of(frame), frame.time_s) for frame in footage.frames(writable=False)]
+    order = [2 * n + 3, 5, n, n - 1, 3 * n - 1, 0]
+    played = [number_of(frame) for frame in footage.play(order)]
+    loud = np.flatnonzero(np.abs(read_speech(whole).samples) > 0.4) / 16_000
+
+    assert [number for number, _ in shown] == [*range(n)] * 3
+    assert played == [index % n for index in order]
+    assert all(0.03 < float(b - a) < 1.2 for (_, a), (_, b) in pairwise(shown))
+    assert any("shown after the one before" in note for note in footage.notes)
+    assert footage.info == promised
+    for begins in (0, n, 2 * n):
+        expected_s = float(shown[begins][1]) + first_click_s
+        assert np.abs(loud - expected_s).min() < 0.03
 
 
 def damage(path: Path, start: float, stop: float) -> None:

@@ -487,6 +487,19 @@ def test_a_gif_becomes_what_every_player_shows(make_video: Any, tmp_path: Path):
     assert kept.pixel_format == "yuv444p"
 
 
+def test_full_chroma_is_promised_only_of_encoders_that_have_it(make_video: Any, tmp_path: Path):
+    deep = open_footage(make_video("deep.mkv", n=2, codec="ffv1", pixel_format="rgb48le"))
+    plain = open_footage(make_video("plain.mkv", n=2, codec="ffv1", pixel_format="bgr0"))
+
+    of_av1 = rewrite(deep, tmp_path / "deep.webm")
+    of_vp9 = rewrite(plain, tmp_path / "plain.webm")
+
+    assert (of_av1.codec, of_av1.pixel_format) == ("av1", "yuv420p10le")
+    assert not any("keeps 4:4:4" in note for note in of_av1.notes)
+    assert any("which loses" in note for note in of_av1.notes)
+    assert any("--codec vp9 keeps 4:4:4" in note for note in of_vp9.notes)
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
 
@@ -603,6 +616,25 @@ def tiled_avif(picture: bytes, *, has_preview: bool) -> bytes:
         )
 
     return first + described(len(first) + len(described(0)) + 8) + box(b"mdat", grid, tile)
+
+
+@pytest.mark.parametrize(("height_px", "is_told"), [(48, True), (64, False)])
+def test_a_picture_of_which_less_is_to_be_shown_is_told(make_video: Any, tmp_path: Path, height_px: int, is_told: bool):
+    content = make_video("whole.mov", n=2, size=(96, 64)).read_bytes()
+    aperture = box(b"clap", struct.pack(">8I", 96, 1, height_px, 1, 0, 1, 0, 1))
+    names = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1")
+    places = [content.index(name, content.index(b"moov")) - 4 for name in names]
+    end = places[-1] + int.from_bytes(content[places[-1] : places[-1] + 4], "big")
+    grown = bytearray(content[:end] + aperture + content[end:])
+    for at in places:
+        grown[at : at + 4] = struct.pack(">I", int.from_bytes(grown[at : at + 4], "big") + len(aperture))
+    path = tmp_path / "cropped.mov"
+    path.write_bytes(grown)
+
+    footage = open_footage(path)
+
+    assert any("wants 96x48 shown" in note for note in footage.notes) == is_told
+    assert len(list(footage.frames())) == 2
 
 
 def test_a_picture_file_of_one_frame_has_the_rate_of_a_portrait(make_video: Any):

@@ -188,6 +188,18 @@ def test_sound_tags_and_turn_are_those_of_a_video_written_at_once(
     ]
 
 
+@pytest.mark.parametrize(("codec", "ending"), [("vp9", ".mp4"), ("prores", ".mov")])
+def test_the_shape_of_pixels_is_that_of_the_parts(make_video: Any, tmp_path: Path, codec: str, ending: str) -> None:
+    """Also of codecs whose packets do not tell it."""
+    footage = open_footage(make_video(n=4, size=(96, 64), aspect=Fraction(4, 3)), threads=1)
+
+    whole = joined(footage, tmp_path / f"whole{ending}", in_parts(footage, tmp_path, ending, (2,), codec=codec))
+
+    video = open_footage(whole.path).info.video
+    assert video is not None
+    assert video.sample_aspect == Fraction(4, 3)
+
+
 def test_parts_of_other_encoders_are_told_apart_and_can_still_be_played_in_a_row(
     make_video: Any, read_number: Any, tmp_path: Path
 ) -> None:

@@ -343,6 +343,18 @@ def test_colour_aspect_and_interlacing_stay(make_video: Any, tmp_path: Path):
         assert after.is_interlaced == before.is_interlaced is True
 
 
+@pytest.mark.parametrize(("codec", "ending"), [("h264", "mkv"), ("vp9", "mkv"), ("av1", "webm"), ("vp9", "mp4")])
+def test_the_shape_of_pixels_stays_or_its_loss_is_told(make_video: Any, tmp_path: Path, codec: Any, ending: str):
+    footage = open_footage(make_video(n=2, aspect=Fraction(4, 3)))
+    out = tmp_path / f"out.{ending}"
+
+    written = rewrite(footage, out, codec=codec)
+    video = probe(out).video
+    assert video is not None
+
+    assert (video.sample_aspect == Fraction(4, 3)) != any("pixels are 4:3" in note for note in written.notes)
+
+
 @pytest.mark.parametrize(
     ("codec", "ending", "pixel_format", "wanted"),
     [
@@ -472,6 +484,21 @@ def current_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_the_mask_of_new_files_is_kept_to_and_never_touched(
+    film: MediaFootage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It belongs to the whole process: what other threads create meanwhile would be open to everybody."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.delattr(os, "umask")
+            rewrite(film, tmp_path / "out.mp4")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "out.mp4").stat().st_mode & 0o777 == 0o640
 
 
 def left_in(folder: Path, *but: str) -> list[str]:

@@ -6,7 +6,7 @@ samples here  0 0 0 0 [ samples ... ]      silence stands for the gap, so sample
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,16 +25,13 @@ from lipwright.core.media import AudioClip
 from lipwright.media.declared import declared_end_s
 from lipwright.media.opening import opened, reason_of
 from lipwright.media.overlap import kept_open
-from lipwright.media.survey import has_decoder, presentation_start
+from lipwright.media.survey import BACK_S, has_decoder, joins, presentation_start
 
 JITTER_S = Fraction(1, 25)
 """Time stamps that stray by less than this are taken for rounding; more is a gap or an overlap."""
 
 MISSING_S = Fraction(1, 4)
 """Sound that is shorter than its header says by less than this is whole: encoders count their delay differently."""
-
-BACK_S = 1
-"""Time stamps that go back further than this are those of another recording, put behind the first."""
 
 N_JOINED = 16_384
 """Samples that are averaged and resampled at a time."""
@@ -205,7 +202,7 @@ class Sound:
         """
         origin = presentation_start(self._path)
         clock: _Clock | None = None
-        line = _Line()
+        line = _Line(joins=lambda: joins(self._path))
         for other in self._container.streams:
             if other.index != self.stream.index:
                 other.discard = Discard.all
@@ -334,12 +331,17 @@ class _Line:
     """The shift of the recording before."""
     n_begun: int = 0
     """Recordings after the first."""
+    joins: Callable[[], Sequence[Fraction]] = tuple
+    """By how many seconds each is moved at least, so that it stays beside its picture."""
 
     def place(self, at: int, n_samples: int, rate_hz: int) -> int:
         """The number of a sample whose time stamp says `at`, where `n_samples` come before it."""
         reach = BACK_S * rate_hz
         if n_samples and n_samples - at - self.shift > reach:
-            self.before, self.shift = self.shift, n_samples - at
+            behind, said = n_samples - at, self.joins()
+            if self.n_begun < len(said):
+                behind = max(behind, round(said[self.n_begun] * rate_hz))
+            self.before, self.shift = self.shift, behind
             self.n_begun += 1
         elif at + self.shift - n_samples > reach and abs(at + self.before - n_samples) <= reach:
             # it was a stray time stamp, and what follows is where it would have been

@@ -35,7 +35,7 @@ from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.media.native import n_cores
 from lipwright.media.opening import decoder_of, opened
 from lipwright.media.overlap import N_AHEAD, ahead, behind
-from lipwright.media.pixels import FramePool, Raw, Repacker, layout, nearest_planar, planes_of, with_properties
+from lipwright.media.pixels import FieldsCopier, FramePool, Raw, Repacker, layout, nearest_planar, planes_of
 from lipwright.media.shelf import Shelf
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
 from lipwright.media.timing import strictly_increasing
@@ -53,6 +53,8 @@ _IN_FLIGHT = 8
 AHEAD_BYTES = 48 << 20
 """Decoded pictures that wait to be looked at: who looks takes longer now and then, who decodes need not wait for it."""
 MOST_AHEAD = 16
+SKIPS_FOR_GOOD = ("libdav1d",)
+"""Decoders that are told once, when they are opened, which pictures to leave out: they would never give these again."""
 MAX_THREADS = 4
 """More decoding threads than this cost memory (a picture each) and gain little."""
 
@@ -84,6 +86,7 @@ class MediaFootage:
         """When the first frame is shown that the packets did not promise."""
         self._notes: dict[str, None] = {}
         self._pool = FramePool(keep=_IN_FLIGHT)
+        self._copy_fields = FieldsCopier()
         self._shelve_until_s: Future[Fraction] | None = None
         self._shelf: Shelf | None = None
         if scratch is not None and not info.video.is_interlaced:  # which field is first is told by no plane
@@ -232,7 +235,7 @@ class MediaFootage:
 
     def _frame(self, decoded: av.VideoFrame, index: int, tick: int, *, writable: bool) -> VideoFrame:
         if writable:
-            decoded = with_properties(decoded) if self._video.is_interlaced else self._pool.copy(decoded)
+            decoded = self._copy_fields(decoded) if self._video.is_interlaced else self._pool.copy(decoded)
         return self._upright(decoded, index, tick, writable=writable)
 
     def _upright(self, decoded: av.VideoFrame, index: int, tick: int, *, writable: bool = True) -> VideoFrame:
@@ -295,6 +298,43 @@ def _descends(order: Sequence[int], k: int) -> bool:
     return False
 
 
+class _Times:
+    """When pictures are shown, in ticks that increase, from the start of a file or from a jump on."""
+
+    def __init__(self, picture: Picture, notes: dict[str, None]) -> None:
+        self._picture = picture
+        self._notes = notes
+        self._usual = max(1, round(1 / (picture.time_base * (picture.declared[0] or 25))))
+        self._last: int | None = None
+
+    def of(self, frame: av.VideoFrame, n_held: int) -> int:
+        """The time of the next picture; so many are held back by the decoder, to bring them into order."""
+        last, tick = self._last, self._tick(frame, n_held)
+        if tick is None:
+            tick = self._usual + last if last is not None else int(self._picture.ticks[0])
+        if last is not None and tick <= last:
+            self._notes["Some frames had times that ran backwards; they were moved on."] = None
+            tick = last + 2  # farther than rounding goes, so that it is not put back on the grid
+        self._last = tick
+        return tick
+
+    def _tick(self, frame: av.VideoFrame, n_held: int) -> int | None:
+        decoding = self._picture.decoding
+        if decoding is None:
+            tick = frame.pts if frame.pts is not None else frame.dts
+            return tick if tick is None or len(self._picture.shifts) == 1 else self._shifted(tick)
+        if frame.dts is not None:  # of the packet that drove this picture out
+            place = int(np.searchsorted(decoding.dts, frame.dts)) - n_held
+        else:
+            place = 0 if self._last is None else int(np.searchsorted(decoding.ticks, self._last)) + 1
+        return int(decoding.ticks[place]) if 0 <= place < len(decoding.ticks) else None
+
+    def _shifted(self, tick: int) -> int:
+        """The time in that of the recordings put together in which it comes soonest after the picture before."""
+        wanted = int(self._picture.ticks[0]) if self._last is None else self._last + self._usual
+        return min((tick + shift for shift in self._picture.shifts), key=lambda shown: abs(shown - wanted))
+
+
 class _Decoder:
     """Decoded pictures of a file with their presentation ticks, from the start or from a key frame."""
 
@@ -339,16 +379,10 @@ class _Decoder:
         assert self._stream is not None
         if key:
             self._container.seek(self._seek_tick(key), stream=self._stream, backward=True)
-        last: int | None = None
-        usual = max(1, round(1 / (self._picture.time_base * (self._picture.declared[0] or 25))))
+        times = _Times(self._picture, self._notes)
         for frame in self._decode(needed_from):
-            tick = frame.pts if frame.pts is not None else frame.dts
-            if tick is None:
-                tick = usual + last if last is not None else int(self._picture.ticks[0])
-            if last is not None and tick <= last:
-                self._notes["Some frames had times that ran backwards; they were moved on."] = None
-                tick = last + 2  # farther than rounding goes, so that it is not put back on the grid
-            last = tick
+            assert self._decoder is not None
+            tick = times.of(frame, self._decoder.reorder_depth)
             n_odd = self._repack.n_odd
             frame = self._repack(frame)
             if self._repack.n_odd > n_odd == 0:
@@ -364,6 +398,9 @@ class _Decoder:
 
     def _decode(self, needed_from: int | None) -> Iterator[av.VideoFrame]:
         assert self._decoder is not None
+        is_plain = self._picture.decoding is None and len(self._picture.shifts) == 1
+        if self._decoder.name in SKIPS_FOR_GOOD or not is_plain:
+            needed_from = None
         is_skipping = False
         for packet in self._packets():
             if needed_from is not None:

@@ -86,6 +86,8 @@ def join(
             # what only decodes (AV1's reader) serves as well: nothing is encoded
             stream = out.add_stream_from_template(like, opaque=True)
             stream.time_base = clock
+            # some codecs do not tell it in their packets, and a template leaves the container's own word out
+            stream.codec_context.sample_aspect_ratio = source.video.sample_aspect
             if container in ("mp4", "mov"):
                 stream.codec_context.codec_tag = like.codec_context.codec_tag
             if "alpha_mode" in like.metadata:

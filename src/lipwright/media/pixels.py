@@ -18,6 +18,7 @@ from typing import cast
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
@@ -235,17 +236,32 @@ class FramePool:
         return out
 
 
-def with_properties(frame: av.VideoFrame) -> av.VideoFrame:
-    """A writable copy that also keeps what only FFmpeg knows of the frame, such as which field is first.
+class FieldsCopier:
+    """Writable copies of pictures of one size and format that keep what only FFmpeg knows: which field is first.
 
-    Slower than the pool: always new memory, and filled twice.
+    FFmpeg's own `copy`, whose memory is used again once nobody holds it. Not `reformat`: where nothing is converted,
+    swscale copies the second field of an interlaced picture one line past the end of its memory.
     """
-    # Only `reformat` hands on those properties. Naming a transfer, even the frame's own, keeps it from
-    # handing back the frame itself; what it makes of the pixels of interlaced frames is not a copy, though.
-    out = frame.reformat(dst_color_trc=int(frame.color_trc), threads=1)
-    for to, source in zip(planes_of(out), planes_of(frame), strict=True):
-        np.copyto(to, source)
-    return out
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+
+    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if self._graph is None:
+            self._graph = _copying(frame)
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+
+def _copying(like: av.VideoFrame) -> Graph:
+    graph = Graph()
+    ends = (
+        graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=like.time_base),
+        graph.add("copy"),
+        graph.add("buffersink"),
+    )
+    graph.link_nodes(*ends).configure()
+    return graph
 
 
 class Converter:

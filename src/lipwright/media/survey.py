@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -26,13 +27,17 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import MediaNotFound, UnreadableMedia
 from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, MediaLimits, SourceInfo, VideoInfo
-from lipwright.media.opening import decoder_of, is_accepted, opened
+from lipwright.media.aperture import clean_aperture
+from lipwright.media.opening import decoder_of, is_accepted, opened, packets_of
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
 from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
 from lipwright.media.webp import is_moving_webp
 
 N_PACKETS_TO_FIRST = 600
 """Packets without a decodable frame after which a stream counts as undecodable."""
+
+BACK_S = 1
+"""Time stamps that go back further than this are those of another recording, put behind the first."""
 
 UNKNOWN = 2
 """ITU-T H.273's code point for colours of which nothing is said."""
@@ -68,6 +73,20 @@ class Picture:
     """Packets and frames are sure to be one to one."""
     can_seek: bool
     """Each packet has a presentation time of its own, by which its frame is known again after a jump."""
+    decoding: Decoding | None = None
+    """Where the packets' times of presentation are not those of their pictures."""
+    shifts: tuple[int, ...] = (0,)
+    """By how much `ticks` are later than the time stamps of each recording, where several were put together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """All that AVI tells of times: when packets are decoded, though pictures are shown in another order."""
+
+    dts: NDArray[np.int64]
+    """(n_packets,) increasing."""
+    ticks: NDArray[np.int64]
+    """(n_packets,) when the first picture that is shown is shown, the second, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,7 @@ class _Packets:
     pts: list[int] = field(default_factory=list[int])
     key_pts: list[int] = field(default_factory=list[int])
     key_dts: list[int] = field(default_factory=list[int])
+    dts: list[int | None] = field(default_factory=list[int | None])
     n_without_pts: int = 0
     n_corrupt: int = 0
     last_duration: int | None = None
@@ -122,6 +142,13 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
         if first.has_dynamic_hdr:
             notes.append("The footage tells its HDR scene by scene (HDR10+ or Dolby Vision); that is not taken over.")
         info = video_info(picture, first.like, frame_timing(picture))
+        shown = clean_aperture(path, first.stream_index) if name.startswith("mov") else None
+        if shown is not None and shown != (first.width_px, first.height_px):
+            width, height = (format(float(side), "g") for side in shown)
+            whole = f"{first.width_px}x{first.height_px}"
+            notes.append(
+                f"Of the {whole} of its picture the footage wants {width}x{height} shown; the whole is written."
+            )
     audio = tuple(
         AudioInfo(
             codec=stream.codec,
@@ -197,6 +224,8 @@ class _First:
     width_px: int
     height_px: int
     has_dynamic_hdr: bool
+    is_reordered: bool
+    """Pictures are decoded in another order than they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +331,7 @@ def _first_frames(
             frames = []
         for frame in frames:
             if isinstance(frame, av.VideoFrame) and video is not None and index == video.index:
-                first = _describe(video, frame)
+                first = _describe(video, frame, is_reordered=decoder is not None and decoder.has_b_frames)
                 wanted.discard(index)
                 break
             if isinstance(frame, av.AudioFrame) and frame.samples:
@@ -319,7 +348,7 @@ def _first_frames(
     return first, audio_starts
 
 
-def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
+def _describe(stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) -> _First:
     name = frame.format.name
     orientation = Orientation()
     matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
@@ -363,6 +392,7 @@ def _describe(stream: VideoStream, frame: av.VideoFrame) -> _First:
         width_px=frame.width,
         height_px=frame.height,
         has_dynamic_hdr=any(_side_data(frame, kind) is not None for kind in DYNAMIC_HDR),
+        is_reordered=is_reordered,
     )
 
 
@@ -410,6 +440,12 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
     pts = np.asarray(packets.pts, np.int64)
     if len(pts) == 0:
         raise UnreadableMedia(path, "its video stream is empty")
+    shifts = _shifts(path, packets, first.time_base)
+    if len(shifts) > 1:
+        notes.append(
+            "The picture goes back in time, as files put together do: each part is shown after the one before."
+        )
+        pts += np.repeat(shifts, np.diff([*_starts(packets.dts, first.time_base), len(pts)]))
     ticks, n_moved = strictly_increasing(pts)
     n_lost = n_missing(ticks)
     if n_lost:
@@ -420,6 +456,10 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         notes.append(f"{packets.n_corrupt} damaged packets in the video.")
     if packets.stopped:
         notes.append(f"The file ends early: {packets.stopped}.")
+    decoding: Decoding | None = None
+    dts = [time for time in packets.dts if time is not None]
+    if container_name == "avi" and first.is_reordered and len(dts) == len(pts) and np.array_equal(pts, ticks):
+        decoding = Decoding(np.asarray(dts, np.int64), ticks)
     keys = sorted(zip(packets.key_pts, packets.key_dts, strict=True))
     return Picture(
         stream_index=first.stream_index,
@@ -434,12 +474,14 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         key_ticks=np.asarray([pts for pts, _ in keys], np.int64),
         key_dts=np.asarray([dts for _, dts in keys], np.int64),
         last_ticks=packets.last_duration,
-        can_seek=not n_moved and not packets.n_without_pts,
+        can_seek=not n_moved and not packets.n_without_pts and len(shifts) == 1,
         is_trusted=(
             container_name in PACKET_IS_FRAME
             and first.like.codec not in ("vp8", "mpeg4")
             and not (n_moved or packets.n_without_pts or packets.n_corrupt or packets.stopped)
         ),
+        decoding=decoding,
+        shifts=shifts,
     )
 
 
@@ -462,6 +504,7 @@ def _scan(container: InputContainer, stream_index: int) -> _Packets:
             if pts is None:
                 pts = found.pts[-1] + (packet.duration or 1) if found.pts else 0
             found.pts.append(pts)
+            found.dts.append(packet.dts)
             if last is None or pts > last:
                 last, found.last_duration = pts, packet.duration
             if packet.is_keyframe:
@@ -470,6 +513,76 @@ def _scan(container: InputContainer, stream_index: int) -> _Packets:
     except FFmpegError as exc:
         found.stopped = str(exc.strerror).lower()
     return found
+
+
+def _starts(dts: Sequence[int | None], time_base: Fraction) -> list[int]:
+    """At which packets of a stream recordings begin, where several were put together, each with its own time stamps."""
+    known = [n for n, time in enumerate(dts) if time is not None]
+    times = np.asarray([dts[n] for n in known], np.int64)
+    begins = times[1:] < times[:-1] - round(BACK_S / time_base)
+    # a time stamp that strays alone begins nothing
+    begins[:-1] &= times[2:] <= times[:-2]
+    return [0, *(known[n + 1] for n in np.flatnonzero(begins))]
+
+
+def _shifts(path: Path, packets: _Packets, time_base: Fraction) -> tuple[int, ...]:
+    """For each recording that was put into a file, how many ticks later its picture is shown than its stamps say.
+
+    It begins a whole number of usual frames after the picture before, and so many that it stays beside its sound.
+    """
+    starts = _starts(packets.dts, time_base)
+    shifts = [0]
+    wanted_s = joins(path) if len(starts) > 1 else ()
+    for n, (low, middle, high) in enumerate(zip(starts, starts[1:], [*starts[2:], len(packets.pts)], strict=False)):
+        before, after = packets.pts[low:middle], packets.pts[middle:high]
+        first, last = min(before), max(before)
+        step = Fraction(last - first, len(before) - 1) if last > first else 1 / (25 * time_base)
+        behind = last + shifts[-1] + step - min(after)
+        n_still = 0
+        if n < len(wanted_s):
+            n_still = max(0, round((wanted_s[n] / time_base - behind) / step))
+        shifts.append(round(behind + n_still * step))
+    return tuple(shifts)
+
+
+def joins(path: Path) -> tuple[Fraction, ...]:
+    """By how many seconds later than its time stamps say each recording after the first begins, in a video file.
+
+    Each begins when picture and sound of the one before have ended, so that its own sound stays beside it. Empty where
+    it is not known, as picture and sound are not of equally many recordings.
+    """
+    spans: dict[int, list[tuple[Fraction, Fraction]]] = {}
+    with opened(path) as container:
+        video = video_stream(container)
+        streams = [stream for stream in container.streams.audio if has_decoder(stream)]
+        if video is None:
+            return ()
+        found = {stream.index: _Packets() for stream in [video, *streams]}
+        ends: dict[int, list[int]] = {index: [] for index in found}
+        for packet in packets_of(container, video, *streams):
+            one = found[packet.stream_index]
+            pts = packet.pts if packet.pts is not None else packet.dts
+            if pts is None or packet.is_discard:
+                continue
+            one.pts.append(pts)
+            one.dts.append(packet.dts)
+            ends[packet.stream_index].append(pts + (packet.duration or 0))
+        for stream in [video, *streams]:
+            one, clock = found[stream.index], stream.time_base
+            if clock is None or not one.pts:
+                continue
+            borders = [*_starts(one.dts, clock), len(one.pts)]
+            spans[stream.index] = [
+                (min(one.pts[low:high]) * clock, max(ends[stream.index][low:high]) * clock)
+                for low, high in pairwise(borders)
+            ]
+        n = len(spans.get(video.index, ()))
+    if any(len(span) != n for span in spans.values()):
+        return ()
+    shifts = [Fraction(0)]
+    for before, after in pairwise(zip(*spans.values(), strict=True)):
+        shifts.append(shifts[-1] + max(end for _, end in before) - min(start for start, _ in after))
+    return tuple(shifts[1:])
 
 
 def frame_timing(picture: Picture) -> Timing:

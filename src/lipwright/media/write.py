@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -196,18 +196,15 @@ def in_place_of(path: Path) -> Generator[Path]:
         raise OutputNotWritable(path, "it is a folder")
     # file systems count bytes, of which a character can have four; what is left still tells whose part it is
     stem = path.stem.encode(errors="ignore")[:80].decode(errors="ignore")
+    part = path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=f".part{path.suffix}", dir=path.parent)
+        # an ordinary file, which mkstemp would keep to its owner; to ask for the mask is to set it for all threads
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as exc:
         raise explained(path, exc) from exc
-    os.close(handle)
-    part = Path(name)
     try:
         yield part
-        mask = os.umask(0)
-        os.umask(mask)
         try:
-            part.chmod(0o666 & ~mask)  # mkstemp keeps files to their owner; a result is an ordinary file
             part.replace(path)
         except OSError as exc:
             raise explained(path, exc) from exc
@@ -378,7 +375,7 @@ class _Writer:
             # half a chroma sample cannot be coded: full chroma keeps the picture's size
             name = name.replace("420p", "444p").replace("422p", "444p")
             self._notes.append("The picture's sides are odd: it was written with full chroma (4:4:4).")
-        elif self._may_drop_chroma(coded) and "444p" in name:
+        elif self._may_drop_chroma(coded) and "444p" in name and any("444p" in one for one in formats):
             name = name.replace("444p", "420p")
             self._notes.append(f"RGB was written with the colours of players (4:2:0); --codec {codec} keeps 4:4:4.")
         if _has_alpha(coded.format) and is_rgb(self._video) and not self._keeps_alpha() and _is_opaque(coded):
@@ -419,6 +416,13 @@ class _Writer:
                 "The footage is interlaced; its fields were kept."
                 if self._encoder.keeps_fields
                 else f"The footage is interlaced; {codec} here codes whole frames: both fields are shown at once."
+            )
+        if video.sample_aspect != 1 and self._container in ("matroska", "webm") and codec not in ("h264", "h265"):
+            # Matroska's muxer asks the stream, to which PyAV has no way; H.264 and H.265 tell it in their packets
+            shape = f"{video.sample_aspect.numerator}:{video.sample_aspect.denominator}"
+            self._notes.append(
+                f"The footage's pixels are {shape}, which {codec} in mkv and webm here does not tell: players show "
+                "square ones. .mp4 and .mov keep it."
             )
         if has_light(video) and not self._encoder.keeps_light:
             self._notes.append(
