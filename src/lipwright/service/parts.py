@@ -198,7 +198,7 @@ def render_part(
         assert spoken is not None  # somebody speaks
         written = media.write_video(
             output,
-            clock.timed("render", _from_zero(spoken, start_s)),
+            clock.timed("render", _from_zero(pipeline.as_planned(spoken, len(part), options.engine), start_s)),
             footage.info,
             duration_s=stop_s - start_s,
             audio=None,
