@@ -12,7 +12,7 @@ the thread works on, a decoder or an encoder, is closed right after.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Event, get_ident
@@ -71,10 +71,10 @@ class _Ahead(Generator[T, None, None]):
     def close(self) -> None:
         for later in self._coming:
             later.cancel()
-        self._coming.clear()
         try:
-            end(self._maker)
+            end(self._maker, self._coming)
         finally:
+            self._coming.clear()
             _end(self._items)
 
     def __del__(self) -> None:
@@ -103,35 +103,36 @@ def behind(work: Callable[[T], None], *, name: str, n: int = N_AHEAD) -> Generat
     worker = ThreadPoolExecutor(1, thread_name_prefix=name)
     waiting: deque[Future[None]] = deque()
 
+    def take() -> None:
+        wait([waiting[0]])  # who is interrupted here waits for it below
+        waiting.popleft().result()
+
     def hand_over(item: T) -> None:
         while waiting and (len(waiting) > n or waiting[0].done()):
-            waiting.popleft().result()
+            take()
         waiting.append(worker.submit(do, item))
 
     try:
         yield hand_over
         while waiting:
-            waiting.popleft().result()
+            take()
     finally:
         for later in waiting:
             later.cancel()
-        end(worker)
+        end(worker, waiting)
 
 
-def end(worker: ThreadPoolExecutor) -> None:
-    """Wait until a thread of one has done all that it was given, and end it. Raises what interrupts that, afterwards.
+def end(worker: ThreadPoolExecutor, given: Collection[Future[Any]]) -> None:
+    """Wait until a thread has done what it was given, and end it. Raises what interrupts that, afterwards.
 
     Python's own `join` that is interrupted takes the thread for ended from then on, and never waits for it again.
     """
     interrupted: BaseException | None = None
-    last: Future[None] | None = None
-    while last is None or not last.done():
+    is_done = False
+    while not is_done:
         try:
-            if last is None:
-                last = worker.submit(lambda: None)
-            wait([last])
-        except RuntimeError:  # it was ended before
-            break
+            wait(given)
+            is_done = True
         except (KeyboardInterrupt, SystemExit) as exc:
             interrupted = exc
     worker.shutdown()
