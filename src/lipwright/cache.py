@@ -3,13 +3,14 @@
 entry      <key>.npz, whole or not there: written beside its place and renamed
 used       its modification time is when it was last read; the longest unused are given up first
 damaged    a check sum that does not fit: the entry is removed, and the work done again
+shared     whoever may enter the folder may read what is in it; what may not be read is left to its owner
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -47,14 +48,19 @@ class Cache:
         """What went wrong, worded for the person who looks at the result."""
 
     def read(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """All arrays of an entry; None where there is none, or it is damaged."""
+        """All arrays of an entry; None where there is none, it is damaged, or may not be read."""
         path = self._path(key)
         try:
-            with path.open("rb") as file:
-                loaded: Any = np.load(file, allow_pickle=False)
-                arrays = {name: loaded[name] for name in loaded.files}
+            file = path.open("rb")
         except FileNotFoundError:
             return None
+        except OSError as exc:  # somebody else's, or the folder is none: nothing is wrong with the entry
+            self.notes.append(f"What was kept in {self.folder} could not be read: {_reason(exc)}.")
+            return None
+        try:
+            with file:
+                loaded: Any = np.load(file, allow_pickle=False)
+                arrays = {name: loaded[name] for name in loaded.files}
         except _DAMAGE:
             self.drop(key, "is damaged")
             return None
@@ -67,15 +73,15 @@ class Cache:
 
         False where they could not be kept: `notes` tell why.
         """
+        part, is_kept = self.folder / f".{key[:16]}.{secrets.token_hex(8)}.part", False
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{key[:16]}.", suffix=".part", dir=self.folder)
+            file = part.open("xb")
         except OSError as exc:
-            self._cannot_keep(exc.strerror or str(exc))
+            self._cannot_keep(_reason(exc))
             return False
-        part, is_kept = Path(name), False
         try:
-            with os.fdopen(handle, "wb") as file:
+            with file:
                 write_arrays(file, arrays)
             if part.stat().st_size <= self.max_bytes:
                 part.replace(self._path(key))
@@ -83,7 +89,7 @@ class Cache:
             else:
                 self._cannot_keep(f"it takes more than the {self.max_bytes} bytes that may be kept")
         except OSError as exc:
-            self._cannot_keep(exc.strerror or str(exc))
+            self._cannot_keep(_reason(exc))
         finally:
             part.unlink(missing_ok=True)
         self._make_room()
@@ -104,8 +110,7 @@ class Cache:
         return self.folder / f"{key}.npz"
 
     def _cannot_keep(self, reason: str) -> None:
-        told = f"{reason[:1].lower()}{reason[1:]}"
-        self.notes.append(f"What was found out about this footage could not be kept in {self.folder}: {told}.")
+        self.notes.append(f"What was found out about this footage could not be kept in {self.folder}: {reason}.")
 
     def _make_room(self) -> None:
         entries: list[tuple[float, int, Path]] = []
@@ -124,6 +129,11 @@ class Cache:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             n_bytes -= size
+
+
+def _reason(exc: OSError) -> str:
+    told = exc.strerror or str(exc)
+    return f"{told[:1].lower()}{told[1:]}"
 
 
 def write_arrays(file: IO[bytes], arrays: Arrays) -> None:

@@ -24,6 +24,7 @@ from lipwright import articulation, media
 from lipwright.articulation.network import TICK_RATE_HZ
 from lipwright.cache import Cache
 from lipwright.core.errors import (
+    BrokenEngine,
     InvalidOption,
     MediaNotFound,
     NoAudio,
@@ -470,7 +471,7 @@ def write(ready: Ready) -> SyncResult:
         assert spoken is not None  # somebody speaks
         written = media.write_video(
             ready.output,
-            clock.timed("render", spoken),
+            clock.timed("render", as_planned(spoken, len(frames), options.engine)),
             ready.info,
             duration_s=frames.duration_s,
             audio=audio_plan([line.audio for line in ready.lines], options),
@@ -483,6 +484,19 @@ def write(ready: Ready) -> SyncResult:
     speakers = ready.speakers([avatar.report for avatar in ready.avatars])
     notes = [*notes_of(ready.footage), *ready.notes]
     return _result(ready, speakers, written, notes)
+
+
+def as_planned(frames: Iterator[VideoFrame], n: int, engine: str) -> Iterator[VideoFrame]:
+    """The same frames. Raises BrokenEngine where they are not `n`: the picture would end before its sound, or after."""
+    n_made = 0
+    with media.kept_open(frames):
+        for frame in frames:
+            n_made += 1
+            if n_made > n:
+                raise BrokenEngine(engine, f"it makes more frames than the {n} that were planned")
+            yield frame
+    if n_made < n:
+        raise BrokenEngine(engine, f"it made {n_made} of the {n} frames that were planned")
 
 
 def notes_of(footage: Footage) -> list[str]:

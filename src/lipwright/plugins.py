@@ -13,7 +13,7 @@ import sys
 from functools import lru_cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
-from lipwright.core.errors import BrokenEngine, BrokenVoice, InvalidOption, UnknownEngine, UnknownVoice
+from lipwright.core.errors import BrokenEngine, BrokenVoice, InvalidOption, LipwrightError, UnknownEngine, UnknownVoice
 
 ENGINES = "lipwright.engines"
 VOICES = "lipwright.voices"
@@ -38,7 +38,7 @@ def engine_names() -> tuple[str, ...]:
 def load_engine(name: str) -> object:
     """A new engine of this name; the caller knows its contract (`engines.base.Engine`).
 
-    Raises UnknownEngine; BrokenEngine where its package cannot be imported, or two packages offer the name.
+    Raises UnknownEngine; BrokenEngine where it cannot be imported or made, or two packages offer the name.
     """
     found = {entry.value: entry for entry in _offered(ENGINES).select(name=name)}
     if not found:
@@ -46,17 +46,28 @@ def load_engine(name: str) -> object:
     if len(found) > 1:
         raise BrokenEngine(name, f"it is offered by more than one package: {' and '.join(sorted(found))}")
     (entry,) = found.values()
-    return _load(entry)()
+    kind = _load(entry)
+    try:
+        return kind()
+    except LipwrightError:
+        raise
+    except Exception as exc:
+        raise BrokenEngine(name, why(exc)) from exc
 
 
 def _load(entry: EntryPoint) -> type[object]:
     try:
         made = entry.load()
-    except (ImportError, AttributeError) as exc:
-        raise BrokenEngine(entry.name, str(exc)) from exc
+    except Exception as exc:  # a library that misses a driver raises an OSError, others what they like
+        raise BrokenEngine(entry.name, why(exc)) from exc
     if not isinstance(made, type):
         raise BrokenEngine(entry.name, f"{entry.value} is not a class")
     return made
+
+
+def why(exc: Exception) -> str:
+    """What code that is not ours raised, in words for its maker."""
+    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
 
 
 def voice_provider_names() -> tuple[str, ...]:
@@ -77,8 +88,8 @@ def load_voice_provider(name: str) -> type[object]:
     (entry,) = found.values()
     try:
         made = entry.load()
-    except (ImportError, AttributeError) as exc:
-        raise BrokenVoice(name, str(exc)) from exc
+    except Exception as exc:
+        raise BrokenVoice(name, why(exc)) from exc
     if not isinstance(made, type):
         raise BrokenVoice(name, f"{entry.value} is not a class")
     return made
@@ -102,8 +113,8 @@ def load_moderator(name: str) -> type[object]:
     (entry,) = found.values()
     try:
         made = entry.load()
-    except (ImportError, AttributeError) as exc:
-        raise InvalidOption("moderator", name, f"it cannot be loaded: {exc}") from exc
+    except Exception as exc:
+        raise InvalidOption("moderator", name, f"it cannot be loaded: {why(exc)}") from exc
     if not isinstance(made, type):
         raise InvalidOption("moderator", name, f"{entry.value} is not a class")
     return made

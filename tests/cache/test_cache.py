@@ -125,6 +125,29 @@ def test_where_nothing_can_be_kept_the_work_goes_on(tmp_path: Path) -> None:
 
     assert cache.read("a") is None
     assert any("could not be kept" in note for note in cache.notes)
+    assert not any("damaged" in note for note in cache.notes)
+
+
+def test_who_may_enter_the_folder_may_read_what_another_kept(tmp_path: Path) -> None:
+    Cache(tmp_path).write("a", some().items())
+    (tmp_path / "file").write_text("")
+
+    assert (tmp_path / "a.npz").stat().st_mode == (tmp_path / "file").stat().st_mode
+
+
+def test_what_cannot_be_opened_is_told_and_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Cache(tmp_path).write("a", some().items())
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    cache = Cache(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)  # root may read everything
+        assert cache.read("a") is None
+
+    assert cache.notes == [f"What was kept in {tmp_path} could not be read: permission denied."]
+    assert same(Cache(tmp_path).read("a"), some())
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:

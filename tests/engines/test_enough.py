@@ -190,8 +190,11 @@ def test_where_two_shall_speak_two_are_looked_for_however_late_the_other_comes(l
     assert look(3, "auto", "auto").is_whole
 
 
-def test_frames_that_are_not_those_of_the_packets_are_all_looked_at(look: Look) -> None:
-    assert look(3, is_sound=False).is_whole
+def test_frames_that_are_not_those_of_the_packets_are_all_looked_at_and_progress_counts_to_the_end(look: Look) -> None:
+    told: list[tuple[int, int]] = []
+
+    assert look(3, is_sound=False, progress=lambda *now: told.append(now)).is_whole
+    assert {total for _, total in told} == {24 * FPS}
 
 
 def test_the_beginning_is_remembered_for_short_speeches_and_the_whole_for_all(

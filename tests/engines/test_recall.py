@@ -65,6 +65,21 @@ def test_the_second_run_tracks_nothing_and_gives_the_same_frames(
     assert np.array_equal(first.people[0].lip_gap, second.people[0].lip_gap)
 
 
+def test_footage_of_which_only_its_end_tells_what_there_is_is_not_decoded_again_before_the_first_frame(
+    make_video: Any, known_tracker: Any, tmp_path: Path
+) -> None:
+    path = make_video("reel.ts", n=60, options={"g": "10"})
+    for is_recalled in (False, True):
+        footage = open_footage(path, threads=1)
+        assert not footage.can_jump
+
+        seen = study(RewriteEngine(), known_tracker, footage, {}, cache=Cache(tmp_path))
+
+        assert seen.is_recalled == is_recalled
+        assert footage.can_jump
+        assert [frame.index for frame in footage.play([58, 3, 4])] == [58, 3, 4]
+
+
 def test_other_options_are_another_study_and_no_cache_keeps_nothing(
     portrait: MediaFootage, known_tracker: Any, tmp_path: Path
 ) -> None:

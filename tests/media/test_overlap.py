@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -127,6 +128,62 @@ def test_whoever_stops_early_ends_the_thread_and_closes_the_source() -> None:
     assert held.tb is not None  # though the error is still in somebody's hands
     assert made.is_closed
     assert made.n_made < 10
+
+
+class Impatient:
+    """Somebody at the keyboard, who presses Ctrl-C three times while the thread is at work, and cannot wait."""
+
+    def __init__(self) -> None:
+        self.are_away = threading.Event()
+        self.is_done = False
+
+    def press(self) -> None:
+        assert self.are_away.wait(5)
+        main = threading.main_thread().ident
+        assert main is not None
+        for _ in range(3):
+            time.sleep(0.05)
+            signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.05)
+        self.is_done = True
+
+
+def test_who_interrupts_again_and_again_still_waits_for_the_thread_that_makes() -> None:
+    user, made = Impatient(), Made()
+
+    def slow() -> Generator[int]:
+        with kept_open(made()) as items:
+            for k in items:
+                if k == 1:
+                    user.press()
+                yield k
+
+    def wait_for_ever() -> None:
+        with kept_open(ahead(slow(), name="decode")) as items:
+            next(items)
+            user.are_away.set()
+            next(items)
+
+    with pytest.raises(KeyboardInterrupt):
+        wait_for_ever()
+
+    assert user.is_done
+    assert made.is_closed
+
+
+def test_who_interrupts_again_and_again_still_waits_for_the_thread_that_works_behind() -> None:
+    user = Impatient()
+
+    def wait_for_ever() -> None:
+        with behind(lambda _: user.press(), name="encode") as hand_over:
+            hand_over(1)
+            user.are_away.set()
+            time.sleep(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        wait_for_ever()
+
+    assert user.is_done
 
 
 def hand_all(work: Callable[[int], None], n: int) -> None:

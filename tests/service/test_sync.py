@@ -6,6 +6,8 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from copy import copy
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,18 @@ import pytest
 
 import lipwright
 from lipwright import media
-from lipwright.core.errors import FaceNotFound, InvalidOption, MediaNotFound, NoAudio, NoFaceFound, UnreadableMedia
+from lipwright.core.errors import (
+    BrokenEngine,
+    FaceNotFound,
+    InvalidOption,
+    MediaNotFound,
+    NoAudio,
+    NoFaceFound,
+    UnreadableMedia,
+)
+from lipwright.core.media import VideoFrame
 from lipwright.core.options import SyncOptions
+from lipwright.testing.still import StillAvatar
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +78,26 @@ def test_the_mouth_moves_and_the_rest_of_the_picture_stays(portrait: Path, short
     assert result.render.n_edited > 20
     assert max(d[mouth].mean() for d in differences) > 4
     assert max(d[forehead].mean() for d in differences) < 0.6
+
+
+@pytest.mark.parametrize(("n_made", "says"), [(15, "made 15 of the 30 frames"), (31, "more frames than the 30")])
+def test_an_engine_that_makes_other_frames_than_were_planned_leaves_no_result(
+    n_made: int, says: str, portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak = StillAvatar.speak
+
+    def miscounts(*given: Any, **more: Any) -> Iterator[VideoFrame]:
+        frames = list(speak(*given, **more))
+        late = copy(frames[-1])
+        late.time_s += Fraction(1, 25)
+        yield from [*frames, late][:n_made]
+
+    monkeypatch.setattr(StillAvatar, "speak", miscounts)
+
+    with pytest.raises(BrokenEngine, match=says):
+        lipwright.sync(portrait, short_speech, tmp_path / "out.mp4", engine="still")
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_result_tells_what_was_done(portrait: Path, short_speech: Path, tmp_path: Path) -> None:

@@ -31,7 +31,10 @@ def list_voices(
     from lipwright.service import speech
 
     options = choose_voices()
-    found = speech.list_voices(language, voice_options=options)
+    notes: list[str] = []
+    found = speech.list_voices(language, voice_options=options, notes=notes)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     speakers = speech.list_speakers(voice_options=options)
     if json:
         typer.echo(as_json({"speakers": [asdict(one) for one in speakers], "voices": [asdict(one) for one in found]}))

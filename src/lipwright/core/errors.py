@@ -512,12 +512,12 @@ class DiskFull(OutputError):
 
 
 class BrokenEngine(LipwrightError):
-    """An engine is installed under this name, but it cannot be loaded."""
+    """An engine is installed under this name, but it cannot be loaded, or does not do what an engine has to."""
 
     code = "broken_engine"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"The engine {name!r} cannot be loaded: {reason}. Mend or remove the package that brings it.")
+        super().__init__(f"The engine {name!r} cannot be used: {reason}. Mend or remove the package that brings it.")
         self.name = name
         self.reason = reason
 

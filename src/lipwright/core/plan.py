@@ -6,6 +6,9 @@ loop      0 1 2 3 0 1 2 3 0 1         start again
 bounce    0 1 2 3 2 1 0 1 2 3         turn round at either end
 freeze    0 1 2 3 3 3 3 3 3 3         hold the last frame
 remap     0 0 1 1 1 2 2 2 3 3         slow down evenly to fit
+
+Lips move only where there is a frame to move them in: a picture of varying rate that stands for long is shown again
+and again, as often as the footage's frames usually come.
 """
 
 from __future__ import annotations
@@ -13,11 +16,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median_high
+from typing import Final
 
 from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.core.options import WhenLong, WhenShort
 from lipwright.core.time import frame_count
 from lipwright.core.timeline import FramePlan
+
+_LONG: Final = Fraction(7, 4)
+"""Usual frames: what lasts longer stands. Film on a screen's clock (2:3) has frames of one and a half."""
+_SHORTEST_S: Final = Fraction(1, 60)
+"""Of what is shown again: clocks that jitter have frames of a millisecond."""
 
 
 def plan_frames(
@@ -30,7 +41,8 @@ def plan_frames(
     """Choose the source frames that are shown during `speech_duration_s` of speech.
 
     Constant-rate footage stays on its exact grid `k / fps`. Footage of varying rate keeps each frame's own
-    time and duration, also when it is looped or played backwards; slowed down, they stretch evenly.
+    time and duration, also when it is looped or played backwards; slowed down, they stretch evenly. A frame that
+    lasts much longer than they usually do is several entries, one after the other.
     Frame 0 of the plan is shown at time 0; a first frame that starts late is shown from the start, held once.
     Footage and speech that differ by less than one frame are the same length.
     Seamless footage, a portrait that lives, starts again whatever `when_short` says.
@@ -42,7 +54,7 @@ def plan_frames(
     if video.is_seamless:
         when_short = "loop"
     if video.times_s:
-        return _plan_vfr(video, speech_duration_s, when_short, when_long)
+        return _without_stills(_plan_vfr(video, speech_duration_s, when_short, when_long), _usual_s(video))
     return _plan_cfr(video, speech_duration_s, when_short, when_long)
 
 
@@ -140,3 +152,20 @@ def _plan_vfr(video: VideoInfo, speech_s: Fraction, when_short: WhenShort, when_
             lasts[0] = max(lasts[0] - video.times_s[0], Fraction(1, 1000))
         k += 1
     return FramePlan(tuple(order), tuple(times), speech_s)
+
+
+def _usual_s(video: VideoInfo) -> Fraction:
+    """How long most frames of varying rate last. The average would be that of their holds too."""
+    lasts = [b - a for a, b in pairwise(video.times_s)]
+    return max(median_high(lasts or [video.duration_s]), _SHORTEST_S)
+
+
+def _without_stills(plan: FramePlan, usual_s: Fraction) -> FramePlan:
+    """The same pictures at the same times; one that stands for long is an entry every `usual_s`."""
+    order: list[int] = []
+    times: list[Fraction] = []
+    for index, start, end in zip(plan.order, plan.times_s, [*plan.times_s[1:], plan.duration_s], strict=True):
+        n = round((end - start) / usual_s) if end - start > _LONG * usual_s else 1
+        order += [index] * n
+        times += [start + k * usual_s for k in range(n)]
+    return FramePlan(tuple(order), tuple(times), plan.duration_s)

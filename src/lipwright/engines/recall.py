@@ -17,6 +17,7 @@ from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
 from lipwright.engines.enough import Enough
 from lipwright.engines.people import Witness, memory_of, people_from
+from lipwright.media import MediaFootage
 
 _NOT_OF_STUDY: Final = ("seed", "threads")
 _MADE_OF: Final = ("lipwright.core", "lipwright.articulation", "lipwright.media", "lipwright.vision")
@@ -87,7 +88,7 @@ def study(
     )  # fmt: skip
     # footage that decodes to other frames than its packets promise is told of by its decoder each time
     if cache is not None and keys and source.info.video == promised:
-        is_kept = cache.write(keys[0 if is_whole else 1], _memory(cast("Memorable", studied), done))
+        is_kept = cache.write(keys[0 if is_whole else 1], _memory(cast("Memorable", studied), done, source))
         done = replace(done, is_kept=is_kept)
     if cache is not None:
         done.notes.extend(cache.take_notes())
@@ -116,13 +117,15 @@ class _Ending:
         def tell(done: int, total: int) -> None:
             if self._enough.is_known and (far_s := self._enough.far_s()) is not None:
                 expected = math.ceil(far_s * self._video.fps) + 1
-                total = expected if done <= expected < total else total
+                may_end = self._enough.is_sound(far_s)
+                total = expected if may_end and done <= expected < total else total
             progress(done, total)
 
         return tell
 
 
-def _memory(studied: Memorable, done: Study) -> Memory:
+def _memory(studied: Memorable, done: Study, source: Footage) -> Memory:
+    yield "is_confirmed", np.array(isinstance(source, MediaFootage) and source.is_confirmed)
     yield "n_frames", np.array(done.n_frames)
     yield "is_whole", np.array(done.is_whole)
     yield "seen_s", np.array(float(done.seen_s))
@@ -143,13 +146,17 @@ def _recall(
         is_whole = bool(memory.pop("is_whole"))
         seen_s = Fraction(float(memory.pop("seen_s")))
         people = people_from(memory)
-        return Study(
+        is_confirmed = bool(memory.pop("is_confirmed"))
+        recalled = Study(
             engine.recall(source, memory, options), people, n_frames, is_recalled=True, cuts=cuts, seen_s=seen_s,
             is_whole=is_whole, is_kept=True,
         )  # fmt: skip
     except (KeyError, ValueError):
         cache.drop(key, "does not fit together")
         return None
+    if is_confirmed and isinstance(source, MediaFootage):
+        source.confirm()
+    return recalled
 
 
 def _makers(*types: type[Any]) -> list[str]:

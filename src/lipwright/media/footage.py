@@ -82,6 +82,7 @@ class MediaFootage:
         self._picture = picture
         self._threads = threads
         self._is_sure = picture.is_trusted
+        self._is_confirmed = False
         self._odd_s = None if picture.is_trusted else info.video.start_s
         """When the first frame is shown that the packets did not promise."""
         self._notes: dict[str, None] = {}
@@ -106,6 +107,15 @@ class MediaFootage:
     def is_as_promised(self, until_s: Fraction) -> bool:
         """Whether the frames that were decoded up to this time are, one by one, those that the packets promised."""
         return self._odd_s is None or until_s < self._odd_s
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it was read to its end, and every frame was one that the packets promised."""
+        return self._is_confirmed
+
+    def confirm(self) -> None:
+        """Take `is_confirmed` for true, as an earlier reading of the same bytes found: none is needed for that."""
+        self._is_sure = self._is_confirmed = True
 
     @property
     def can_jump(self) -> bool:
@@ -263,6 +273,7 @@ class MediaFootage:
         self._is_sure = True
         ticks, _ = strictly_increasing(np.asarray(seen, np.int64))
         if np.array_equal(ticks, self._picture.ticks):
+            self._is_confirmed = True
             return
         n_before, n_now = len(self._picture.ticks), len(ticks)
         if n_now < n_before:

@@ -5,16 +5,17 @@
 
 PyAV, OpenCV and MediaPipe let go of Python's lock while they work. Each stage is one thread that takes its items in
 order, so what comes out is, bit by bit, what would come out without threads. What fails on one side ends the other
-at once, and no thread outlives the one who asked for it.
+at once, and no thread outlives the one who asked for it, also where somebody who stops it (Ctrl-C) will not wait: what
+the thread works on, a decoder or an encoder, is closed right after.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, get_ident
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -38,7 +39,11 @@ class _Ahead(Generator[T, None, None]):
 
     def __init__(self, items: Iterator[T], name: str, n: int) -> None:
         self._items = items
-        self._maker = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._makers: list[int] = []
+        """The thread. It knows this list alone: whoever forgets `self` ends it."""
+        self._maker = ThreadPoolExecutor(
+            1, thread_name_prefix=name, initializer=lambda makers: makers.append(get_ident()), initargs=(self._makers,)
+        )
         self._coming: deque[Future[T | object]] = deque(self._next() for _ in range(n))
 
     def _next(self) -> Future[T | object]:
@@ -48,7 +53,8 @@ class _Ahead(Generator[T, None, None]):
         if not self._coming:
             raise StopIteration
         try:
-            item = self._coming.popleft().result()
+            item = self._coming[0].result()
+            self._coming.popleft()
         except BaseException:
             self.close()
             raise
@@ -65,12 +71,15 @@ class _Ahead(Generator[T, None, None]):
     def close(self) -> None:
         for later in self._coming:
             later.cancel()
-        self._coming.clear()
-        self._maker.shutdown()
-        _end(self._items)
+        try:
+            end(self._maker, self._coming)
+        finally:
+            self._coming.clear()
+            _end(self._items)
 
     def __del__(self) -> None:
-        self.close()
+        if get_ident() not in self._makers:  # it cannot wait for itself, where it happens to be who clears away
+            self.close()
 
 
 @contextmanager
@@ -91,21 +100,44 @@ def behind(work: Callable[[T], None], *, name: str, n: int = N_AHEAD) -> Generat
             has_failed.set()
             raise
 
-    with ThreadPoolExecutor(1, thread_name_prefix=name) as worker:
-        waiting: deque[Future[None]] = deque()
+    worker = ThreadPoolExecutor(1, thread_name_prefix=name)
+    waiting: deque[Future[None]] = deque()
 
-        def hand_over(item: T) -> None:
-            while waiting and (len(waiting) > n or waiting[0].done()):
-                waiting.popleft().result()
-            waiting.append(worker.submit(do, item))
+    def take() -> None:
+        wait([waiting[0]])  # who is interrupted here waits for it below
+        waiting.popleft().result()
 
+    def hand_over(item: T) -> None:
+        while waiting and (len(waiting) > n or waiting[0].done()):
+            take()
+        waiting.append(worker.submit(do, item))
+
+    try:
+        yield hand_over
+        while waiting:
+            take()
+    finally:
+        for later in waiting:
+            later.cancel()
+        end(worker, waiting)
+
+
+def end(worker: ThreadPoolExecutor, given: Collection[Future[Any]]) -> None:
+    """Wait until a thread has done what it was given, and end it. Raises what interrupts that, afterwards.
+
+    Python's own `join` that is interrupted takes the thread for ended from then on, and never waits for it again.
+    """
+    interrupted: BaseException | None = None
+    is_done = False
+    while not is_done:
         try:
-            yield hand_over
-            while waiting:
-                waiting.popleft().result()
-        finally:
-            for later in waiting:
-                later.cancel()
+            wait(given)
+            is_done = True
+        except (KeyboardInterrupt, SystemExit) as exc:
+            interrupted = exc
+    worker.shutdown()
+    if interrupted is not None:
+        raise interrupted
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from lipwright import media, plugins
 from lipwright.cache import Cache
-from lipwright.core.errors import BrokenEngine, InvalidOption
+from lipwright.core.errors import BrokenEngine, InvalidOption, LipwrightError
 from lipwright.core.media import SourceInfo
 from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptions, WhenLong, WhenShort
 from lipwright.engines.base import Engine, Progress
@@ -304,7 +304,7 @@ def _package(name: str) -> Check:
 def _engine(name: str) -> Check:
     try:
         engine = load_engine(name)
-    except BrokenEngine as exc:
+    except LipwrightError as exc:
         return Check("engines", name, str(exc), is_well=False)
     return Check("engines", name, f"{type(engine).__module__}.{type(engine).__qualname__}")
 

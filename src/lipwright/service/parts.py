@@ -114,6 +114,7 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
         ],
         "notes": [*pipeline.notes_of(ready.footage), *ready.notes],
         "is_recalled": ready.is_recalled,
+        "is_confirmed": isinstance(ready.footage, media.MediaFootage) and ready.footage.is_confirmed,
         "looked_s": None if ready.looked_s is None else str(ready.looked_s),
         "stages_s": clock.stages_s,
         "memory_mb": clock.memory_mb,
@@ -198,7 +199,7 @@ def render_part(
         assert spoken is not None  # somebody speaks
         written = media.write_video(
             output,
-            clock.timed("render", _from_zero(spoken, start_s)),
+            clock.timed("render", _from_zero(pipeline.as_planned(spoken, len(part), options.engine), start_s)),
             footage.info,
             duration_s=stop_s - start_s,
             audio=None,
@@ -245,6 +246,8 @@ def _footage(shared: Shared, video: Path, *, scratch: Path | None = None) -> Foo
         threads=options.threads,
         scratch=scratch,
     )
+    if shared.about.get("is_confirmed") and isinstance(footage, media.MediaFootage):
+        footage.confirm()
     return footage
 
 

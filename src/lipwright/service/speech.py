@@ -206,11 +206,13 @@ def own_voice(video: Path) -> AudioClip | None:
     return clip
 
 
-def list_voices(language: str | None = None, *, voice_options: VoiceOptions | None = None) -> list[VoiceInfo]:
-    """Every voice, or those that speak a language. Raises UnknownLanguage."""
+def list_voices(
+    language: str | None = None, *, voice_options: VoiceOptions | None = None, notes: list[str] | None = None
+) -> list[VoiceInfo]:
+    """Every voice, or those that speak a language; `notes` tell of those that do not work. Raises UnknownLanguage."""
     from lipwright import voices
 
-    return voices.voices(language, options=voice_options)
+    return voices.voices(language, options=voice_options, notes=notes)
 
 
 def list_speakers(*, voice_options: VoiceOptions | None = None) -> list[Speaker]:

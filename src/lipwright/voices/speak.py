@@ -181,16 +181,32 @@ def provider(name: str, options: VoiceOptions) -> VoiceProvider:
     """The provider of this name; one for all who ask. Raises UnknownVoice, BrokenVoice."""
     kind = plugins.load_voice_provider(name)
     given = getattr(kind, "with_options", None)
-    made = kind() if given is None else given(options)
+    try:
+        made = kind() if given is None else given(options)
+    except LipwrightError:
+        raise
+    except Exception as exc:
+        raise BrokenVoice(name, plugins.why(exc)) from exc
     if not isinstance(made, VoiceProvider):
         raise BrokenVoice(name, f"{kind.__qualname__} is no provider of voices: see lipwright.voices.base")
     return made
 
 
-def voices(language: str | None = None, *, options: VoiceOptions | None = None) -> list[VoiceInfo]:
-    """Every voice, or those that speak a language. Raises UnknownLanguage where no voice does."""
+def voices(
+    language: str | None = None, *, options: VoiceOptions | None = None, notes: list[str] | None = None
+) -> list[VoiceInfo]:
+    """Every voice, or those that speak a language. Raises UnknownLanguage where no voice does.
+
+    A provider that does not work is left out, and `notes` tell why.
+    """
     options = VoiceOptions() if options is None else options
-    found = [voice for name in plugins.voice_provider_names() for voice in provider(name, options).voices()]
+    found: list[VoiceInfo] = []
+    for name in plugins.voice_provider_names():
+        try:
+            found += provider(name, options).voices()
+        except BrokenVoice as exc:
+            if notes is not None:
+                notes.append(str(exc))
     if language is None:
         return found
     wanted = language.lower().replace("_", "-")
