@@ -262,6 +262,22 @@ def test_a_worker_that_stops_hands_its_part_back_and_it_counts_no_attempt(
     assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
 
 
+def test_a_worker_that_is_older_than_a_plan_leaves_its_parts_to_newer_ones(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere, until: Until
+) -> None:
+    older = work_here("0.1 older", **CUT, concurrency=1, max_attempts=1)
+    job = service.submit(account, request_of())
+    until(lambda: [part.n_attempts for part in parts_of(service, job)] == [1, 0, 0])
+    sleep(1)
+    assert service.job(account, job.id).state is JobState.RUNNING
+    older.stop_worker(0)
+    assert [part.n_attempts for part in parts_of(service, job)] == [0, 0, 0]
+
+    work_here(0.1, **CUT, concurrency=1, max_attempts=1)
+
+    assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
+
+
 def test_the_real_thing_gives_the_frames_of_a_render_at_once(
     tmp_path: Path,
 ) -> None:

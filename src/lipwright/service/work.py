@@ -438,6 +438,7 @@ class JobWork:
                 "output": str(output),
             }
             told = self._call("part", arguments, kept, paths, stop, PartProgress(self._database, job.id, number))
+            self._leave_to_newer(told, stop)
             stage.stages_s = told["stages_s"]
             made = self._part_media(job, output, "video", "video/mp4", f"part{number + 1}.mp4")
 
@@ -468,9 +469,23 @@ class JobWork:
                 "output": str(output),
                 "measure_s": self._settings.measure_s,
             }
-            self._end(job, output, self._made("join", arguments, job, kept, paths, stop, stage))
+            report = self._made("join", arguments, job, kept, paths, stop, stage)
+            self._leave_to_newer(report, stop)
+            self._end(job, output, report)
         # their rows go with the next sweep
         self._drop([one.id for role, one in kept.items() if role.startswith(("part ", "plan"))])
+
+    def _leave_to_newer(self, told: dict[str, Any], stop: Callable[[], bool]) -> None:
+        """Hold what a newer program planned until this worker ends, which in an upgrade is soon, and hand it back.
+
+        Given back at once, it would come back at once. Raises Cancelled, and at the job's deadline DeadlineExceeded.
+        """
+        if "newer_plan" not in told:
+            return
+        log.warning("left to a newer worker: it is held here until this one ends", plan_version=told["newer_plan"])
+        while not stop():
+            sleep(_ASK_EVERY_S)
+        raise Cancelled
 
     def _part_media(self, job: Job, path: Path, kind: MediaKind, content_type: str, name: str) -> Media:
         """Bytes that workers hand to each other; kept from here on, in nobody's list."""
