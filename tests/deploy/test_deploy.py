@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from lipwright.cli.main import app
 from lipwright.config import PREFIX, CacheSettings, HttpSettings, ServiceSettings, Settings, VoiceSettings
 from lipwright.http.door import Figures
+from lipwright.http.errors import TABLE
 from lipwright.service.telemetry import Gauges, ServiceCollector, Telemetry
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -98,6 +99,17 @@ def test_every_query_asks_for_names_and_labels_that_there_are() -> None:
         for grouped in re.findall(r"by \(([^)]*)\)", expression):
             labels = {label.strip() for label in grouped.split(",")}
             assert labels <= set[str]().union(*(names[name] for name in asked_for(expression))), expression
+
+
+def test_whoever_is_on_call_is_told_of_every_failure_that_is_no_customers_and_of_what_is_not_reached() -> None:
+    ((_, rules),) = documents("prometheus/alerts.yml")
+    expressions = {rule["alert"]: rule["expr"] for group in rules["groups"] for rule in group["rules"]}
+    (codes,) = re.findall(r'code=~"([^"]*)"', expressions["OurFault"])
+
+    assert set(codes.split("|")) == {error.code for error, wire in TABLE.items() if wire.status >= 500}
+    (scraped,) = re.findall(r'up\{job=~"([^"]*)"\} == 0', expressions["NotReached"])
+    ((_, config),) = documents("prometheus/prometheus.yml")
+    assert all(re.fullmatch(scraped, one["job_name"]) for one in config["scrape_configs"])
 
 
 def test_every_variable_that_is_set_is_a_setting() -> None:

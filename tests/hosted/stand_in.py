@@ -31,6 +31,8 @@ def burn(tell: Any) -> None:
 def part(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     if arguments["number"] == 1 and _SAID.endswith("poison"):
         os._exit(9)
+    if _SAID.endswith("older"):
+        return {"newer_plan": 2}
     burn(tell)
     made = Path(arguments["plan"]).read_bytes() + f"{arguments['number']}".encode()
     Path(arguments["output"]).write_bytes(made)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +26,8 @@ from lipwright.http.health import health_port
 from lipwright.service.hosted import Hosted
 from lipwright.service.telemetry import Telemetry
 from lipwright.service.traces import NoTraces, OpenTelemetry, open_traces, root_span_id
+from lipwright.store import jobs, tables
+from lipwright.store.database import now
 
 JOB = "0af7651916cd43dd8448eb211c80319c"
 
@@ -89,6 +92,37 @@ def test_what_was_done_with_a_job_is_counted_in_the_process_that_did_it(
         assert value(registry, "lipwright_webhooks_waiting") == 0
         assert value(registry, "lipwright_workers", state="alive") == 1
         assert value(registry, "lipwright_queue_workers", queue="cpu") == 1
+
+
+def test_a_job_grows_old_only_while_it_could_be_begun(
+    service: Hosted, account: Account, request_of: Callable[..., JobRequest]
+) -> None:
+    """Of an account with two places."""
+    service.limit_key(account.id, max_running=2)
+
+    def age_min(*told: tuple[JobState, float, float | None]) -> int:
+        """With jobs that came, and ended, so many minutes ago."""
+        with service._database.writing() as connection:
+            connection.execute(tables.job.delete())
+            for number, (state, came_min, ended_min) in enumerate(told):
+                made = job_of(state, id=f"{number:032}", number=number, account_id=account.id)
+                jobs.add(connection, replace(made, created_at=now() - timedelta(minutes=came_min)), {})
+                ended = {} if ended_min is None else {"finished_at": now() - timedelta(minutes=ended_min)}
+                began = {} if state is JobState.QUEUED else {"started_at": now() - timedelta(minutes=came_min)}
+                changed = tables.job.update().where(tables.job.c.number == number)
+                if ended | began:
+                    connection.execute(changed.values(**ended, **began))
+        return round(value(service.telemetry.registry, "lipwright_oldest_queued_seconds") / 60)
+
+    queued, running, done = JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED
+    backlog = [(queued, 60, None), (queued, 50, None)]
+    assert age_min(*backlog) == 60
+    assert age_min(*backlog, (running, 90, None)) == 60
+    assert age_min(*backlog, (running, 90, None), (running, 80, None)) == 0
+    assert age_min(*backlog, (running, 90, None), (done, 90, 3)) == 3
+    assert age_min(*backlog, (done, 90, 3), (done, 90, 7), (done, 90, 9)) == 7
+    assert age_min(*backlog, (running, 90, None), (done, 90, 70)) == 60
+    assert age_min() == 0
 
 
 def test_jobs_that_are_cancelled_or_fail_are_counted_by_their_code(

@@ -30,6 +30,7 @@ from lipwright.core.errors import (
     MediaTooLarge,
     NothingToSay,
     OutputNotWritable,
+    StoreAway,
     SubmitInFlight,
     TicketExpired,
     UnknownEngine,
@@ -585,7 +586,13 @@ class WithLinks(FolderBlobs):
 
 
 @pytest.mark.parametrize(
-    "fault", [DatabaseAway("it restarts"), DiskFull(Path("work")), OutputNotWritable(Path("blobs"), "it is away")]
+    "fault",
+    [
+        DatabaseAway("it restarts"),
+        DiskFull(Path("work")),
+        OutputNotWritable(Path("blobs"), "it is away"),
+        StoreAway("it restarts"),
+    ],
 )
 def test_what_came_by_a_link_outlives_a_fault_that_passes(
     tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch, fault: Exception

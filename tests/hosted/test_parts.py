@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from lipwright import media
+from lipwright.blobs import FolderBlobs
 from lipwright.config import ServiceSettings
+from lipwright.core.errors import StoreAway
 from lipwright.core.jobs import Account, Job, JobRequest, JobState
 from lipwright.demo import speech_path, video_path
 from lipwright.service.hosted import Hosted
@@ -105,6 +107,55 @@ def test_who_is_killed_loses_the_part_in_hand_and_no_other(
     until(lambda: receiver.came)
     assert len(receiver.came) == 1
     assert service.balance_microusd(account) == 10_000_000 - PRICE
+
+
+def test_a_store_that_goes_away_at_every_step_costs_no_job(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    work_here: WorkHere,
+    receiver: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    n_asked: Counter[str] = Counter()
+
+    def away_every_other_time(name: str) -> None:
+        act = getattr(FolderBlobs, name)
+
+        def flaky(*args: Any, **kwargs: Any) -> Any:
+            n_asked[name] += 1
+            if n_asked[name] % 2:
+                raise StoreAway("it restarts")
+            return act(*args, **kwargs)
+
+        monkeypatch.setattr(FolderBlobs, name, flaky)
+
+    monkeypatch.setattr("lipwright.service.work._STORE_AGAIN_S", 0.0)
+    job = service.submit(account, request_of(audio=f"http://{receiver.host}/speech.flac"))
+    for name in ("put", "as_file", "delete"):
+        away_every_other_time(name)
+    work_here(0.2, **CUT, concurrency=1, max_attempts=1)
+
+    assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
+    assert service.balance_microusd(account) == 10_000_000 - 3 * PRICE  # 12 s
+    assert n_asked["put"] == 2 * (1 + 1 + 3 + 1)  # speech, plan, parts, result
+
+
+def test_a_job_whose_store_stays_away_until_its_deadline_tells_so(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(*_: Any, **__: Any) -> None:
+        raise StoreAway("http://10.0.0.7:9000 is refused")
+
+    job = service.submit(account, request_of())
+    monkeypatch.setattr(FolderBlobs, "put", put)
+    work_here(0.1, deadline_s=3)
+
+    done = service.wait(account, job.id, 60)
+
+    assert (done.state, done.error_code) == (JobState.FAILED, "store_away")
+    assert "10.0.0.7" not in (done.error_message or "")
+    assert service.balance_microusd(account) == 10_000_000
 
 
 def test_a_cancel_ends_all_parts_and_leaves_nothing(
@@ -207,6 +258,22 @@ def test_a_worker_that_stops_hands_its_part_back_and_it_counts_no_attempt(
     assert [part.n_attempts for part in parts_of(service, job)] == [0, 0, 0]
 
     work_here(0.2, **CUT, concurrency=1)
+
+    assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
+
+
+def test_a_worker_that_is_older_than_a_plan_leaves_its_parts_to_newer_ones(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere, until: Until
+) -> None:
+    older = work_here("0.1 older", **CUT, concurrency=1, max_attempts=1)
+    job = service.submit(account, request_of())
+    until(lambda: [part.n_attempts for part in parts_of(service, job)] == [1, 0, 0])
+    sleep(1)
+    assert service.job(account, job.id).state is JobState.RUNNING
+    older.stop_worker(0)
+    assert [part.n_attempts for part in parts_of(service, job)] == [0, 0, 0]
+
+    work_here(0.1, **CUT, concurrency=1, max_attempts=1)
 
     assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
 

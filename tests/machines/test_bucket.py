@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +17,7 @@ import httpx
 import pytest
 
 from lipwright.blobs import Bucket, BucketBlobs
-from lipwright.core.errors import InvalidOption, OutputNotWritable
+from lipwright.core.errors import InvalidOption, OutputNotWritable, StoreAway
 from lipwright.store.database import now
 
 KEY = "0123456789abcdef" * 2
@@ -126,3 +128,66 @@ def test_a_bucket_that_is_not_there_is_told_without_the_words_of_the_store(
     for url in ("s3://", "https://bucket", "s3://bucket?x=1"):
         with pytest.raises(InvalidOption):
             BucketBlobs(Bucket(url=url), room)
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """A store that answers everything with one status."""
+
+    status = 503
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD = do_DELETE = do_PUT
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("status", [None, 500, 503, 429])
+def test_a_store_that_does_not_answer_is_told_from_one_that_refuses(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    monkeypatch.setattr("lipwright.blobs.bucket._RETRIES", {"max_retries": 0})
+    (tmp_path / "source").write_bytes(b"x")
+
+    def of(port: int) -> BucketBlobs:
+        return BucketBlobs(Bucket(url=f"s3://{bucket}", endpoint=f"http://127.0.0.1:{port}"), room)
+
+    def asked(blobs: BucketBlobs) -> list[Callable[[], Any]]:
+        return [
+            lambda: blobs.put(KEY, tmp_path / "source"),
+            lambda: blobs.n_bytes(KEY),
+            lambda: next(blobs.read(KEY, 0, 1)),
+            lambda: blobs.as_file(KEY).__enter__(),
+            lambda: blobs.delete([KEY]),
+            lambda: next(blobs.pages()),
+            lambda: next(blobs.read_what_came(KEY)),
+        ]
+
+    with HTTPServer(("127.0.0.1", 0), type("Answers", (_Answers,), {"status": status})) as server:
+        if status is None:
+            server.server_close()  # nobody listens there now
+        else:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        for ask in asked(of(server.server_port)):
+            with pytest.raises(StoreAway) as told:
+                ask()
+            assert "127.0.0.1" not in str(told.value)
+        if status is not None:
+            server.shutdown()
+
+
+def test_a_store_that_refuses_is_not_waited_for(bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"x")
+    with HTTPServer(("127.0.0.1", 0), type("Answers", (_Answers,), {"status": 403})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        blobs = BucketBlobs(Bucket(url=f"s3://{bucket}", endpoint=f"http://127.0.0.1:{server.server_port}"), room)
+
+        with pytest.raises(OutputNotWritable):
+            blobs.put(KEY, tmp_path / "source")
+
+        server.shutdown()

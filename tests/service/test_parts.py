@@ -22,8 +22,8 @@ from lipwright.core.parts import cut_into_parts, ease_of
 from lipwright.core.timeline import FramePlan
 from lipwright.demo import speech_path, video_path
 from lipwright.pipeline import Line, Ready, SyncResult
+from lipwright.service import children, reports
 from lipwright.service import parts as video_parts
-from lipwright.service import reports
 from lipwright.service.parts import Shared, Sizes
 from lipwright.service.speech import write_wav
 from lipwright.testing import StillEngine
@@ -69,6 +69,8 @@ def in_parts(ready: Ready, sizes: Sizes, folder: Path, *, last_first: bool = Tru
         number: json.loads(json.dumps(video_parts.render_part(plan, number, ready.video, made[number])))
         for number in numbers
     }
+    for one in told.values():
+        one["renders"] = [{**render, "told_by_newer_workers": 1} for render in one["renders"]]
     sounds = [line.audio for line in ready.lines]
     result = video_parts.join(plan, ready.video, sounds, made, [told[n] for n in range(len(spans))], ready.output)
     return result, made
@@ -221,6 +223,30 @@ def test_a_damaged_plan_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableMedia):
         Shared(plan)
+
+
+def test_a_plan_of_a_newer_program_is_followed_where_only_its_words_are_new_and_left_alone_where_its_version_is(
+    tmp_path: Path,
+) -> None:
+    plan, arguments = (
+        tmp_path / "plan.npz",
+        dict[str, Any](video="v.mp4", number=0, output="o.mp4", audio=None, parts=[]),
+    )
+    video_parts.share(ready_for(QUICK, tmp_path / "a.mp4"), [range(5)], plan)
+
+    def tell(**changes: Any) -> None:
+        with np.load(plan) as loaded:
+            arrays = dict(loaded)
+        about = json.loads(arrays["about"].tobytes()) | changes
+        np.savez(plan, **arrays | {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)})
+
+    options = Shared(plan).options
+    tell(options={**Shared(plan).about["options"], "invented_later": 1}, invented_later=2)
+    assert Shared(plan).options == options
+
+    tell(version=2)
+    for child in (children.part, children.join):
+        assert child({**arguments, "plan": str(plan)}, lambda _: None) == {"newer_plan": 2}
 
 
 def plan_of(order: Sequence[int], fps: Fraction = Fraction(25)) -> FramePlan:

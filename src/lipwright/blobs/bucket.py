@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from lipwright.blobs.store import Blobs, place
-from lipwright.core.errors import DiskFull, InvalidOption, OutputNotWritable
+from lipwright.core.errors import DiskFull, InvalidOption, OutputNotWritable, StoreAway
 
 _PART_BYTES: Final = 8 << 20
 _N_PARTS_AT_A_TIME: Final = 4
 """With parts of 8 MB: 32 MB of memory for each file on its way."""
+_RETRIES: Final[dict[str, Any]] = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 _COMING: Final = "incoming"
+_AWAY: Final = re.compile(r"HTTP error: |non-2xx status code: (?:5\d\d|408|429)\b")
+"""How the first line of obstore's errors tells that nobody answered, or that the answer may be another one later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +67,15 @@ class BucketBlobs(Blobs):
             "Cache-Control": "private, max-age=3600",
         }
         try:
-            obstore.put(
-                self._store,
-                place(key),
-                source,
-                attributes=attributes,  # pyright: ignore[reportArgumentType]
-                chunk_size=_PART_BYTES,
-                max_concurrency=_N_PARTS_AT_A_TIME,
-            )
+            with self._asked():
+                obstore.put(
+                    self._store,
+                    place(key),
+                    source,
+                    attributes=attributes,  # pyright: ignore[reportArgumentType]
+                    chunk_size=_PART_BYTES,
+                    max_concurrency=_N_PARTS_AT_A_TIME,
+                )
         except (BaseError, OSError) as exc:
             raise self._refused(exc) from exc
 
@@ -112,13 +117,29 @@ class BucketBlobs(Blobs):
         return True
 
     def _blocks(self, path: str) -> Generator[bytes]:
-        for block in obstore.get(self._store, path).stream():
+        with self._asked():
+            blocks = iter(obstore.get(self._store, path).stream())
+        while True:
+            with self._asked():
+                block = next(blocks, None)
+            if block is None:
+                return
             yield bytes(block)
 
     def _sign(self, method: Any, path: str) -> str | None:
         if self._signer is None:
             return None
         return obstore.sign(self._signer, method, path, timedelta(seconds=self._bucket.link_s))
+
+    @contextmanager
+    def _asked(self) -> Generator[None]:
+        try:
+            yield
+        except BaseError as exc:
+            line = str(exc).partition("\n")[0]
+            if _AWAY.search(line):
+                raise StoreAway(line) from exc
+            raise
 
     def _refused(self, exc: BaseError | OSError) -> OutputNotWritable:
         # its own words are pages of XML, and name hosts
@@ -142,5 +163,5 @@ def _store(bucket: Bucket, name: str, prefix: str, endpoint: str) -> S3Store:
         prefix=prefix or None,
         config=config,  # pyright: ignore[reportArgumentType]
         client_options={"allow_http": endpoint.startswith("http://"), "connect_timeout": timedelta(seconds=10)},
-        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=60)},
+        retry_config=_RETRIES,  # pyright: ignore[reportArgumentType]
     )

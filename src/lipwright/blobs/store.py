@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,10 @@ class Blob:
 
 
 class Blobs(ABC):
-    """All blobs of a service; a key is 32 hexadecimal digits."""
+    """All blobs of a service; a key is 32 hexadecimal digits.
+
+    Whatever is asked raises StoreAway while a store on other machines does not answer.
+    """
 
     def __init__(self, store: Any, name: str) -> None:
         self._store: Final = store
@@ -56,7 +59,9 @@ class Blobs(ABC):
     def read(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         """Bytes [start, stop), a block at a time. Raises FileNotFoundError."""
         for at in range(start, stop, READ_BYTES):
-            yield bytes(obstore.get_range(self._store, place(key), start=at, end=min(at + READ_BYTES, stop)))
+            with self._asked():
+                block = obstore.get_range(self._store, place(key), start=at, end=min(at + READ_BYTES, stop))
+            yield bytes(block)
 
     def delete(self, keys: Collection[str]) -> None:
         """Those that are there."""
@@ -96,19 +101,31 @@ class Blobs(ABC):
 
     def _size(self, path: str) -> int | None:
         try:
-            return int(obstore.head(self._store, path)["size"])
+            with self._asked():
+                return int(obstore.head(self._store, path)["size"])
         except FileNotFoundError:
             return None
 
     def _remove(self, path: str) -> None:
         try:
-            obstore.delete(self._store, path)
+            with self._asked():
+                obstore.delete(self._store, path)
         except FileNotFoundError:
             return
 
     def _listed(self, prefix: str, n: int) -> Iterator[list[dict[str, Any]]]:
         pages: Any = obstore.list(self._store, prefix or None, chunk_size=n)  # pyright: ignore[reportUnknownMemberType]
-        yield from pages
+        while True:
+            with self._asked():
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    @contextmanager
+    def _asked(self) -> Generator[None]:
+        """Around each question: a store that can be away tells it from what it refuses."""
+        yield
 
     def _refused(self, exc: BaseError | OSError) -> OutputNotWritable:
         return OutputNotWritable(Path(self.name), str(exc).splitlines()[0])

@@ -36,6 +36,7 @@ def serve(
     import contextlib
     import gc
     import sys
+    import threading
 
     import structlog
     import uvicorn
@@ -69,7 +70,17 @@ def serve(
             timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, round(http.drain_s)),
         )
-        server = uvicorn.Server(config)
+        # the worker takes no more from the moment at which the server is told to end: both have the same time for it
+        draining = threading.Thread(target=hosted.stop_worker, args=(http.drain_s,), name="drain")
+
+        class Server(uvicorn.Server):
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                log.info("ending", drain_s=http.drain_s)
+                if worker:
+                    draining.start()
+                await super().shutdown(sockets)
+
+        server = Server(config)
         # pages that follow a job let go of their connection, and come back to the next server
         app.state.is_ending = lambda: server.should_exit
         listening = _listen(http.host, http.port)
@@ -94,9 +105,8 @@ def serve(
         ends = contextlib.suppress(KeyboardInterrupt, SystemExit)
         with ends, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
             runner.run(server.serve(sockets=[listening]))
-        log.info("ending", drain_s=http.drain_s)
-        if worker:
-            hosted.stop_worker(http.drain_s)
+        if draining.ident is not None:
+            draining.join()
     finally:
         hosted.close()
 

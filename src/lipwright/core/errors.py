@@ -51,6 +51,7 @@ LipwrightError
 ├── StoreMismatch                 store_mismatch    the database is not one that this version can use
 ├── DatabaseAway                  database_away     the database does not answer; what it took in is kept
 │   └── DatabaseFull              database_full     its disk has no room
+├── StoreAway                     store_away        the bucket of files does not answer
 ├── InternalError                 internal_error    ours to mend
 └── Cancelled                     cancelled
 """
@@ -636,6 +637,17 @@ class DatabaseFull(DatabaseAway):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.args = ("The disk of the server is full. What it took in is kept: try again when there is room.",)
+
+
+class StoreAway(LipwrightError):
+    """The bucket in which files are kept does not answer for now: it restarts, or is asked too much."""
+
+    code = "store_away"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The server's store of files does not answer at the moment. Try again in a while.")
+        self.reason = reason
+        """For the log."""
 
 
 class InternalError(LipwrightError):

@@ -83,6 +83,7 @@ TABLE: Final[Mapping[type[LipwrightError], Wire]] = {
     errors.StoreMismatch: _OURS,
     errors.DatabaseAway: Wire(503, 5003, 99999, 503),
     errors.DatabaseFull: Wire(507, 5003, 500069, 507),
+    errors.StoreAway: Wire(503, 5003, 99999, 503),
     errors.InternalError: _OURS,
     errors.Cancelled: Wire(409, 1405, 500064),
 }

@@ -179,15 +179,30 @@ def _cut_if_long(wanted: dict[str, Any] | None, ready: Ready, said: Utterance | 
 
 
 def part(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """Make part `number` of `plan` at `output`, a picture without sound; what `join` wants to know of it."""
+    """Make part `number` of `plan` at `output`, a picture without sound; what `join` wants to know of it.
+
+    `{"newer_plan": version}` where it takes a newer program to follow the plan; so does `join`.
+    """
     from lipwright.service import parts
 
     plan, video, output = (Path(arguments[name]) for name in ("plan", "video", "output"))
-    return parts.render_part(plan, int(arguments["number"]), video, output, watch=_watch(tell))
+    try:
+        return parts.render_part(plan, int(arguments["number"]), video, output, watch=_watch(tell))
+    except parts.NewerPlan as exc:
+        return {"newer_plan": exc.version}
 
 
 def join(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Put the files of `parts` together at `output`, `told` of each what `part` returned; else as `render`."""
+    from lipwright.service import parts
+
+    try:
+        return _joined(arguments, tell)
+    except parts.NewerPlan as exc:
+        return {"newer_plan": exc.version}
+
+
+def _joined(arguments: dict[str, Any], tell: Tell) -> dict[str, Any]:
     from lipwright.service import parts, reports, speech, spoken
 
     plan, video, output = (Path(arguments[name]) for name in ("plan", "video", "output"))

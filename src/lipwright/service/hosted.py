@@ -235,15 +235,16 @@ class Hosted:
     def stop_worker(self, grace_s: float = 10.0) -> None:
         """Take no more jobs; let those that run end within `grace_s`, and hand back the others for the next worker."""
         self._stopping.set()
+        # first, so that it takes nothing more: the others may be in the midst of something
+        if self._worker is not None:
+            self._worker.stop(grace_s)
+            self._worker = None
         if self._deliveries is not None:
             self._deliveries.stop()
             self._deliveries = None
         if self._care is not None:
             self._care.join(timeout=10)
             self._care = None
-        if self._worker is not None:
-            self._worker.stop(grace_s)
-            self._worker = None
         if self._spares is not None:
             self._spares.close()
             self._spares = None
@@ -285,7 +286,8 @@ class Hosted:
                 accounts.is_empty(connection)
         except (SQLAlchemyError, DatabaseAway):
             return False
-        return self._worker is None or self._worker.is_alive
+        worker = self._worker
+        return worker is None or worker.is_alive
 
     def figures(self) -> Mapping[str, float]:
         """Gauges for metrics: "jobs_queued", "jobs_running", "webhooks_waiting", "oldest_queued_s"."""
@@ -315,7 +317,8 @@ class Hosted:
 
     def _worker_state(self) -> tuple[bool, int] | None:
         """Whether the worker of this process lives, and what it has under way; None: there is none."""
-        return None if self._worker is None else (self._worker.is_alive, self._worker.n_active)
+        worker = self._worker
+        return None if worker is None else (worker.is_alive, worker.n_active)
 
     @property
     def desk(self) -> Desk:

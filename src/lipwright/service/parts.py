@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from lipwright.core.media import Footage
 
 _VERSION: Final = 1
+"""Raise it when a part, or the join, needs what programs of before do not read: they leave such a plan to newer ones.
+
+What is only told, or was only asked while the plan was made, needs no other version: unknown fields are passed over.
+"""
 _ENCODED_AGAIN: Final = (
     "The parts of the picture came from encoders that differ: the whole was encoded once more, which costs a little "
     "sharpness. Workers of one version, with the same encoder, avoid it."
@@ -124,12 +128,22 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
     yield "about", _text(about)
 
 
+class NewerPlan(Exception):
+    """A program newer than this one wrote the plan, and it takes one like that to follow it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"a plan of version {version}, where {_VERSION} is known")
+        self.version = version
+
+
 class Shared:
-    """What `share` wrote, read as it is wanted. Raises UnreadableMedia where it is damaged."""
+    """What `share` wrote, read as it is wanted. Raises UnreadableMedia where it is damaged, NewerPlan."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.about: Final[dict[str, Any]] = _untext(self._read(lambda name: name == "about")["about"])
+        if self.about["version"] > _VERSION:
+            raise NewerPlan(self.about["version"])
         if self.about["version"] != _VERSION:
             raise UnreadableMedia(path, "it was written by another version")
 
@@ -149,7 +163,7 @@ class Shared:
 
     @cached_property
     def options(self) -> SyncOptions:
-        return SyncOptions(**self.about["options"])
+        return SyncOptions(**_known(SyncOptions, self.about["options"]))
 
     @cached_property
     def plan(self) -> FramePlan:
@@ -177,7 +191,7 @@ def render_part(
 ) -> dict[str, Any]:
     """Write part `number` (from 0) to `output`, a picture without sound; what is told of it, for `join`.
 
-    Raises what `pipeline.sync` raises while it renders, BrokenEngine where the engine is another one.
+    Raises what `pipeline.sync` raises while it renders, BrokenEngine where the engine is another one, NewerPlan.
     """
     shared = Shared(plan)
     options, part = shared.options, shared.parts[number]
@@ -264,7 +278,7 @@ def join(
     """Write `output`, the parts one after the other under the sound of `sounds`; the result of the whole.
 
     `told` is what `render_part` told of each. Parts whose encoders differ are encoded once more, and a note says so.
-    Raises UnreadableMedia where a part is damaged, OutputErrors.
+    Raises UnreadableMedia where a part is damaged, OutputErrors, NewerPlan.
     """
     shared = Shared(plan)
     about, options, frames = shared.about, shared.options, shared.plan
@@ -357,7 +371,7 @@ def _speakers(shared: Shared, sounds: Sequence[Path], told: Sequence[Mapping[str
     people = {person.face_id: person for person in _people(shared)}
     speakers: list[Speaker] = []
     for number, (line, sound) in enumerate(zip(shared.about["lines"], sounds, strict=True)):
-        renders = [RenderReport(**part["renders"][number]) for part in told]
+        renders = [RenderReport(**_known(RenderReport, part["renders"][number])) for part in told]
         # JSON knows no tuples
         renders = [replace(one, strip=[(what, n) for what, n in one.strip]) for one in renders]
         mouth = shared.arrays(f"mouth/{number}")
@@ -368,7 +382,7 @@ def _speakers(shared: Shared, sounds: Sequence[Path], told: Sequence[Mapping[str
                 why=line["why"],
                 audio=sound,
                 speech_s=Fraction(line["speech_s"]),
-                own_sync=None if own_sync is None else Agreement(**own_sync),
+                own_sync=None if own_sync is None else Agreement(**_known(Agreement, own_sync)),
                 learned_s=line.get("learned_s", 0.0),  # plans of older workers do not tell
                 render=joined(renders),
                 seen=people[line["face_id"]],
@@ -381,6 +395,12 @@ def _speakers(shared: Shared, sounds: Sequence[Path], told: Sequence[Mapping[str
 
 def _people(shared: Shared) -> list[SeenFace]:
     return people_from({f"person/{name}": values for name, values in shared.arrays("person").items()})
+
+
+def _known(kind: type[Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that this program knows: workers of other releases have a hand in the same video."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in told.items() if name in names}
 
 
 def _text(value: Any) -> NDArray[np.uint8]:

@@ -173,7 +173,8 @@ class ServiceCollector(Collector):
 def _families(found: Gauges) -> Generator[GaugeMetricFamily]:
     yield _gauge("lipwright_jobs_queued", "Jobs that no worker has begun.", found.jobs_queued)
     yield _gauge("lipwright_jobs_running", "Jobs that a worker has begun.", found.jobs_running)
-    yield _gauge("lipwright_oldest_queued_seconds", "How long the oldest queued job waits.", found.oldest_queued_s)
+    age = "How long the oldest queued job waits that its account's limit lets run."
+    yield _gauge("lipwright_oldest_queued_seconds", age, found.oldest_queued_s)
     waiting = GaugeMetricFamily(
         "lipwright_renders_waiting", "Prepared jobs that wait for a render; 500 at most are counted.", labels=["queue"]
     )

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
@@ -41,6 +41,7 @@ from lipwright.core.errors import (
     LipwrightError,
     MediaNotKnown,
     Stalled,
+    StoreAway,
     WrongMediaKind,
 )
 from lipwright.core.jobs import Job, JobRequest, JobState, Media, MediaKind
@@ -66,6 +67,7 @@ _ASK_EVERY_S: Final = 0.4
 """How often a running job's row is asked whether it shall go on: with the second that ending a child may take, a
 cancelled render is gone within two."""
 _TELL_EVERY_S: Final = 1.0
+_STORE_AGAIN_S: Final = 1.0
 _MIB: Final = 1 << 20
 # how far each phase brings a job: a part of the whole
 _SPANS: Final = {
@@ -116,7 +118,8 @@ class JobWork:
         with self._attempt(job_id, "fetch") as found:
             if found is not None:
                 with self._telemetry.stage(found.job, "prepare", found.n_attempts):
-                    self._prepare(found)
+                    # from its beginning: what it fetched before goes with a sweep
+                    self._outlast(self._stop(job_id), lambda: self._prepare(found))
                 engine = found.job.request.options.get("engine", SyncOptions().engine)
                 return engine_queue(self._settings, str(engine))
         return None
@@ -217,6 +220,31 @@ class JobWork:
         """A restart of the database is waited for: the work that was done is not thrown away."""
         return self._database.insist(act, until=self._must_hand_back, is_writing=is_writing)
 
+    def _outlast(self, stop: Callable[[], bool], act: Callable[[], T]) -> T:
+        """The same for the store of files, which may be away for good. Raises Cancelled, and in the end StoreAway."""
+        until_s = None
+        while True:
+            try:
+                return act()
+            except StoreAway as exc:
+                if until_s is None:
+                    until_s = monotonic() + self._settings.deadline_s
+                    log.warning("the store is away", reason=exc.reason)
+                try:
+                    is_over = stop()
+                except DeadlineExceeded:
+                    raise exc from None
+                if is_over:
+                    raise Cancelled from exc
+                if monotonic() >= until_s:
+                    raise
+            sleep(_STORE_AGAIN_S)
+
+    def _drop(self, media_ids: list[str]) -> None:
+        """Blobs that nobody needs; while the store is away, they are left to the sweep."""
+        with suppress(StoreAway):
+            self._blobs.delete(media_ids)
+
     # --- prepare ------------------------------------------------------------------------------------------
 
     def _prepare(self, found: jobs.Found) -> None:
@@ -292,7 +320,7 @@ class JobWork:
 
     def _heard_s(self, job: Job, kept: dict[str, Media], stop: Callable[[], bool]) -> float:
         request = job.request
-        with self._files(kept) as paths:
+        with self._files(kept, stop) as paths:
             arguments = {
                 "video": str(paths["video"]),
                 "audio": str(paths["audio"]) if "audio" in paths else None,
@@ -328,7 +356,7 @@ class JobWork:
         if begun := self._insist(lambda c: parts.of_job(c, job.id), is_writing=False):
             return len(begun)  # by a worker that died before it could tell
         kept = self._media(dict(found.inputs))
-        with self._workshop.room() as room, self._files(kept) as paths:
+        with self._workshop.room() as room, self._files(kept, stop) as paths:
             self._refuse(paths["video"], "input")
             output, plan = room / "result.mp4", room / "plan.npz"
             options, _ = split_options(dict(request.options))
@@ -399,7 +427,7 @@ class JobWork:
 
         n_parts, is_mine = self._insist(write)
         if not is_mine:
-            self._blobs.delete([made.id])
+            self._drop([made.id])
         if n_parts is None:
             raise Cancelled
         return n_parts
@@ -408,7 +436,7 @@ class JobWork:
         job = found.job
         stop = self._stop(job.id)
         kept = self._media({role: found.inputs[role] for role in ("video", "plan")})
-        with self._workshop.room() as room, self._files(kept) as paths:
+        with self._workshop.room() as room, self._files(kept, stop) as paths:
             output = room / "part.mp4"
             arguments = {
                 "video": str(paths["video"]),
@@ -417,6 +445,7 @@ class JobWork:
                 "output": str(output),
             }
             told = self._call("part", arguments, kept, paths, stop, PartProgress(self._database, job.id, number))
+            self._leave_to_newer(told, stop)
             stage.stages_s = told["stages_s"]
             made = self._part_media(job, output, "video", "video/mp4", f"part{number + 1}.mp4")
 
@@ -428,7 +457,7 @@ class JobWork:
             return parts.is_made_of(connection, job.id, number, made.id)
 
         if not self._insist(write):
-            self._blobs.delete([made.id])
+            self._drop([made.id])
 
     def _join(self, found: jobs.Found, stage: Stage) -> None:
         job, request = found.job, found.job.request
@@ -436,7 +465,7 @@ class JobWork:
         made = self._insist(lambda c: parts.of_job(c, job.id), is_writing=False)
         inputs = dict(found.inputs) | {f"part {one.number + 1}": one.media_id or "" for one in made}
         kept = self._media(inputs)
-        with self._workshop.room() as room, self._files(kept) as paths:
+        with self._workshop.room() as room, self._files(kept, stop) as paths:
             output = room / "result.mp4"
             arguments = {
                 "video": str(paths["video"]),
@@ -447,9 +476,23 @@ class JobWork:
                 "output": str(output),
                 "measure_s": self._settings.measure_s,
             }
-            self._end(job, output, self._made("join", arguments, job, kept, paths, stop, stage))
+            report = self._made("join", arguments, job, kept, paths, stop, stage)
+            self._leave_to_newer(report, stop)
+            self._end(job, output, report)
         # their rows go with the next sweep
-        self._blobs.delete([one.id for role, one in kept.items() if role.startswith(("part ", "plan"))])
+        self._drop([one.id for role, one in kept.items() if role.startswith(("part ", "plan"))])
+
+    def _leave_to_newer(self, told: dict[str, Any], stop: Callable[[], bool]) -> None:
+        """Hold what a newer program planned until this worker ends, which in an upgrade is soon, and hand it back.
+
+        Given back at once, it would come back at once. Raises Cancelled, and at the job's deadline DeadlineExceeded.
+        """
+        if "newer_plan" not in told:
+            return
+        log.warning("left to a newer worker: it is held here until this one ends", plan_version=told["newer_plan"])
+        while not stop():
+            sleep(_ASK_EVERY_S)
+        raise Cancelled
 
     def _part_media(self, job: Job, path: Path, kind: MediaKind, content_type: str, name: str) -> Media:
         """Bytes that workers hand to each other; kept from here on, in nobody's list."""
@@ -464,7 +507,10 @@ class JobWork:
             sha256=sha256_of(path),
             created_at=now(),
         )
-        self._blobs.put(made.id, path, content_type=content_type, filename=made.filename)
+        self._outlast(
+            self._stop(job.id),
+            lambda: self._blobs.put(made.id, path, content_type=content_type, filename=made.filename),
+        )
         return made
 
     def _parts_expire(self) -> datetime:
@@ -493,7 +539,10 @@ class JobWork:
             width_px=report.get("width_px"),
             height_px=report.get("height_px"),
         )
-        self._blobs.put(made.id, output, content_type=made.content_type, filename=made.filename)
+        self._outlast(
+            self._stop(job.id),
+            lambda: self._blobs.put(made.id, output, content_type=made.content_type, filename=made.filename),
+        )
         ending = jobs.Ending(state=JobState.SUCCEEDED, outputs=(made.id,), has_nsfw=flags, report=report)
 
         def end(connection: Connection) -> bool:
@@ -507,7 +556,7 @@ class JobWork:
         if self._insist(end):
             self._finished(job.id)
         else:
-            self._blobs.delete([made.id])
+            self._drop([made.id])
 
     @property
     def _cache(self) -> str:
@@ -562,12 +611,13 @@ class JobWork:
             raise
 
     @contextmanager
-    def _files(self, kept: dict[str, Media]) -> Generator[dict[str, Path]]:
+    def _files(self, kept: dict[str, Media], stop: Callable[[], bool]) -> Generator[dict[str, Path]]:
         with ExitStack() as stack:
             paths: dict[str, Path] = {}
             for role, one in kept.items():
                 try:
-                    paths[role] = stack.enter_context(self._blobs.as_file(one.id))
+                    file = self._outlast(stop, lambda key=one.id: stack.enter_context(self._blobs.as_file(key)))
+                    paths[role] = file
                 except FileNotFoundError as exc:
                     raise MediaNotKnown(one.id, role=role) from exc
             yield paths

@@ -20,7 +20,7 @@ from lipwright.core.errors import LipwrightError
 from lipwright.core.jobs import FaceName, Job, JobRequest, JobState
 from lipwright.store import ledger, media, outbox
 from lipwright.store.database import clock, insert_once, now
-from lipwright.store.tables import idempotency, job, part
+from lipwright.store.tables import account, idempotency, job, part
 from lipwright.store.tables import media as media_table
 
 OPEN = (JobState.QUEUED, JobState.RUNNING)
@@ -248,13 +248,53 @@ def open_ids(connection: sa.Connection, created_before: datetime) -> list[str]:
 
 
 def figures(connection: sa.Connection) -> dict[str, float]:
-    """How many jobs wait and run, and how long the oldest has waited."""
-    counted = sa.select(job.c.state, sa.func.count(), sa.func.min(job.c.created_at)).where(job.c.state.in_(OPEN))
-    by_state = {state: (n, oldest) for state, n, oldest in connection.execute(counted.group_by(job.c.state))}
-    n_queued, oldest = by_state.get(JobState.QUEUED, (0, None))
-    waited_s = 0.0 if oldest is None else (now() - oldest).total_seconds()
-    n_running, _ = by_state.get(JobState.RUNNING, (0, None))
-    return {"jobs_queued": n_queued, "jobs_running": n_running, "oldest_queued_s": max(0.0, waited_s)}
+    """How many jobs wait and run, and how long the oldest has waited that may run."""
+    counted = sa.select(job.c.state, sa.func.count()).where(job.c.state.in_(OPEN)).group_by(job.c.state)
+    n = {state: int(n) for state, n in connection.execute(counted)}
+    return {
+        "jobs_queued": n.get(JobState.QUEUED, 0),
+        "jobs_running": n.get(JobState.RUNNING, 0),
+        "oldest_queued_s": _oldest_queued_s(connection),
+    }
+
+
+def _oldest_queued_s(connection: sa.Connection) -> float:
+    """For how long some job could have been begun, and was not: what waits for its own account's limit needs no worker.
+
+    An account's next job has waited since its place became free. With n places free now, that is when the last but
+    n - 1 of its jobs came to its end, if that was after the next one came:
+
+        max_running = 2    running   ████████████████▌
+                           running   ████▌ (a place is free from here on: the next one waits)
+                           queued       ├───────────▶
+    """
+    states = {state: sa.case((job.c.state == state, 1), else_=0) for state in OPEN}
+    came_at = sa.func.min(sa.case((job.c.state == JobState.QUEUED, job.c.created_at)))
+    waiting = (
+        sa.select(job.c.account_id, account.c.max_running - sa.func.sum(states[JobState.RUNNING]), came_at)
+        .join(account, account.c.id == job.c.account_id)
+        .where(job.c.state.in_(OPEN))
+        .group_by(job.c.account_id, account.c.max_running)
+        .having(sa.func.sum(states[JobState.QUEUED]) > 0)
+        .order_by(came_at)
+    )
+    at, longest = now(), timedelta(0)
+    for account_id, n_free, first_at in connection.execute(waiting).all():
+        if at - first_at <= longest:
+            break
+        if n_free < 1:
+            continue
+        freed = (
+            sa.select(job.c.finished_at)
+            # by the index: what came a day before has ended by now
+            .where((job.c.account_id == account_id) & (job.c.created_at > first_at - timedelta(days=1)))
+            .where((job.c.finished_at > first_at) & job.c.started_at.is_not(None))
+            .order_by(job.c.finished_at.desc())
+            .offset(n_free - 1)
+            .limit(1)
+        )
+        longest = max(longest, at - (connection.execute(freed).scalar() or first_at))
+    return longest.total_seconds()
 
 
 def n_queued(connection: sa.Connection, created_before: datetime | None = None) -> int:
