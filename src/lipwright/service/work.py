@@ -283,7 +283,7 @@ class JobWork:
             return True
 
         if not self._insist(write):
-            self._blobs.delete([got.id])
+            self._drop([got.id])
             raise Cancelled
         return got.id
 
@@ -299,7 +299,7 @@ class JobWork:
             # a worker in another process may have been faster, and jobs be priced by what it got
             kept = self._insist(lambda c: batches.keep_fetched(c, got, until, batch_id))
             if kept != got.id:
-                self._blobs.delete([got.id])
+                self._drop([got.id])
         return kept
 
     def _media(self, inputs: dict[str, str]) -> dict[str, Media]:
