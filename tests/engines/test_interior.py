@@ -48,8 +48,8 @@ def test_a_tongue_and_lower_teeth_are_no_upper_teeth() -> None:
     rgb = np.full((80, 120, 3), 40.0)
     inside = np.zeros((80, 120), bool)
     inside[10:70, 10:110] = True
-    rgb[12:26, 20:100] = (215, 210, 200)  # upper teeth
-    rgb[26:50, 30:90] = (225, 165, 170)  # a tongue right below them
+    rgb[12:28, 20:100] = (215, 210, 200)  # upper teeth, of which the lower end is deep
+    rgb[28:50, 30:90] = (225, 165, 170)  # a tongue right below them
     rgb[56:66, 30:90] = (210, 205, 195)  # lower teeth
     rgb[30:33, 104:107] = (250, 250, 250)  # a glint
     light = np.asarray(rgb @ LUMA, np.float64)
@@ -57,8 +57,8 @@ def test_a_tongue_and_lower_teeth_are_no_upper_teeth() -> None:
 
     upper = _upper_teeth(seen, inside, rgb, light, resolution)
 
-    assert upper[12:25, 20:100].all()
-    assert not upper[27:].any()
+    assert upper[12:28, 20:100].all()
+    assert not upper[28:].any()
 
 
 @pytest.mark.parametrize("light", [0.4, 1.0])

@@ -18,7 +18,10 @@ def faces(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the faces in VIDEO, with the ids that --face takes, and a place and time of each that it takes too."""
+    """List the faces in VIDEO, with the ids that --face takes.
+
+    It takes the place and time of each too, X,Y@SECONDS.
+    """
     from lipwright import service
 
     check_places(contact_sheet, inputs=[video])

@@ -54,6 +54,8 @@ _STARTS_IO, _BREAK_IO = 0.06, 0.012
 """Teeth begin so near to the lip, and nothing interrupts them for longer."""
 _REDDER = 0.09
 """A tongue is so much redder than the teeth before it, as a share of its light."""
+_BITES = 0.25
+"""Of the upper teeth: no more is the shaded end of them, near the lip; more is something else below them."""
 _LEAST_SEEN_IO2 = 0.0018
 _LEAST_PIECE = 0.03
 """Of the largest connected piece of teeth: smaller ones are glints."""
@@ -435,11 +437,13 @@ def _upper_teeth(
     redness = (rgb[..., 0] - rgb[..., 1]) / np.maximum(light, 1)
     is_tooth = seen & (depth_io < _DEEP_IO) & (redness < np.percentile(redness[first], 40) + _REDDER)
     begins = np.where(is_tooth.any(0), is_tooth.argmax(0), len(seen))
-    bridge = np.ones((1 + max(1, int(_BREAK_IO * resolution)), 1), np.uint8)
+    bridge = np.ones((1 + 2 * max(1, round(_BREAK_IO * resolution / 2)), 1), np.uint8)  # odd: it shifts nothing
     unbroken = cv2.morphologyEx(is_tooth.astype(np.uint8), cv2.MORPH_CLOSE, bridge) > 0
     is_run = (np.cumsum(~unbroken & (down >= begins), axis=0) == 0) & (down >= begins)
     is_near = (depth_io <= _STARTS_IO)[np.minimum(begins, len(seen) - 1), np.arange(seen.shape[1])]
     upper = (seen & (depth_io < _SHALLOW_IO)) | (is_tooth & is_run & is_near)
+    if seen.sum() <= (1 + _BITES) * upper.sum():
+        return seen
     labels = np.empty(upper.shape, np.int32)
     cv2.connectedComponents(upper.astype(np.uint8), labels)
     sizes = np.bincount(labels.ravel())
