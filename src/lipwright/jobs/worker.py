@@ -154,11 +154,11 @@ class Worker:
         # nothing more is taken from the queues: who is left takes it
         for event in self._dbos.background_thread_stop_events:
             event.set()
-        for thread in threading.enumerate():
-            if thread.name.startswith("queue-worker"):
-                # what it is about to take is begun, and handed back like the rest
-                thread.join(timeout=5)
         try:
+            for thread in threading.enumerate():  # also tells of those that are about to begin: they see the event
+                if thread.name.startswith("queue-worker") and thread.is_alive():
+                    # what it is about to take is begun, and handed back like the rest
+                    thread.join(timeout=5)
             until_s = monotonic() + max(0.0, grace_s)
             while monotonic() < until_s and not self._is_idle(min(self._beat_s, until_s - monotonic())):
                 self._survive("a sign of life", self._tell)
