@@ -13,6 +13,8 @@ _SAID = os.environ.get("LANG", "")
 BURN_S = float(_SAID[4:].partition(" ")[0]) if _SAID.startswith(("burn", "rest")) else 0.6
 IS_AT_REST = _SAID.startswith("rest")
 """It sleeps: many machines on one."""
+FALLS_SILENT = _SAID.endswith("silent")
+"""After its first word."""
 
 
 N_PARTS = 3
@@ -26,6 +28,8 @@ def burn(tell: Any) -> None:
             sum(range(50_000))
         sleep(0.02 if IS_AT_REST else 0.001)
         tell({"phase": "render", "done": round(100 * done_s), "total": round(100 * BURN_S)})
+        if FALLS_SILENT:
+            sleep(BURN_S)
 
 
 def part(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:

@@ -205,9 +205,14 @@ def test_a_render_that_takes_too_long_fails_and_is_gone(
 
 
 def test_a_render_that_makes_no_progress_is_ended_and_costs_nothing(
-    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    work_here: WorkHere,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    work_here(60, stall_s=0.01)  # it takes longer to start
+    work_here(stall_s=1.0)
+    monkeypatch.setenv("LANG", "burn60 silent")
     job = service.submit(account, request_of())
 
     done = service.wait(account, job.id, 60)
