@@ -17,7 +17,7 @@ from lipwright.engines.rewrite.shared import Lenders
 from lipwright.engines.rewrite.warp import Grid
 from lipwright.vision import mesh
 
-FRAME_PX = (512, 512)
+FRAME = Region(0, 0, 512, 512)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def eyes_px(points: NDArray[Any]) -> float:
 
 
 def cover_at(points: NDArray[Any], which: list[int]) -> NDArray[Any]:
-    region = mouth_region(points, eyes_px(points), 0.8, frame_size=FRAME_PX, step=(1, 1))
+    region = mouth_region(points, eyes_px(points), 0.8, bounds=FRAME, step=(1, 1))
     alpha = patch_alpha(region, points, eyes_px(points))
     at = np.rint(points[which]).astype(int) - (region.left, region.top)
     return alpha[at[:, 1], at[:, 0]]
@@ -54,7 +54,7 @@ def flat(region: Region, luma: NDArray[Any], chroma: int) -> Picture:
 
 def laid(points: NDArray[Any], *, light: float, chroma: int, match: bool) -> tuple[NDArray[Any], NDArray[Any]]:
     """Luma of a shaded skin after a mouth in other light was laid on it, and before."""
-    region = mouth_region(points, eyes_px(points), 0.25, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, eyes_px(points), 0.25, bounds=FRAME, step=(2, 2))
     shade = 100 + 30 * np.linspace(0, 1, region.width)[None] * np.ones((region.height, 1))
     face = flat(region, shade, 120)
     blend(
@@ -83,7 +83,7 @@ def test_without_matching_the_other_light_would_show(points: NDArray[Any]) -> No
 def test_a_mouth_becomes_as_sharp_or_as_soft_as_the_skin_around_it(
     points: NDArray[Any], skin_px: float, mouth_px: float
 ) -> None:
-    region = mouth_region(points, eyes_px(points), 0.25, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, eyes_px(points), 0.25, bounds=FRAME, step=(2, 2))
     grain = np.random.default_rng(0).normal(0, 40, (region.height, region.width))
     skin, mouth = (128 + cv2.GaussianBlur(grain, (0, 0), sigma) for sigma in (skin_px, mouth_px))
     face, alpha = flat(region, skin, 128), patch_alpha(region, points, eyes_px(points))
@@ -109,7 +109,7 @@ def lips_over(shade: NDArray[Any], points: NDArray[Any], region: Region, share: 
 def test_lips_from_a_brighter_or_darker_moment_have_the_contrast_of_this_one(
     points: NDArray[Any], light: float
 ) -> None:
-    region = mouth_region(points, eyes_px(points), 0.25, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, eyes_px(points), 0.25, bounds=FRAME, step=(2, 2))
     skin = np.full((region.height, region.width), 116.0)
     now = lips_over(skin, points, region, 0.6)
     face, donor = flat(region, skin, 128), flat(region, 16 + light * (now - 16), 128)
@@ -122,7 +122,7 @@ def test_lips_from_a_brighter_or_darker_moment_have_the_contrast_of_this_one(
 
 def test_what_lies_before_the_skin_beside_the_mouth_stays_and_stains_nothing(points: NDArray[Any]) -> None:
     io_px = eyes_px(points)
-    region = mouth_region(points, io_px, 0.25, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, io_px, 0.25, bounds=FRAME, step=(2, 2))
     alpha = patch_alpha(region, points, io_px)
     skin = np.full((region.height, region.width), 116.0)
     rows, columns = np.nonzero((alpha > 0.3) & (alpha < 0.7))
@@ -170,7 +170,7 @@ def test_mouths_that_the_edge_of_the_picture_cuts_are_not_lent_where_there_are_o
     monkeypatch.setattr(shared, "lip_sharpness", lambda *_: 0.0)
     io_px = eyes_px(points)
     landmarks = np.hstack([points, np.zeros((478, 1))]).astype(np.float32)
-    region = mouth_region(points, io_px, 0.30, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, io_px, 0.30, bounds=FRAME, step=(2, 2))
     low = int(points[list(mesh.LIPS), 1].max() + 0.5 * DILATION_IO * io_px) // 2 * 2
     cut = Region(region.left, region.top, region.right, low)
 

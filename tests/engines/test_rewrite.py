@@ -20,6 +20,7 @@ from lipwright.engines.rewrite import RewriteEngine, study
 from lipwright.engines.rewrite.engine import RewriteAvatar
 from lipwright.engines.rewrite.interior import Palette, looks_drawn
 from lipwright.engines.rewrite.patch import face_region
+from lipwright.engines.rewrite.picture import Region
 from lipwright.engines.rewrite.target import Limits, target_shapes
 from lipwright.media import MediaFootage, open_footage
 from lipwright.vision import mesh
@@ -85,13 +86,27 @@ def test_nothing_outside_the_lower_face_changes(avatar: RewriteAvatar, portrait:
         row = avatar.face.row_of[frame.index]
         # the region in which the engine may work, for the frame's own shape and a mouth far open
         points = avatar.face.landmarks.row(row)[:, :2]
-        region = face_region(points, avatar.face.posed.scale_px[row], frame_size=(480, 480), step=(2, 2))
+        region = face_region(points, avatar.face.posed.scale_px[row], bounds=Region(0, 0, 480, 480), step=(2, 2))
         luma, before = frame.planes[0].copy(), source.planes[0]
         reach = int(0.2 * avatar.face.posed.scale_px[row])  # an opening jaw takes the region down with it
         luma[region.top : region.bottom + reach, region.left - 8 : region.right + 8] = before[
             region.top : region.bottom + reach, region.left - 8 : region.right + 8
         ]
         np.testing.assert_array_equal(luma, before)
+
+
+def test_a_bar_that_cuts_the_chin_keeps_its_straight_edge(avatar: RewriteAvatar, portrait: MediaFootage) -> None:
+    frames = source_frames(portrait, 8)
+    chin_y = int(min(avatar.face.landmarks.row(row)[152, 1] for row in range(len(frames))))
+    top = chin_y - int(0.1 * avatar.face.posed.scale_px[0])
+    for frame in frames:
+        frame.planes[0][top:] = 16
+    whole = FramePlan(tuple(range(8)), tuple(frame.time_s for frame in frames), Fraction(8, 25))
+
+    seen = list(avatar.speak(saying(opening_and_closing(8)), whole, onto=iter(frames)))
+
+    assert avatar.report.n_edited == 8
+    assert all((frame.planes[0][top:] == 16).all() for frame in seen)
 
 
 def test_the_mouth_opens_and_closes_as_planned(avatar: RewriteAvatar) -> None:

@@ -20,7 +20,7 @@ from lipwright.engines.people import Witness
 from lipwright.engines.rewrite import patch
 from lipwright.engines.rewrite.face import BLOCK, Face, blocks
 from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, looks_drawn
-from lipwright.engines.rewrite.picture import Picture
+from lipwright.engines.rewrite.picture import Picture, shown_area
 from lipwright.engines.rewrite.select import (
     Donors,
     MouthViews,
@@ -471,11 +471,11 @@ class RewriteAvatar:
         frame = upright_frame(frame, face.quarter_turns)
         pose = face.posed.of(row)
         points = face.landmarks.row(row)
-        size, step = (frame.width_px, frame.height_px), frame.chroma_step
+        bounds, step = shown_area(frame), frame.chroma_step
         io_px = pose.scale
-        region = patch.face_region(to, io_px, frame_size=size, step=step)
+        region = patch.face_region(to, io_px, bounds=bounds, step=step)
         mouth_area = patch.mouth_region(
-            to, io_px, patch.DILATION_IO + 1.2 * patch.FEATHER_IO, frame_size=size, step=step
+            to, io_px, patch.DILATION_IO + 1.2 * patch.FEATHER_IO, bounds=bounds, step=step
         ).within(region)
         if region.is_empty or mouth_area.is_empty:
             return

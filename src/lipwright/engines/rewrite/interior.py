@@ -355,10 +355,7 @@ def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float)
     As deep on a small face as on a large one: it is by this line that lips are seen to touch.
     """
     margin = 0.05 * io_px + 2
-    width, height = face.region.right, face.region.bottom
-    region = region_around(middle, (margin, margin, margin, margin), frame_size=(width, height), step=face.step).within(
-        face.region
-    )
+    region = region_around(middle, (margin, margin, margin, margin), bounds=face.region, step=face.step)
     if region.is_empty:
         return
     x, y = np.arange(region.left, region.right), np.arange(region.top, region.bottom)

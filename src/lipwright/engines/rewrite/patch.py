@@ -96,18 +96,18 @@ _SHARPEN, _SOFTEN = 0.6, 0.5
 """How much stronger or weaker fine detail of a mouth is made at most."""
 
 
-def face_region(points: Floats, io_px: float, *, frame_size: tuple[int, int], step: tuple[int, int]) -> Region:
+def face_region(points: Floats, io_px: float, *, bounds: Region, step: tuple[int, int]) -> Region:
     """The part of the frame that may change, for mesh points (478, 2) in pixels."""
     margins = (0.12 * io_px, 0.05 * io_px, 0.12 * io_px, 0.34 * io_px)
-    return region_around(points[_MOVING], margins, frame_size=frame_size, step=step)
+    return region_around(points[_MOVING], margins, bounds=bounds, step=step)
 
 
 def mouth_region(
-    points: NDArray[Any], io_px: float, margin_io: float, *, frame_size: tuple[int, int], step: tuple[int, int]
+    points: NDArray[Any], io_px: float, margin_io: float, *, bounds: Region, step: tuple[int, int]
 ) -> Region:
     """The lips of mesh points (478, 2) with a margin all around."""
     margin = margin_io * io_px
-    return region_around(points[_LIPS, :2], (margin, margin, margin, margin), frame_size=frame_size, step=step)
+    return region_around(points[_LIPS, :2], (margin, margin, margin, margin), bounds=bounds, step=step)
 
 
 def follow_jaw(face: Picture, points: NDArray[Any], to: Floats, io_px: float, *, smoothing: float) -> None:
@@ -219,7 +219,7 @@ def lay_mouth(
     if len(fields) == 3:
         inner = np.concatenate([to[_INNER_UPPER], to[_INNER_LOWER[::-1]]])
         margins = (3.0, 3.0, 3.0, 3.0)
-        inside = region_around(inner, margins, frame_size=(region.right, region.bottom), step=donor.step).within(region)
+        inside = region_around(inner, margins, bounds=region, step=donor.step)
         if not inside.is_empty:
             _mix(out, warp(donor, fields[2], grid, area=inside), inside, polygon_mask(inside, inner))
     return out

@@ -17,6 +17,13 @@ from lipwright.core.media import Plane, VideoFrame
 
 Float32 = NDArray[np.float32]
 
+_BAR_SPREAD = 8
+"""Code values of 8 bits by which samples of a bar differ from its middle at most: what codecs leave of one colour."""
+_BAR_EDGE = 0.5
+"""Of the line behind a bar, so much at least is of another colour."""
+_BAR_STEP = 8
+"""So many lines, and samples of a line, lie between those that are looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -52,22 +59,62 @@ def region_around(
     points: NDArray[Any],
     margins: tuple[float, float, float, float],
     *,
-    frame_size: tuple[int, int],
+    bounds: Region,
     step: tuple[int, int],
 ) -> Region:
-    """The region that holds `points` (n, 2) with (left, top, right, bottom) margins in pixels, inside the frame.
+    """The region that holds `points` (n, 2) with (left, top, right, bottom) margins in pixels, inside `bounds`.
 
-    Edges are widened to whole chroma samples; `frame_size` is (width, height).
+    Edges are widened to whole chroma samples.
     """
     low = points.min(0) - margins[:2]
     high = points.max(0) + margins[2:]
-    width, height = frame_size
     sx, sy = step
-    left = max(0, int(np.floor(low[0])) // sx * sx)
-    top = max(0, int(np.floor(low[1])) // sy * sy)
-    right = min(width, -(-(int(np.ceil(high[0])) + 1) // sx) * sx)
-    bottom = min(height, -(-(int(np.ceil(high[1])) + 1) // sy) * sy)
+    left = max(bounds.left, int(np.floor(low[0])) // sx * sx)
+    top = max(bounds.top, int(np.floor(low[1])) // sy * sy)
+    right = min(bounds.right, -(-(int(np.ceil(high[0])) + 1) // sx) * sx)
+    bottom = min(bounds.bottom, -(-(int(np.ceil(high[1])) + 1) // sy) * sy)
     return Region(left, top, max(left, right), max(top, bottom))
+
+
+def shown_area(frame: VideoFrame) -> Region:
+    """The frame without the bars of one colour that are part of its picture: cinema on a television, a square post.
+
+    A jaw that moved the edge of a bar would be seen to. What is no bar has no straight edge against much else: a plain
+    backdrop, a dark scene, a head on black are shown.
+    """
+    luma, scale = frame.planes[0], 1 << (frame.bits - 8)
+    (sx, sy), (height, width) = frame.chroma_step, luma.shape
+    top, bottom = (_bar(lines, scale) for lines in (luma, luma[::-1]))
+    left, right = (_bar(lines, scale) for lines in (luma.T, luma.T[::-1]))
+    return Region(
+        -(-left // sx) * sx,
+        -(-top // sy) * sy,
+        width if right == 0 else (width - right) // sx * sx,
+        height if bottom == 0 else (height - bottom) // sy * sy,
+    )
+
+
+def _bar(lines: NDArray[Any], scale: int) -> int:
+    """How many of these lines, from the first on, are a bar."""
+    outer = lines[0, ::_BAR_STEP]
+    low, high = int(outer.min()), int(outer.max())
+    if high - low > _BAR_SPREAD * scale:
+        return 0
+    middle, spread = (low + high) // 2, _BAR_SPREAD * scale
+
+    def first_other(some: NDArray[Any]) -> int | None:
+        other = (some.max(1) > middle + spread) | (some.min(1) < middle - spread)
+        return int(other.argmax()) if other.any() else None
+
+    # roughly, then to the line
+    after = first_other(lines[: len(lines) // 2 : _BAR_STEP, ::_BAR_STEP])
+    if not after:
+        return 0
+    start = (after - 1) * _BAR_STEP + 1
+    n = start + (first_other(lines[start : start + _BAR_STEP, ::_BAR_STEP]) or 0)
+    # codecs smear an edge over a line or two
+    inside = lines[min(n + 2, len(lines) - 1), ::_BAR_STEP].astype(np.int32)
+    return n if (np.abs(inside - middle) > 2 * spread).mean() > _BAR_EDGE else 0
 
 
 @dataclass(slots=True, eq=False)

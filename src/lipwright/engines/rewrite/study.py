@@ -15,7 +15,7 @@ from lipwright.core.face import N_LANDMARKS, TrackedFace
 from lipwright.core.media import Plane, VideoFrame
 from lipwright.engines.base import Memory
 from lipwright.engines.rewrite.patch import mouth_region
-from lipwright.engines.rewrite.picture import Float32, Picture, Region, region_around
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, region_around, shown_area
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import LONGEST_GAP
 from lipwright.engines.rewrite.upright import quarter_turns, upright_face, upright_frame
@@ -89,9 +89,7 @@ class FaceStudy:
         if row % _COLOUR_EVERY == 0:
             self.skin.append(_mean_colour(frame, points, _SKIN))
             self.lip.append(_mean_colour(frame, points, _LIP))
-        region = mouth_region(
-            points, io_px, _MARGIN_IO, frame_size=(frame.width_px, frame.height_px), step=frame.chroma_step
-        )
+        region = mouth_region(points, io_px, _MARGIN_IO, bounds=shown_area(frame), step=frame.chroma_step)
         if region.is_empty:
             return
         picture = Picture.cut(frame, region)
@@ -110,8 +108,7 @@ class FaceStudy:
         points = self._last
         margin_px = _LOST_MARGIN_IO * float(np.linalg.norm(points[33] - points[263]))
         margins = (margin_px, margin_px, margin_px, margin_px)
-        size = (frame.width_px, frame.height_px)
-        region = region_around(points[:, :2], margins, frame_size=size, step=frame.chroma_step)
+        region = region_around(points[:, :2], margins, bounds=shown_area(frame), step=frame.chroma_step)
         if not region.is_empty:
             self._lost.append((region, _part(frame, region)))
 
