@@ -209,6 +209,35 @@ def test_who_is_lit_otherwise_after_a_cut_is_the_same_person(tracker: MeshTracke
         assert ids[5] == ids[-1] == [1], name
 
 
+@pytest.mark.parametrize("to", [16, 235])
+def test_who_comes_out_of_a_fade_is_one_person_all_the_way(tracker: MeshTracker, heads: Heads, to: int):
+    def shots(head: Head) -> Iterator[VideoFrame]:
+        for k in range(30):
+            frame = paint(blank(index=k), [(head, 320, 180, 300)])
+            share = min((k + 1) / 20, 1.0)
+            for plane, level in zip(frame.planes, (to, 128, 128), strict=True):
+                plane[...] = share * plane + (1 - share) * level
+            yield frame
+
+    for name, head in heads.items():
+        ids = [[face.face_id for face in faces] for _, faces in tracker.track(shots(head))]
+        assert all(seen in ([], [1]) for seen in ids), name
+        assert all(seen == [1] for seen in ids[10:]), name
+
+
+def test_who_is_seen_without_colours_after_a_cut_is_the_same_person(tracker: MeshTracker, heads: Heads):
+    def shots(head: Head) -> Iterator[VideoFrame]:
+        for k in range(12):
+            frame = paint(blank(index=k, level=90 if k < 6 else 50), [(head, 250 if k < 6 else 380, 180, 300)])
+            for plane in frame.planes[1:] if k >= 6 else ():
+                plane[...] = 128
+            yield frame
+
+    for name, head in heads.items():
+        ids = [[face.face_id for face in faces] for _, faces in tracker.track(shots(head))]
+        assert ids[5] == ids[-1] == [1], name
+
+
 def test_somebody_else_is_not_taken_for_the_first_person_in_another_light(tracker: MeshTracker, heads: Heads):
     def shots(one: Head, other: Head) -> Iterator[VideoFrame]:
         for k in range(8):
