@@ -18,7 +18,7 @@ import pytest
 
 from lipwright import sandbox
 from lipwright.cli.batch import summary
-from lipwright.core.errors import InputError, InvalidOption, NoFaceFound, WorkerCrashed
+from lipwright.core.errors import InputError, InvalidOption, NoFaceFound, OutputNotWritable, WorkerCrashed
 from lipwright.service import children
 from lipwright.service.batch import STATE, SUMMARY, BatchResult, read_items, run_batch
 
@@ -305,6 +305,23 @@ def test_footage_and_speech_are_never_replaced_by_a_result(folder: Path, stand_i
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_batch_removes_nothing_that_it_did_not_make(folder: Path, stand_in: StandIn) -> None:
+    (folder / ".work").mkdir()
+    footage = (folder / "a.mp4").rename(folder / ".work" / "a.mp4")
+    items = read_items(jobs_file(folder, {"video": ".work/a.mp4", "audio": "1.wav", "output": "x.mp4"}), {})
+    workshop = folder / ".lipwright-work"
+    workshop.mkdir()
+    (workshop / "mine.txt").write_text("not of a batch")
+
+    with pytest.raises(OutputNotWritable, match="no batch has made"):
+        run_batch(items, folder)
+    (workshop / "mine.txt").rename(folder / "mine.txt")
+
+    assert run_batch(items, folder).counts["done"] == 1
+    assert footage.read_text() == "a.mp4"
+    assert not workshop.exists()
+
+
 @pytest.mark.parametrize("name", ["state.jsonl", "summary.json"])
 def test_the_list_of_jobs_is_not_replaced_by_what_the_batch_writes_down(
     folder: Path, lipwright: Any, name: str
@@ -406,7 +423,7 @@ def test_a_batch_that_is_killed_goes_on_where_it_was(folder: Path, environment: 
         while not (out / STATE).exists() or not (out / STATE).read_bytes().endswith(b"}\n"):
             assert first.poll() is None
             time.sleep(0.02)
-        while not list(out.glob(".work/*")):  # the next one is being made
+        while not list(out.glob(".lipwright-work/[0-9]*")):  # the next one is being made
             assert first.poll() is None
             time.sleep(0.01)
         first.kill()

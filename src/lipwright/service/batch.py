@@ -48,7 +48,9 @@ STATE: Final = "state.jsonl"
 SUMMARY: Final = "summary.json"
 REPORT: Final = ".report.json"
 """Behind an output's name."""
-_WORK: Final = ".work"
+_WORK: Final = ".lipwright-work"
+_MARK: Final = "made-by-lipwright-batch"
+"""In that folder, so that no batch ever clears one that somebody else made."""
 _FIELDS: Final = frozenset({"video", "audio", "text", "voice", "language", "output", "options"})
 _SPEAKING: Final = {"speed": (0.5, 2.0), "pitch": (-12.0, 12.0)}
 _TOLD: Final = (
@@ -271,9 +273,7 @@ def run_batch(
     Raises OutputNotWritable, InvalidOption (another batch works in the folder).
     """
     began_s = monotonic()
-    with _held(folder) as state:
-        work = folder / _WORK
-        shutil.rmtree(work, ignore_errors=True)
+    with _held(folder) as state, _workshop(folder) as work:
         kept = cache or Cache(work / "analysis")
         runner = _Runner(folder, work, kept, voices, n_workers, watch, should_stop, reports_s)
         hashes = _Hashes()
@@ -306,7 +306,6 @@ def run_batch(
                     if watch is not None:
                         watch.ended(outcome)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
             every = tuple(outcomes.get(item.line, Outcome(item, "stopped")) for item in items)
             result = BatchResult(every, hashes.n_footage, monotonic() - began_s)
             _write(folder / SUMMARY, json.dumps(result.as_dict(), indent=2, ensure_ascii=False) + "\n")
@@ -426,6 +425,42 @@ def _held(folder: Path) -> Generator[_State]:
         except BlockingIOError as exc:
             raise InvalidOption("output", str(folder), "another batch is at work there") from exc
         yield _State(file)
+
+
+@contextmanager
+def _workshop(folder: Path) -> Generator[Path]:
+    """A folder for what is not whole yet, gone afterwards; what a batch that was killed left there is cleared first.
+
+    Raises OutputNotWritable, also where somebody else has made a folder of this name.
+    """
+    work = folder / _WORK
+    try:
+        _clear(work)
+        work.mkdir()
+        (work / _MARK).touch()
+    except OSError as exc:
+        raise OutputNotWritable(work, (exc.strerror or "it cannot be made").lower()) from exc
+    try:
+        yield work
+    finally:
+        with suppress(OSError):  # the next batch clears it
+            _clear(work)
+
+
+def _clear(work: Path) -> None:
+    """Remove what a batch made. Raises OSError, and OutputNotWritable for what none did; then nothing is removed."""
+    if not os.path.lexists(work):
+        return
+    is_ours = not work.is_symlink() and work.is_dir()
+    inside = list(work.iterdir()) if is_ours else []
+    if not is_ours or (inside and not (work / _MARK).is_file()):
+        raise OutputNotWritable(work, "something is there that no batch has made; move it away")
+    for one in inside:
+        if one.name != _MARK:
+            shutil.rmtree(one)
+    # last, so that what is left when this is broken off is still known as ours
+    (work / _MARK).unlink(missing_ok=True)
+    work.rmdir()
 
 
 class _Runner:
