@@ -48,7 +48,8 @@ class StandIn:
             raise error
         others["on_message"]({"phase": "render", "done": 1, "total": 2})
         Path(arguments["output"]).write_text(json.dumps([arguments["audio"], arguments["text"], arguments["options"]]))
-        return {"duration_s": 1.0, "took_s": 0.5, "is_recalled": len(self.asked) > 1, "plan": "not told"}
+        report = {"speakers": [], "verdict": {"word": "unknown"}}
+        return {"duration_s": 1.0, "took_s": 0.5, "is_recalled": len(self.asked) > 1, "plan": "not told", **report}
 
     @property
     def order(self) -> list[str]:
@@ -271,6 +272,21 @@ def test_an_item_is_done_again_when_what_it_is_made_of_changed(folder: Path, sta
     assert run() == []
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="files there have names in UTF-8 only")
+def test_a_name_that_is_not_in_utf_8_is_a_name_like_others(folder: Path, stand_in: StandIn) -> None:
+    video = os.fsdecode(b"caf\xe9.mp4")
+    (folder / "a.mp4").rename(folder / video)
+    items = read_items(jobs_file(folder, {"video": video, "audio": "1.wav"}), {})
+    out = folder / os.fsdecode(b"out\xe9")
+
+    statuses = [run_batch(items, out, reports_s=0).outcomes[0].status for _ in range(2)]
+
+    assert statuses == ["done", "skipped"]
+    output = f"001-{Path(video).stem}-1.mp4"
+    assert json.loads((out / SUMMARY).read_text())["items"][0]["output"] == output
+    assert json.loads((out / f"{output}.report.json").read_text())["inputs"]["video"] == str(folder / video)
+
+
 def test_half_a_line_of_state_costs_one_render_and_no_more(folder: Path, stand_in: StandIn) -> None:
     items = read_items(jobs_file(folder, line("a", "1"), line("a", "2")), {})
     run_batch(items, folder / "out")
@@ -379,6 +395,8 @@ def test_a_batch_that_is_told_to_stop_says_what_it_did_not_come_to(folder: Path,
         ({"video": "a.mp4", "audio": "1.wav", "output": "/tmp/a.mp4"}, "line 2 .*under the folder"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "a.txt"}, "line 2"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "."}, "line 2"),
+        ({"video": "a\0.mp4", "audio": "1.wav"}, "line 2 .*NUL"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "a\0.mp4"}, "line 2 .*NUL"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "x/../a1.mp4"}, "line 1 has the same output"),
     ],
 )

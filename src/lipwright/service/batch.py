@@ -52,6 +52,7 @@ _WORK: Final = ".lipwright-work"
 _MARK: Final = "made-by-lipwright-batch"
 """In that folder, so that no batch ever clears one that somebody else made."""
 _FIELDS: Final = frozenset({"video", "audio", "text", "voice", "language", "output", "options"})
+_NAMES: Final = frozenset({"video", "audio", "output"})
 _SPEAKING: Final = {"speed": (0.5, 2.0), "pitch": (-12.0, 12.0)}
 _TOLD: Final = (
     "duration_s", "n_frames", "cpu_s", "realtime_factor", "is_recalled", "stages_s", "notes", "voice",
@@ -196,6 +197,8 @@ def _item(number: int, line: str, folder: Path, defaults: Mapping[str, Any]) -> 
             raise InvalidOption(where, name, f"there is no such field; known are {', '.join(sorted(_FIELDS))}")
         if name != "options" and value is not None and not (isinstance(value, str) and value):
             raise InvalidOption(where, name, "give a text")
+        if name in _NAMES and "\0" in (value or ""):
+            raise InvalidOption(where, name, "no file has a NUL in its name")
     if not fields.get("video"):
         raise InvalidOption(where, "video", "it is missing")
     if (fields.get("audio") is None) == (fields.get("text") is None):
@@ -391,7 +394,7 @@ class _State:
         }
         self._file.seek(0, os.SEEK_END)
         # the line before may be half a one
-        self._file.write(b"\n" + json.dumps(told, ensure_ascii=False).encode() + b"\n")
+        self._file.write(b"\n" + json.dumps(told).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -628,7 +631,8 @@ def _next(queue: list[_Ready], running: Iterable[_Ready], studied: set[str]) -> 
 def _write(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        # a byte of a file's name that is no UTF-8 is told as JSON has it: \udce9
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
         part.replace(path)
     except OSError as exc:
         raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
