@@ -358,7 +358,8 @@ class _Hashes:
             "video": footage,
             "audio": None if item.audio is None else self.of(item.audio),
             **{name: getattr(item, name) for name in ("text", "voice", "language", "output")},
-            "options": asdict(item.options),
+            # with more threads the same is made sooner
+            "options": asdict(replace(item.options, threads=0)),
             "speaking": dict(item.speaking),
         }
         self._footage.add(footage)
