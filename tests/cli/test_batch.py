@@ -352,6 +352,30 @@ def test_the_list_of_jobs_is_not_replaced_by_what_the_batch_writes_down(
     assert jobs.read_bytes() == before
 
 
+def test_what_cannot_be_written_is_found_out_before_it_is_rendered(folder: Path, stand_in: StandIn) -> None:
+    out = folder / "out"
+    (out / "folder.mp4").mkdir(parents=True)
+    (out / "told.mp4.report.json").mkdir()
+    (out / "file").touch()
+    names = ["folder.mp4", "told.mp4", "file/a.mp4", f"{'x' * 252}.mp4", f"{'y' * 245}.mp4", "in/well.mp4"]
+    items = read_items(jobs_file(folder, *(line("a", "1", output=name) for name in names)), {})
+
+    result = run_batch(items, out, reports_s=0)
+
+    assert [one.status for one in result.outcomes] == [*["failed"] * 5, "done"]
+    assert {one.error.code for one in result.outcomes if one.error is not None} == {"output_not_writable"}
+    assert stand_in.order == ["a1"]
+
+
+def test_a_name_that_a_batch_chooses_can_be_written(folder: Path, stand_in: StandIn) -> None:
+    video = (folder / "a.mp4").rename(folder / f"{'嘴' * 80}.mp4")
+    audio = (folder / "1.wav").rename(folder / f"{'說' * 40}.wav")
+    items = read_items(jobs_file(folder, {"video": video.name, "audio": audio.name}), {})
+
+    assert items[0].output == f"001-{'嘴' * 33}-{'說' * 33}.mp4"
+    assert run_batch(items, folder / "out", reports_s=0).counts["done"] == 1
+
+
 def test_two_batches_do_not_work_in_one_folder(folder: Path, stand_in: StandIn) -> None:
     items = read_items(jobs_file(folder, line("a", "1")), {})
     refused: list[InvalidOption] = []
@@ -395,6 +419,8 @@ def test_a_batch_that_is_told_to_stop_says_what_it_did_not_come_to(folder: Path,
         ({"video": "a.mp4", "audio": "1.wav", "output": "/tmp/a.mp4"}, "line 2 .*under the folder"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "a.txt"}, "line 2"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "."}, "line 2"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "a1.mp4/b.mp4"}, "line 2 .*a1.mp4 is the output of line 1"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "summary.json/b.mp4"}, "line 2 .*under the folder"),
         ({"video": "a\0.mp4", "audio": "1.wav"}, "line 2 .*NUL"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "a\0.mp4"}, "line 2 .*NUL"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "x/../a1.mp4"}, "line 1 has the same output"),

@@ -53,6 +53,7 @@ _MARK: Final = "made-by-lipwright-batch"
 """In that folder, so that no batch ever clears one that somebody else made."""
 _FIELDS: Final = frozenset({"video", "audio", "text", "voice", "language", "output", "options"})
 _NAMES: Final = frozenset({"video", "audio", "output"})
+_MAX_NAME_BYTES: Final = 255
 _SPEAKING: Final = {"speed": (0.5, 2.0), "pitch": (-12.0, 12.0)}
 _TOLD: Final = (
     "duration_s", "n_frames", "cpu_s", "realtime_factor", "is_recalled", "stages_s", "notes", "voice",
@@ -178,6 +179,10 @@ def read_items(path: Path, defaults: Mapping[str, Any]) -> list[Item]:
         if before != number:
             raise InvalidOption(f"line {number}", item.output, f"line {before} has the same output")
         items.append(item)
+    for item in items:
+        for above in Path(item.output).parents:
+            if (other := lines_of.get(str(above))) is not None:
+                raise InvalidOption(f"line {item.line}", item.output, f"{above} is the output of line {other}")
     if not 1 <= len(items) <= MAX_ITEMS:
         raise InvalidOption("jobs", str(path), f"give 1 to {MAX_ITEMS} lines; there are {len(items)}")
     return items
@@ -208,7 +213,7 @@ def _item(number: int, line: str, folder: Path, defaults: Mapping[str, Any]) -> 
     audio = None if fields.get("audio") is None else folder / fields["audio"]
     if fields.get("text") is None and (speaking or fields.get("voice") or fields.get("language")):
         raise InvalidOption(where, "text", "voice, language, speed, pitch and is_ssml belong to a text")
-    output = fields.get("output") or f"{number:03}-{video.stem}-{audio.stem if audio else 'text'}.mp4"
+    output = fields.get("output") or _own_name(number, video.stem, audio.stem if audio else "text")
     return Item(
         line=number,
         video=video,
@@ -220,6 +225,14 @@ def _item(number: int, line: str, folder: Path, defaults: Mapping[str, Any]) -> 
         options=options,
         speaking=speaking,
     )
+
+
+def _own_name(number: int, video: str, audio: str) -> str:
+    name = f"{number:03}-{video}-{audio}.mp4"
+    if len(os.fsencode(name + REPORT)) > _MAX_NAME_BYTES:
+        # file systems count bytes, of which a character can have four; the number tells it from all others
+        video, audio = (os.fsencode(stem)[:100].decode(errors="ignore") for stem in (video, audio))
+    return f"{number:03}-{video}-{audio}.mp4"
 
 
 def _options(where: str, given: Any, defaults: Mapping[str, Any]) -> tuple[SyncOptions, dict[str, Any]]:
@@ -248,7 +261,7 @@ def _place(where: str, output: str) -> str:
     place = Path(os.path.normpath(output))
     if place.suffix.lower() not in CONTAINERS:
         raise UnsupportedOutput(place, f"{where}: known endings are {', '.join(sorted(CONTAINERS))}")
-    if place.is_absolute() or place.parts[0] in {"..", _WORK}:
+    if place.is_absolute() or place.parts[0] in {"..", _WORK, STATE, SUMMARY}:
         raise InvalidOption(where, output, "outputs are names under the folder of the batch")
     return str(place)
 
@@ -295,6 +308,8 @@ def run_batch(
                 outcomes[item.line] = Outcome(item, "skipped", report=done[ready.whole])
             elif eaten := [path for path in written if _files_of([path]) & inputs]:
                 outcomes[item.line] = Outcome(item, "failed", UnsupportedOutput(eaten[0], ALSO_INPUT))
+            elif (error := _in_the_way(written)) is not None:
+                outcomes[item.line] = Outcome(item, "failed", error)
             else:
                 waiting.append(ready)
         try:
@@ -413,6 +428,21 @@ def _files_of(paths: Iterable[Path]) -> set[tuple[int, int]]:
 def _is_there(folder: Path, told: Mapping[str, Any]) -> bool:
     output = folder / str(told.get("output"))
     return output.is_file() and output.stat().st_size == told.get("n_bytes") and sha256_of(output) == told["sha256"]
+
+
+def _in_the_way(written: Iterable[Path]) -> LipwrightError | None:
+    """What would keep files from being written here; found out before minutes of work. Their folders are made."""
+    from lipwright.pipeline import check_place
+
+    for path in written:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            check_place(path)
+        except LipwrightError as exc:
+            return exc
+        except OSError as exc:
+            return OutputNotWritable(path, (exc.strerror or "its folder cannot be made").lower())
+    return None
 
 
 @contextmanager
