@@ -18,7 +18,14 @@ import pytest
 
 from lipwright import sandbox
 from lipwright.cli.batch import summary
-from lipwright.core.errors import InputError, InvalidOption, NoFaceFound, OutputNotWritable, WorkerCrashed
+from lipwright.core.errors import (
+    InputError,
+    InvalidOption,
+    NoFaceFound,
+    OutputNotWritable,
+    UnsupportedOutput,
+    WorkerCrashed,
+)
 from lipwright.service import children
 from lipwright.service.batch import STATE, SUMMARY, BatchResult, read_items, run_batch
 
@@ -336,6 +343,16 @@ def test_a_batch_removes_nothing_that_it_did_not_make(folder: Path, stand_in: St
     assert run_batch(items, folder).counts["done"] == 1
     assert footage.read_text() == "a.mp4"
     assert not workshop.exists()
+
+
+@pytest.mark.parametrize("name", [STATE, SUMMARY])
+def test_footage_is_not_replaced_by_what_the_batch_writes_down(folder: Path, name: str) -> None:
+    (folder / name).symlink_to("a.mp4")
+
+    with pytest.raises(UnsupportedOutput, match="it is also an input"):
+        run_batch(read_items(jobs_file(folder, line("a", "1")), {}), folder)
+
+    assert (folder / "a.mp4").read_text() == "a.mp4"
 
 
 @pytest.mark.parametrize("name", ["state.jsonl", "summary.json"])

@@ -40,6 +40,7 @@ from lipwright.core.errors import (
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.media.encoders import ALSO_INPUT, CONTAINERS
 from lipwright.media.footage import n_cores
+from lipwright.media.write import explained, whole_or_not
 from lipwright.service.children import split_options
 from lipwright.service.intake import sha256_of
 
@@ -286,9 +287,14 @@ def run_batch(
     seconds of it are looked at again, with 0 none; an output without its report is not finished then. The summary is
     written to `folder/summary.json`, also where the batch is broken off: KeyboardInterrupt and SystemExit, and
     `should_stop`, end what runs within a second.
-    Raises OutputNotWritable, InvalidOption (another batch works in the folder).
+    Raises OutputNotWritable, DiskFull, InvalidOption (another batch works in the folder), UnsupportedOutput (a file of
+    the batch's own would replace an input).
     """
     began_s = monotonic()
+    inputs = _files_of(path for item in items for path in (item.video, item.audio) if path is not None)
+    for own in (folder / STATE, folder / SUMMARY):
+        if _files_of([own]) & inputs:
+            raise UnsupportedOutput(own, ALSO_INPUT)
     with _held(folder) as state, _workshop(folder) as work:
         kept = cache or Cache(work / "analysis")
         runner = _Runner(folder, work, kept, voices, n_workers, watch, should_stop, reports_s)
@@ -296,7 +302,6 @@ def run_batch(
         done = {} if redo else state.finished(folder)
         outcomes: dict[int, Outcome] = {}
         waiting: list[_Ready] = []
-        inputs = _files_of(path for item in items for path in (item.video, item.audio) if path is not None)
         for item in items:
             try:
                 ready = _Ready(item, hashes.of(item.video), hashes.whole(item))
@@ -441,7 +446,7 @@ def _in_the_way(written: Iterable[Path]) -> LipwrightError | None:
         except LipwrightError as exc:
             return exc
         except OSError as exc:
-            return OutputNotWritable(path, (exc.strerror or "its folder cannot be made").lower())
+            return explained(path, exc)
     return None
 
 
@@ -465,7 +470,7 @@ def _held(folder: Path) -> Generator[_State]:
 def _workshop(folder: Path) -> Generator[Path]:
     """A folder for what is not whole yet, gone afterwards; what a batch that was killed left there is cleared first.
 
-    Raises OutputNotWritable, also where somebody else has made a folder of this name.
+    Raises DiskFull; OutputNotWritable, also where somebody else has made a folder of this name.
     """
     work = folder / _WORK
     try:
@@ -473,7 +478,7 @@ def _workshop(folder: Path) -> Generator[Path]:
         work.mkdir()
         (work / _MARK).touch()
     except OSError as exc:
-        raise OutputNotWritable(work, (exc.strerror or "it cannot be made").lower()) from exc
+        raise explained(work, exc) from exc
     try:
         yield work
     finally:
@@ -564,7 +569,7 @@ class _Runner:
         except LipwrightError as exc:
             return Outcome(item, "failed", exc)
         except OSError as exc:
-            return Outcome(item, "failed", OutputNotWritable(self._folder / item.output, str(exc.strerror).lower()))
+            return Outcome(item, "failed", explained(self._folder / item.output, exc))
         finally:
             shutil.rmtree(room, ignore_errors=True)
         told = {name: report[name] for name in _TOLD if name in report}
@@ -660,10 +665,7 @@ def _next(queue: list[_Ready], running: Iterable[_Ready], studied: set[str]) -> 
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
+    """Raises OutputNotWritable, DiskFull."""
+    with whole_or_not(path) as part:
         # a byte of a file's name that is no UTF-8 is told as JSON has it: \udce9
         part.write_text(text, encoding="utf-8", errors="backslashreplace")
-        part.replace(path)
-    except OSError as exc:
-        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
