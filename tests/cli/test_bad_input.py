@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from lipwright.cli.screen import write_file
+from lipwright.core.errors import DiskFull
+from lipwright.core.media import AudioClip
+from lipwright.service.speech import write_wav
 
 MEND_IT_YOURSELF = 2
 SOMETHING_ELSE = 1
@@ -311,6 +318,46 @@ def test_a_report_that_exists_is_kept_where_the_caller_wants_so(command: list[st
     assert done.stderr.startswith("error [output_exists]: ")
     assert (here / "r.json").read_bytes() == before
     assert not (here / "o.mp4").exists()
+
+
+@pytest.mark.parametrize("name", ["report.json", "speech.wav"])
+def test_an_older_file_of_any_kind_survives_a_disk_that_runs_full(name: str, tmp_path: Path) -> None:
+    older, link = tmp_path / name, tmp_path / f"link-{name}"
+    older.write_bytes(b"older")
+    link.symlink_to(older)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    for path in (older, link, tmp_path / f"new-{name}"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+        try:
+            with pytest.raises(DiskFull):
+                write(path, 30_000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (older.read_bytes(), sorted(tmp_path.iterdir())) == (b"older", [link, older])
+
+    write(link, 10_000)
+    assert link.is_symlink()
+    assert older.stat().st_size >= 10_000
+
+
+def test_what_is_written_into_a_pipe_comes_out_of_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    write_file(pipe, b"cues")
+
+    assert os.read(reader, 100) == b"cues"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def write(path: Path, n_bytes: int) -> None:
+    if path.suffix == ".wav":
+        write_wav(path, AudioClip(np.zeros(n_bytes // 2, np.float32), 16_000))
+    else:
+        write_file(path, bytes(n_bytes))
 
 
 def test_an_older_result_survives_a_run_that_fails(

@@ -18,7 +18,14 @@ import pytest
 
 from lipwright import sandbox
 from lipwright.cli.batch import summary
-from lipwright.core.errors import InputError, InvalidOption, NoFaceFound, WorkerCrashed
+from lipwright.core.errors import (
+    InputError,
+    InvalidOption,
+    NoFaceFound,
+    OutputNotWritable,
+    UnsupportedOutput,
+    WorkerCrashed,
+)
 from lipwright.service import children
 from lipwright.service.batch import STATE, SUMMARY, BatchResult, read_items, run_batch
 
@@ -48,7 +55,8 @@ class StandIn:
             raise error
         others["on_message"]({"phase": "render", "done": 1, "total": 2})
         Path(arguments["output"]).write_text(json.dumps([arguments["audio"], arguments["text"], arguments["options"]]))
-        return {"duration_s": 1.0, "took_s": 0.5, "is_recalled": len(self.asked) > 1, "plan": "not told"}
+        report = {"speakers": [], "verdict": {"word": "unknown"}}
+        return {"duration_s": 1.0, "took_s": 0.5, "is_recalled": len(self.asked) > 1, "plan": "not told", **report}
 
     @property
     def order(self) -> list[str]:
@@ -268,7 +276,22 @@ def test_an_item_is_done_again_when_what_it_is_made_of_changed(folder: Path, sta
             return
 
     assert run() == ["a1"]
-    assert run() == []
+    assert run(threads=2) == []  # the same, made with more of the machine
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="files there have names in UTF-8 only")
+def test_a_name_that_is_not_in_utf_8_is_a_name_like_others(folder: Path, stand_in: StandIn) -> None:
+    video = os.fsdecode(b"caf\xe9.mp4")
+    (folder / "a.mp4").rename(folder / video)
+    items = read_items(jobs_file(folder, {"video": video, "audio": "1.wav"}), {})
+    out = folder / os.fsdecode(b"out\xe9")
+
+    statuses = [run_batch(items, out, reports_s=0).outcomes[0].status for _ in range(2)]
+
+    assert statuses == ["done", "skipped"]
+    output = f"001-{Path(video).stem}-1.mp4"
+    assert json.loads((out / SUMMARY).read_text())["items"][0]["output"] == output
+    assert json.loads((out / f"{output}.report.json").read_text())["inputs"]["video"] == str(folder / video)
 
 
 def test_half_a_line_of_state_costs_one_render_and_no_more(folder: Path, stand_in: StandIn) -> None:
@@ -305,6 +328,33 @@ def test_footage_and_speech_are_never_replaced_by_a_result(folder: Path, stand_i
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_batch_removes_nothing_that_it_did_not_make(folder: Path, stand_in: StandIn) -> None:
+    (folder / ".work").mkdir()
+    footage = (folder / "a.mp4").rename(folder / ".work" / "a.mp4")
+    items = read_items(jobs_file(folder, {"video": ".work/a.mp4", "audio": "1.wav", "output": "x.mp4"}), {})
+    workshop = folder / ".lipwright-work"
+    workshop.mkdir()
+    (workshop / "mine.txt").write_text("not of a batch")
+
+    with pytest.raises(OutputNotWritable, match="no batch has made"):
+        run_batch(items, folder)
+    (workshop / "mine.txt").rename(folder / "mine.txt")
+
+    assert run_batch(items, folder).counts["done"] == 1
+    assert footage.read_text() == "a.mp4"
+    assert not workshop.exists()
+
+
+@pytest.mark.parametrize("name", [STATE, SUMMARY])
+def test_footage_is_not_replaced_by_what_the_batch_writes_down(folder: Path, name: str) -> None:
+    (folder / name).symlink_to("a.mp4")
+
+    with pytest.raises(UnsupportedOutput, match="it is also an input"):
+        run_batch(read_items(jobs_file(folder, line("a", "1")), {}), folder)
+
+    assert (folder / "a.mp4").read_text() == "a.mp4"
+
+
 @pytest.mark.parametrize("name", ["state.jsonl", "summary.json"])
 def test_the_list_of_jobs_is_not_replaced_by_what_the_batch_writes_down(
     folder: Path, lipwright: Any, name: str
@@ -317,6 +367,30 @@ def test_the_list_of_jobs_is_not_replaced_by_what_the_batch_writes_down(
     assert done.returncode == 2
     assert f"{name} cannot be written: it is also an input" in done.stderr
     assert jobs.read_bytes() == before
+
+
+def test_what_cannot_be_written_is_found_out_before_it_is_rendered(folder: Path, stand_in: StandIn) -> None:
+    out = folder / "out"
+    (out / "folder.mp4").mkdir(parents=True)
+    (out / "told.mp4.report.json").mkdir()
+    (out / "file").touch()
+    names = ["folder.mp4", "told.mp4", "file/a.mp4", f"{'x' * 252}.mp4", f"{'y' * 245}.mp4", "in/well.mp4"]
+    items = read_items(jobs_file(folder, *(line("a", "1", output=name) for name in names)), {})
+
+    result = run_batch(items, out, reports_s=0)
+
+    assert [one.status for one in result.outcomes] == [*["failed"] * 5, "done"]
+    assert {one.error.code for one in result.outcomes if one.error is not None} == {"output_not_writable"}
+    assert stand_in.order == ["a1"]
+
+
+def test_a_name_that_a_batch_chooses_can_be_written(folder: Path, stand_in: StandIn) -> None:
+    video = (folder / "a.mp4").rename(folder / f"{'嘴' * 80}.mp4")
+    audio = (folder / "1.wav").rename(folder / f"{'說' * 40}.wav")
+    items = read_items(jobs_file(folder, {"video": video.name, "audio": audio.name}), {})
+
+    assert items[0].output == f"001-{'嘴' * 33}-{'說' * 33}.mp4"
+    assert run_batch(items, folder / "out", reports_s=0).counts["done"] == 1
 
 
 def test_two_batches_do_not_work_in_one_folder(folder: Path, stand_in: StandIn) -> None:
@@ -362,6 +436,10 @@ def test_a_batch_that_is_told_to_stop_says_what_it_did_not_come_to(folder: Path,
         ({"video": "a.mp4", "audio": "1.wav", "output": "/tmp/a.mp4"}, "line 2 .*under the folder"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "a.txt"}, "line 2"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "."}, "line 2"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "a1.mp4/b.mp4"}, "line 2 .*a1.mp4 is the output of line 1"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "summary.json/b.mp4"}, "line 2 .*under the folder"),
+        ({"video": "a\0.mp4", "audio": "1.wav"}, "line 2 .*NUL"),
+        ({"video": "a.mp4", "audio": "1.wav", "output": "a\0.mp4"}, "line 2 .*NUL"),
         ({"video": "a.mp4", "audio": "1.wav", "output": "x/../a1.mp4"}, "line 1 has the same output"),
     ],
 )
@@ -406,7 +484,7 @@ def test_a_batch_that_is_killed_goes_on_where_it_was(folder: Path, environment: 
         while not (out / STATE).exists() or not (out / STATE).read_bytes().endswith(b"}\n"):
             assert first.poll() is None
             time.sleep(0.02)
-        while not list(out.glob(".work/*")):  # the next one is being made
+        while not list(out.glob(".lipwright-work/[0-9]*")):  # the next one is being made
             assert first.poll() is None
             time.sleep(0.01)
         first.kill()

@@ -151,6 +151,18 @@ def test_nohup_outlives_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [signal.SIGTERM]
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_what_is_said_to_a_stream_that_was_closed_goes_nowhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, name, None)
+
+    main.open_closed_streams()
+
+    with getattr(sys, name) as stream:
+        assert not stream.isatty()
+        assert os.get_inheritable(stream.fileno())
+        print(os.fsdecode(b"caf\xe9.mp4"), file=stream)
+
+
 @pytest.mark.parametrize("command", ["sync", "say"])
 def test_who_stops_the_measurement_is_told_that_the_video_is_there(
     command: str, lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

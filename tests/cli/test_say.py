@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import wave
 from pathlib import Path
 from shlex import quote
@@ -170,6 +172,16 @@ def test_visemes_go_to_the_screen_or_into_a_file(tmp_path: Path) -> None:
     assert status == 0
     assert told == path.read_text()
     assert told.startswith("0.00\t")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="files there have names in UTF-8 only")
+def test_mouth_cues_name_a_sound_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    path, sound = tmp_path / "cues.json", tmp_path / os.fsdecode(b"s\xe9.wav")
+
+    status, _, error = run("visemes", "Hello", "--language", "en", "--speech", sound, "-o", path)
+
+    assert status == 0, error
+    assert Path(json.loads(path.read_text())["metadata"]["soundFile"]) == sound
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 
 from lipwright.core import errors
@@ -35,3 +37,16 @@ def test_the_drawing_puts_what_the_caller_can_mend_under_input_error() -> None:
     under_input = re.findall(r"│   [├└]── (\w+)", (errors.__doc__ or "").split("OutputError")[0])
 
     assert set(under_input) == {error.__name__ for error in tree(InputError)} - {"InputError"}
+
+
+def test_an_error_of_another_process_arrives_as_it_was() -> None:
+    for kind in tree():
+        error = kind.__new__(kind, "What to do next.")
+        error.__dict__ |= {"path": "in.mp4"}
+        error.add_note("its last words")
+
+        for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+            assert type(other) is kind
+            assert (str(other), other.__dict__) == (str(error), error.__dict__)
+    full = pickle.loads(pickle.dumps(errors.DatabaseFull("disk I/O error at host.example")))
+    assert (full.reason, "disk of the server" in str(full)) == ("disk I/O error at host.example", True)

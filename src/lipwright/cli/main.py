@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final
 
@@ -92,8 +93,23 @@ def listen_for_the_end() -> None:
         signal.signal(signal.SIGHUP, end_like_ctrl_c)
 
 
+def open_closed_streams() -> None:
+    """What is said to a stream that was closed (`2>&-`) goes nowhere.
+
+    Python has None in its place, and the next file that is opened, a video even, its number: what native libraries say
+    would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
+
+
 def main() -> None:
     """The entry point."""
+    open_closed_streams()
     for name, value in _FOR_LIBRARIES.items():
         os.environ.setdefault(name, value)
     listen_for_the_end()

@@ -15,7 +15,7 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import typer
 
-from lipwright.core.errors import InputError, LipwrightError, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import InputError, LipwrightError, UnsupportedOutput
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -193,11 +193,11 @@ def check_places(*outputs: Path | None, inputs: Sequence[Path | None] = (), may_
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Raises OutputNotWritable."""
-    try:
-        path.write_bytes(data)
-    except OSError as exc:
-        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+    """Raises OutputNotWritable, DiskFull; then what was there before is there still."""
+    from lipwright.media.write import whole_or_not
+
+    with whole_or_not(path) as part:
+        part.write_bytes(data)
 
 
 def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from lipwright.cli.say import choose_voices
-from lipwright.cli.screen import check_places, speaks_errors, write_file
+from lipwright.cli.screen import check_places, encodable, speaks_errors, write_file
 
 
 @speaks_errors
@@ -46,5 +46,5 @@ def visemes(
     if output is None:
         typer.echo(content, nl=False)
     else:
-        write_file(output, content.encode())
+        write_file(output, encodable(content).encode())
         typer.echo(f"{output}: {file_format}")

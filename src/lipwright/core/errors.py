@@ -59,13 +59,22 @@ LipwrightError
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class LipwrightError(Exception):
     """The root: `code` is stable and part of every interface; the message tells what to do next."""
 
     code: ClassVar[str] = "error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # an exception is copied by calling its class with `args`; here they are the message, which no class takes
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[LipwrightError], args: tuple[Any, ...]) -> LipwrightError:
+    """An error of another process, as it was."""
+    return kind.__new__(kind, *args)
 
 
 class InputError(LipwrightError):

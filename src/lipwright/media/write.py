@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -213,6 +214,31 @@ def in_place_of(path: Path) -> Generator[Path]:
             _close_left_open(part)
             part.unlink()
         raise
+
+
+@contextmanager
+def whole_or_not(path: Path) -> Generator[Path]:
+    """Where to write a file that is not media: as `in_place_of`, but a link stays one, and so does a device or a pipe.
+
+    Raises OutputNotWritable, DiskFull, also for what the writing raises.
+    """
+    try:
+        if _is_device_or_pipe(path):
+            yield path  # it holds nothing older
+        else:
+            with in_place_of(Path(os.path.realpath(path))) as part:
+                yield part
+    except OSError as exc:
+        raise explained(path, exc) from exc
+
+
+def _is_device_or_pipe(path: Path) -> bool:
+    """Raises OSError for a link that leads to itself."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _close_left_open(part: Path) -> None:

@@ -40,6 +40,7 @@ from lipwright.core.errors import (
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.media.encoders import ALSO_INPUT, CONTAINERS
 from lipwright.media.footage import n_cores
+from lipwright.media.write import explained, whole_or_not
 from lipwright.service.children import split_options
 from lipwright.service.intake import sha256_of
 
@@ -48,8 +49,12 @@ STATE: Final = "state.jsonl"
 SUMMARY: Final = "summary.json"
 REPORT: Final = ".report.json"
 """Behind an output's name."""
-_WORK: Final = ".work"
+_WORK: Final = ".lipwright-work"
+_MARK: Final = "made-by-lipwright-batch"
+"""In that folder, so that no batch ever clears one that somebody else made."""
 _FIELDS: Final = frozenset({"video", "audio", "text", "voice", "language", "output", "options"})
+_NAMES: Final = frozenset({"video", "audio", "output"})
+_MAX_NAME_BYTES: Final = 255
 _SPEAKING: Final = {"speed": (0.5, 2.0), "pitch": (-12.0, 12.0)}
 _TOLD: Final = (
     "duration_s", "n_frames", "cpu_s", "realtime_factor", "is_recalled", "stages_s", "notes", "voice",
@@ -175,6 +180,10 @@ def read_items(path: Path, defaults: Mapping[str, Any]) -> list[Item]:
         if before != number:
             raise InvalidOption(f"line {number}", item.output, f"line {before} has the same output")
         items.append(item)
+    for item in items:
+        for above in Path(item.output).parents:
+            if (other := lines_of.get(str(above))) is not None:
+                raise InvalidOption(f"line {item.line}", item.output, f"{above} is the output of line {other}")
     if not 1 <= len(items) <= MAX_ITEMS:
         raise InvalidOption("jobs", str(path), f"give 1 to {MAX_ITEMS} lines; there are {len(items)}")
     return items
@@ -194,6 +203,8 @@ def _item(number: int, line: str, folder: Path, defaults: Mapping[str, Any]) -> 
             raise InvalidOption(where, name, f"there is no such field; known are {', '.join(sorted(_FIELDS))}")
         if name != "options" and value is not None and not (isinstance(value, str) and value):
             raise InvalidOption(where, name, "give a text")
+        if name in _NAMES and "\0" in (value or ""):
+            raise InvalidOption(where, name, "no file has a NUL in its name")
     if not fields.get("video"):
         raise InvalidOption(where, "video", "it is missing")
     if (fields.get("audio") is None) == (fields.get("text") is None):
@@ -203,7 +214,7 @@ def _item(number: int, line: str, folder: Path, defaults: Mapping[str, Any]) -> 
     audio = None if fields.get("audio") is None else folder / fields["audio"]
     if fields.get("text") is None and (speaking or fields.get("voice") or fields.get("language")):
         raise InvalidOption(where, "text", "voice, language, speed, pitch and is_ssml belong to a text")
-    output = fields.get("output") or f"{number:03}-{video.stem}-{audio.stem if audio else 'text'}.mp4"
+    output = fields.get("output") or _own_name(number, video.stem, audio.stem if audio else "text")
     return Item(
         line=number,
         video=video,
@@ -215,6 +226,14 @@ def _item(number: int, line: str, folder: Path, defaults: Mapping[str, Any]) -> 
         options=options,
         speaking=speaking,
     )
+
+
+def _own_name(number: int, video: str, audio: str) -> str:
+    name = f"{number:03}-{video}-{audio}.mp4"
+    if len(os.fsencode(name + REPORT)) > _MAX_NAME_BYTES:
+        # file systems count bytes, of which a character can have four; the number tells it from all others
+        video, audio = (os.fsencode(stem)[:100].decode(errors="ignore") for stem in (video, audio))
+    return f"{number:03}-{video}-{audio}.mp4"
 
 
 def _options(where: str, given: Any, defaults: Mapping[str, Any]) -> tuple[SyncOptions, dict[str, Any]]:
@@ -243,7 +262,7 @@ def _place(where: str, output: str) -> str:
     place = Path(os.path.normpath(output))
     if place.suffix.lower() not in CONTAINERS:
         raise UnsupportedOutput(place, f"{where}: known endings are {', '.join(sorted(CONTAINERS))}")
-    if place.is_absolute() or place.parts[0] in {"..", _WORK}:
+    if place.is_absolute() or place.parts[0] in {"..", _WORK, STATE, SUMMARY}:
         raise InvalidOption(where, output, "outputs are names under the folder of the batch")
     return str(place)
 
@@ -268,19 +287,21 @@ def run_batch(
     seconds of it are looked at again, with 0 none; an output without its report is not finished then. The summary is
     written to `folder/summary.json`, also where the batch is broken off: KeyboardInterrupt and SystemExit, and
     `should_stop`, end what runs within a second.
-    Raises OutputNotWritable, InvalidOption (another batch works in the folder).
+    Raises OutputNotWritable, DiskFull, InvalidOption (another batch works in the folder), UnsupportedOutput (a file of
+    the batch's own would replace an input).
     """
     began_s = monotonic()
-    with _held(folder) as state:
-        work = folder / _WORK
-        shutil.rmtree(work, ignore_errors=True)
+    inputs = _files_of(path for item in items for path in (item.video, item.audio) if path is not None)
+    for own in (folder / STATE, folder / SUMMARY):
+        if _files_of([own]) & inputs:
+            raise UnsupportedOutput(own, ALSO_INPUT)
+    with _held(folder) as state, _workshop(folder) as work:
         kept = cache or Cache(work / "analysis")
         runner = _Runner(folder, work, kept, voices, n_workers, watch, should_stop, reports_s)
         hashes = _Hashes()
         done = {} if redo else state.finished(folder)
         outcomes: dict[int, Outcome] = {}
         waiting: list[_Ready] = []
-        inputs = _files_of(path for item in items for path in (item.video, item.audio) if path is not None)
         for item in items:
             try:
                 ready = _Ready(item, hashes.of(item.video), hashes.whole(item))
@@ -292,6 +313,8 @@ def run_batch(
                 outcomes[item.line] = Outcome(item, "skipped", report=done[ready.whole])
             elif eaten := [path for path in written if _files_of([path]) & inputs]:
                 outcomes[item.line] = Outcome(item, "failed", UnsupportedOutput(eaten[0], ALSO_INPUT))
+            elif (error := _in_the_way(written)) is not None:
+                outcomes[item.line] = Outcome(item, "failed", error)
             else:
                 waiting.append(ready)
         try:
@@ -306,7 +329,6 @@ def run_batch(
                     if watch is not None:
                         watch.ended(outcome)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
             every = tuple(outcomes.get(item.line, Outcome(item, "stopped")) for item in items)
             result = BatchResult(every, hashes.n_footage, monotonic() - began_s)
             _write(folder / SUMMARY, json.dumps(result.as_dict(), indent=2, ensure_ascii=False) + "\n")
@@ -356,7 +378,8 @@ class _Hashes:
             "video": footage,
             "audio": None if item.audio is None else self.of(item.audio),
             **{name: getattr(item, name) for name in ("text", "voice", "language", "output")},
-            "options": asdict(item.options),
+            # with more threads the same is made sooner
+            "options": asdict(replace(item.options, threads=0)),
             "speaking": dict(item.speaking),
         }
         self._footage.add(footage)
@@ -392,7 +415,7 @@ class _State:
         }
         self._file.seek(0, os.SEEK_END)
         # the line before may be half a one
-        self._file.write(b"\n" + json.dumps(told, ensure_ascii=False).encode() + b"\n")
+        self._file.write(b"\n" + json.dumps(told).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -412,6 +435,21 @@ def _is_there(folder: Path, told: Mapping[str, Any]) -> bool:
     return output.is_file() and output.stat().st_size == told.get("n_bytes") and sha256_of(output) == told["sha256"]
 
 
+def _in_the_way(written: Iterable[Path]) -> LipwrightError | None:
+    """What would keep files from being written here; found out before minutes of work. Their folders are made."""
+    from lipwright.pipeline import check_place
+
+    for path in written:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            check_place(path)
+        except LipwrightError as exc:
+            return exc
+        except OSError as exc:
+            return explained(path, exc)
+    return None
+
+
 @contextmanager
 def _held(folder: Path) -> Generator[_State]:
     """The state of a folder, for this process alone."""
@@ -426,6 +464,42 @@ def _held(folder: Path) -> Generator[_State]:
         except BlockingIOError as exc:
             raise InvalidOption("output", str(folder), "another batch is at work there") from exc
         yield _State(file)
+
+
+@contextmanager
+def _workshop(folder: Path) -> Generator[Path]:
+    """A folder for what is not whole yet, gone afterwards; what a batch that was killed left there is cleared first.
+
+    Raises DiskFull; OutputNotWritable, also where somebody else has made a folder of this name.
+    """
+    work = folder / _WORK
+    try:
+        _clear(work)
+        work.mkdir()
+        (work / _MARK).touch()
+    except OSError as exc:
+        raise explained(work, exc) from exc
+    try:
+        yield work
+    finally:
+        with suppress(OSError):  # the next batch clears it
+            _clear(work)
+
+
+def _clear(work: Path) -> None:
+    """Remove what a batch made. Raises OSError, and OutputNotWritable for what none did; then nothing is removed."""
+    if not os.path.lexists(work):
+        return
+    is_ours = not work.is_symlink() and work.is_dir()
+    inside = list(work.iterdir()) if is_ours else []
+    if not is_ours or (inside and not (work / _MARK).is_file()):
+        raise OutputNotWritable(work, "something is there that no batch has made; move it away")
+    for one in inside:
+        if one.name != _MARK:
+            shutil.rmtree(one)
+    # last, so that what is left when this is broken off is still known as ours
+    (work / _MARK).unlink(missing_ok=True)
+    work.rmdir()
 
 
 class _Runner:
@@ -495,7 +569,7 @@ class _Runner:
         except LipwrightError as exc:
             return Outcome(item, "failed", exc)
         except OSError as exc:
-            return Outcome(item, "failed", OutputNotWritable(self._folder / item.output, str(exc.strerror).lower()))
+            return Outcome(item, "failed", explained(self._folder / item.output, exc))
         finally:
             shutil.rmtree(room, ignore_errors=True)
         told = {name: report[name] for name in _TOLD if name in report}
@@ -591,9 +665,7 @@ def _next(queue: list[_Ready], running: Iterable[_Ready], studied: set[str]) -> 
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as exc:
-        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+    """Raises OutputNotWritable, DiskFull."""
+    with whole_or_not(path) as part:
+        # a byte of a file's name that is no UTF-8 is told as JSON has it: \udce9
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")

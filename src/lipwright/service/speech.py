@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import InvalidOption, MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import InvalidOption, MediaNotFound, NoAudio, UnsupportedOutput
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.core.speech import Phone, Utterance
@@ -168,10 +168,12 @@ def say_with(
         )
     assert utterance is not None  # it was said
     if captions:
+        from lipwright.media.write import whole_or_not
         from lipwright.voices.subtitles import srt, webvtt
 
         for path, content in zip(captions, (srt(utterance), webvtt(utterance)), strict=True):
-            _write_text(path, content)
+            with whole_or_not(path) as part:
+                part.write_text(content, encoding="utf-8")
     return Said(result, utterance, tuple(captions))
 
 
@@ -326,24 +328,16 @@ def _for_listening(clip: AudioClip) -> AudioClip:
 
 
 def write_wav(path: Path, clip: AudioClip) -> None:
-    """16-bit mono. Raises UnsupportedOutput, OutputNotWritable."""
+    """16-bit mono. Raises UnsupportedOutput, OutputNotWritable, DiskFull; then what was there before is there still."""
     import numpy as np
+
+    from lipwright.media.write import whole_or_not
 
     if path.suffix.lower() != ".wav":
         raise UnsupportedOutput(path, "the sound is WAV; end its name with .wav")
     samples = np.clip(np.round(clip.samples * 32767), -32768, 32767).astype("<i2")
-    try:
-        with wave.open(str(path), "wb") as out:
-            out.setnchannels(1)
-            out.setsampwidth(2)
-            out.setframerate(clip.rate_hz)
-            out.writeframes(samples.tobytes())
-    except OSError as exc:
-        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
-
-
-def _write_text(path: Path, content: str) -> None:
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as exc:
-        raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc
+    with whole_or_not(path) as part, part.open("wb") as file, wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(clip.rate_hz)
+        out.writeframes(samples.tobytes())
