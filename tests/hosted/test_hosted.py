@@ -48,6 +48,8 @@ from lipwright.demo import speech_path, video_path
 from lipwright.jobs import life
 from lipwright.service.hosted import Claimed, Hosted
 from lipwright.service.intake import Workshop
+from lipwright.service.prices import Prices
+from lipwright.service.work import JobWork
 from lipwright.store import jobs as store_jobs
 from lipwright.store import media
 from lipwright.store.database import now
@@ -112,6 +114,45 @@ def test_a_submit_holds_its_price_and_a_cancel_gives_it_back(
     assert service.balance_microusd(account) == 10_000_000
     assert service.cancel(account, job.number) == ended
     assert [row.kind for row in service.ledger(account)] == ["release", "hold", "grant"]
+
+
+def test_footage_that_is_shown_to_its_end_is_paid_for_and_a_price_once_told_stays(
+    service: Hosted, account: Account, request_of: RequestOf, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Footage of 6 s, speech of 1.2 s."""
+    work = JobWork(
+        service.settings,
+        service._database,
+        service._blobs,
+        service._intake,
+        service._workshop,
+        service._prices,
+        lambda path: None,
+        lambda: False,
+        service.telemetry,
+    )
+
+    def prices(**changes: Any) -> tuple[int, int]:
+        """When it is taken in, and when all that it needs is here."""
+        told = service.submit(account, request_of(options={"when_long": "keep"}, **changes))
+        work.prepare(told.id)
+        return told.price_microusd, service.job(account, told.id).price_microusd
+
+    assert prices() == (2 * PRICE, 2 * PRICE)
+    assert prices(video=f"http://{receiver.host}/clip") == (PRICE, 2 * PRICE)
+    assert service.balance_microusd(account) == 10_000_000 - 4 * PRICE
+    with monkeypatch.context() as older:
+        older.setattr(Prices, "of_job", lambda *given, **named: PRICE)
+        told = service.submit(account, request_of(options={"when_long": "keep"}))
+    work.prepare(told.id)
+    assert service.job(account, told.id).price_microusd == PRICE
+
+
+def test_speech_in_a_video_is_held_at_the_least_price_until_it_is_heard(
+    service: Hosted, account: Account, request_of: RequestOf, footage: Media
+) -> None:
+    """A picture of 6 s tells nothing of the sound beside it."""
+    assert service.submit(account, request_of(audio=f"media:{footage.id}")).price_microusd == PRICE
 
 
 def test_without_credit_nothing_is_taken_in(service: Hosted, account: Account, request_of: RequestOf) -> None:

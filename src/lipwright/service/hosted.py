@@ -460,13 +460,16 @@ class Hosted:
         with self._database.reading() as connection:
             return ledger.usage(connection, account.id, since, until, model)
 
-    def price_of(self, face: FaceName, *, speech_s: float | None = None, text: str | None = None) -> int:
+    def price_of(
+        self, face: FaceName, *, speech_s: float | None = None, text: str | None = None, kept_s: float | None = None
+    ) -> int:
         """Micro-dollars for so much speech, or for this text, by the price list of that face ("native": WaveSpeed's).
 
-        Where that list goes by the length of speech, a text's price is an estimate. With neither: the least that a job
-        costs.
+        `kept_s` is the length of footage that is shown to its end (`when_long` "keep"): where it is longer than the
+        speech, it is what is paid for. Where the list goes by the length of speech, a text's price is an estimate. With
+        nothing: the least that a job costs.
         """
-        return self._prices.quoted(face, speech_s=speech_s, text=text)
+        return self._prices.quoted(face, speech_s=speech_s, text=text, kept_s=kept_s)
 
     def expected_s(self, text: str) -> float:
         """About how many seconds it takes to say this text; 0 where nothing is to be said."""
@@ -529,8 +532,8 @@ class Hosted:
                 made = self._claim(connection, account, idempotency_key, told)
                 if isinstance(made, Job):
                     return made
-            inputs, speech_s = self._inputs(connection, request)
-            price = self._prices.of(request.face, speech_s=speech_s, text=request.text)
+            here = self._inputs(connection, request)
+            price = self._prices.of_job(request, here)
             self._afford(connection, account, price)
             job = Job(
                 id=accounts.new_id(),
@@ -541,7 +544,7 @@ class Hosted:
                 created_at=now(),
                 price_microusd=price,
             )
-            jobs.add(connection, job, inputs)
+            jobs.add(connection, job, {role: one.id for role, one in here.items()})
             ledger.add(connection, account.id, "hold", -price, job_id=job.id)
             queue.put(
                 connection,
@@ -878,8 +881,8 @@ class Hosted:
         is_ssml = bool(request.options.get("is_ssml"))
         voices.check(request.voice or "auto", request.language, request.text, is_ssml=is_ssml, options=self._voices)
 
-    def _inputs(self, connection: sa.Connection, request: JobRequest) -> tuple[dict[str, str], float | None]:
-        """What is here already, by role, and stays here; and the length of the speech, if that can be known now."""
+    def _inputs(self, connection: sa.Connection, request: JobRequest) -> dict[str, Media]:
+        """What is here already, by role, and stays here."""
         sources = {"video": request.video, "audio": request.audio}
         inputs = {role: one.removeprefix(_MEDIA) for role, one in sources.items() if one and one.startswith(_MEDIA)}
         found = media.keep(connection, set(inputs.values()), self._upload_ends())
@@ -887,8 +890,7 @@ class Hosted:
             if one not in found:
                 raise MediaNotKnown(one, role=role)
             check_kind(role, found[one])
-        speech = found.get(inputs.get("audio", ""))
-        return inputs, None if speech is None else speech.duration_s
+        return {role: found[one] for role, one in inputs.items()}
 
     def _afford(self, connection: sa.Connection, account: Account, price_microusd: int) -> None:
         if not account.has_credit_limit:
