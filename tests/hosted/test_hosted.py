@@ -180,6 +180,22 @@ def test_one_idempotency_key_makes_one_job_and_only_of_one_request(
     assert service.balance_microusd(account) == 10_000_000 - PRICE
 
 
+def test_a_deleted_job_frees_its_key_and_no_other(service: Hosted, account: Account, request_of: RequestOf) -> None:
+    first = service.submit(account, request_of(), idempotency_key="k")
+    other = service.submit(account, request_of(), idempotency_key="other")
+    service.cancel(account, first.id)
+    assert service.submit(account, request_of(), idempotency_key="k").id == first.id, "it is there, as it ended"
+    service.delete(account, first.id)
+
+    again = service.submit(account, request_of(), idempotency_key="k")
+
+    assert again.id != first.id
+    assert service.job(account, again.id).state is JobState.QUEUED
+    assert service.submit(account, request_of(), idempotency_key="k").id == again.id
+    assert service.submit(account, request_of(), idempotency_key="other").id == other.id
+    assert service.balance_microusd(account) == 10_000_000 - 2 * PRICE
+
+
 def test_of_many_with_one_key_at_once_one_makes_the_job(
     service: Hosted, account: Account, request_of: RequestOf
 ) -> None:

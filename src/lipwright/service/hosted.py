@@ -510,9 +510,10 @@ class Hosted:
     ) -> Job:
         """A job, its hold on the credit and its place in the queue, in one transaction.
 
-        With an idempotency key that made a job before: that job. `fingerprint` is any text that is the same when the
-        request is the same, such as a hash of its body; without it the request itself is. `claimed` is what `claim`
-        gave for a key, in place of both: where somebody else has taken the key since, it is theirs.
+        With an idempotency key that made a job before, which was not deleted: that job. `fingerprint` is any text that
+        is the same when the request is the same, such as a hash of its body; without it the request itself is.
+        `claimed` is what `claim` gave for a key, in place of both: where somebody else has taken the key since, it is
+        theirs.
         Sources are media ids (`media:ID`) of anyone, whose kind and limits are checked now, or http(s) URLs, which
         are fetched and checked when the job begins; a video may be the result of another job.
         Raises InvalidOption, UnknownEngine, UnknownVoice, UnknownLanguage, UrlRefused, MediaNotKnown, WrongMediaKind,
