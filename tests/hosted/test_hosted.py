@@ -116,6 +116,18 @@ def test_a_submit_holds_its_price_and_a_cancel_gives_it_back(
     assert [row.kind for row in service.ledger(account)] == ["release", "hold", "grant"]
 
 
+def test_what_is_cancelled_or_deleted_while_it_waits_stands_in_the_queue_no_more(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    cancelled, deleted, left = (service.submit(account, request_of()).id for _ in range(3))
+
+    service.cancel(account, cancelled)
+    service.delete(account, deleted)
+
+    fates = service._open_queue().fates([cancelled, deleted, left])
+    assert fates == {cancelled: "ended", deleted: "ended", left: "open"}
+
+
 def test_footage_that_is_shown_to_its_end_is_paid_for_and_a_price_once_told_stays(
     service: Hosted, account: Account, request_of: RequestOf, receiver: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -614,10 +614,15 @@ class Hosted:
 
         with self._database.writing() as connection:
             job = self._find(connection, account, job_id)
+            is_waiting = job.state is JobState.QUEUED
             is_ended_here = jobs.finish(connection, job.id, jobs.Ending(state=JobState.CANCELLED, error=Cancelled()))
             job = self._find(connection, account, job_id)
         if is_ended_here:
             self.telemetry.finished(job)
+            if is_waiting and self._queue is not None:
+                # what stays in the queue (here, or of a program that has none open) is begun, found final, and over
+                with suppress(SQLAlchemyError, DatabaseAway):
+                    self._queue.drop(job.id)
         return job
 
     def delete(self, account: Account, job_id: str | int) -> None:
