@@ -48,6 +48,8 @@ from lipwright.demo import speech_path, video_path
 from lipwright.jobs import life
 from lipwright.service.hosted import Claimed, Hosted
 from lipwright.service.intake import Workshop
+from lipwright.service.prices import Prices
+from lipwright.service.work import JobWork
 from lipwright.store import jobs as store_jobs
 from lipwright.store import media
 from lipwright.store.database import now
@@ -114,6 +116,57 @@ def test_a_submit_holds_its_price_and_a_cancel_gives_it_back(
     assert [row.kind for row in service.ledger(account)] == ["release", "hold", "grant"]
 
 
+def test_what_is_cancelled_or_deleted_while_it_waits_stands_in_the_queue_no_more(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    cancelled, deleted, left = (service.submit(account, request_of()).id for _ in range(3))
+
+    service.cancel(account, cancelled)
+    service.delete(account, deleted)
+
+    fates = service._open_queue().fates([cancelled, deleted, left])
+    assert fates == {cancelled: "ended", deleted: "ended", left: "open"}
+
+
+def test_footage_that_is_shown_to_its_end_is_paid_for_and_a_price_once_told_stays(
+    service: Hosted, account: Account, request_of: RequestOf, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Footage of 6 s, speech of 1.2 s."""
+    work = JobWork(
+        service.settings,
+        service._database,
+        service._blobs,
+        service._intake,
+        service._workshop,
+        service._prices,
+        lambda path: None,
+        lambda: False,
+        service.telemetry,
+    )
+
+    def prices(**changes: Any) -> tuple[int, int]:
+        """When it is taken in, and when all that it needs is here."""
+        told = service.submit(account, request_of(options={"when_long": "keep"}, **changes))
+        work.prepare(told.id)
+        return told.price_microusd, service.job(account, told.id).price_microusd
+
+    assert prices() == (2 * PRICE, 2 * PRICE)
+    assert prices(video=f"http://{receiver.host}/clip") == (PRICE, 2 * PRICE)
+    assert service.balance_microusd(account) == 10_000_000 - 4 * PRICE
+    with monkeypatch.context() as older:
+        older.setattr(Prices, "of_job", lambda *given, **named: PRICE)
+        told = service.submit(account, request_of(options={"when_long": "keep"}))
+    work.prepare(told.id)
+    assert service.job(account, told.id).price_microusd == PRICE
+
+
+def test_speech_in_a_video_is_held_at_the_least_price_until_it_is_heard(
+    service: Hosted, account: Account, request_of: RequestOf, footage: Media
+) -> None:
+    """A picture of 6 s tells nothing of the sound beside it."""
+    assert service.submit(account, request_of(audio=f"media:{footage.id}")).price_microusd == PRICE
+
+
 def test_without_credit_nothing_is_taken_in(service: Hosted, account: Account, request_of: RequestOf) -> None:
     service.grant(account, PRICE - 1 - 10_000_000)
 
@@ -137,6 +190,22 @@ def test_one_idempotency_key_makes_one_job_and_only_of_one_request(
         service.submit(account, request_of(options={"crf": 20}), idempotency_key="k")
     assert service.jobs(account).n_total == 1
     assert service.balance_microusd(account) == 10_000_000 - PRICE
+
+
+def test_a_deleted_job_frees_its_key_and_no_other(service: Hosted, account: Account, request_of: RequestOf) -> None:
+    first = service.submit(account, request_of(), idempotency_key="k")
+    other = service.submit(account, request_of(), idempotency_key="other")
+    service.cancel(account, first.id)
+    assert service.submit(account, request_of(), idempotency_key="k").id == first.id, "it is there, as it ended"
+    service.delete(account, first.id)
+
+    again = service.submit(account, request_of(), idempotency_key="k")
+
+    assert again.id != first.id
+    assert service.job(account, again.id).state is JobState.QUEUED
+    assert service.submit(account, request_of(), idempotency_key="k").id == again.id
+    assert service.submit(account, request_of(), idempotency_key="other").id == other.id
+    assert service.balance_microusd(account) == 10_000_000 - 2 * PRICE
 
 
 def test_of_many_with_one_key_at_once_one_makes_the_job(

@@ -16,6 +16,7 @@ from httpx import ASGITransport
 
 from lipwright.config import HttpSettings
 from lipwright.core.jobs import JobState
+from lipwright.demo import video_path
 from lipwright.http.app import create_app
 from lipwright.http.faces.sources import Sources
 
@@ -90,6 +91,25 @@ def test_a_long_text_is_not_quoted_at_the_least_price(here: Any) -> None:
     assert here.send("POST", "/api/v3/model/pricing", json=asked).json()["data"]["unit_price"] == 0.15
     told = here.client.get("/openapi.json").json()["paths"]["/api/v3/model/price"]["post"]["description"]
     assert "estimate" in told
+
+
+def test_a_price_goes_by_the_video_that_is_made_and_by_no_picture_that_is_only_heard(
+    here: Any, mine: SimpleNamespace
+) -> None:
+    footage = here.hosted.upload_file(here.alice, video_path(), "six.mp4")  # seconds
+    link = f"{here.client.base_url}/files/{footage.id}.mp4"
+
+    def price(model: str, **inputs: Any) -> float:
+        asked = {"model_id": model, "inputs": {"video": link, "audio": mine.links["audio"], **inputs}}
+        return here.send("POST", "/api/v3/model/price", json=asked).json()["data"]["price"]
+
+    assert price("sync/lipsync-3") == 0.15
+    assert price("sync/lipsync-3", sync_mode="silence") == 0.3
+    assert price("sync/lipsync-3", sync_mode="silence", video="https://a.example/v.mp4") == 0.15
+    assert price("sync/lipsync-3", sync_mode="silence", audio=None, text="Hello.") == 0.3
+    assert price("lipwright/rewrite", when_long="keep") == 0.3
+    assert price("lipwright/rewrite", when_long=None, sync_mode="silence") == 0.15
+    assert price("pixverse/lipsync", audio=link, text="What is not said. " * 50) == 0.15
 
 
 def test_options_that_are_left_empty_are_as_by_default(here: Any, mine: SimpleNamespace) -> None:

@@ -130,8 +130,11 @@ def test_a_webhook_of_pixverse_verifies_and_is_accepted_by_ok_alone() -> None:
     assert not webhooks.is_accepted(job, status=200, body=b"fine")
 
 
-def test_a_video_that_has_expired_is_told_as_deleted_and_never_as_done_without_a_link() -> None:
-    job = replace(JOB, outputs=(), request=replace(JOB.request, face="pixverse"))
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.CANCELLED])
+def test_a_video_that_has_expired_or_was_cancelled_is_told_as_deleted_and_never_as_done_without_a_link(
+    state: JobState,
+) -> None:
+    job = replace(JOB, state=state, outputs=(), request=replace(JOB.request, face="pixverse"))
 
     body, _ = SignedWebhooks("http://h").compose(job, secret="s", delivery_id="x", sent_at=SENT_AT)
 

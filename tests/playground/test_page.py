@@ -69,8 +69,10 @@ def test_a_key_is_exchanged_for_a_session_that_scripts_cannot_read(served: Any, 
     jar = {cookie["name"]: cookie["value"]}
     own, other = {"Origin": served.url}, {"Origin": "http://127.0.0.1:1"}
     for headers, status in ((own, 200), (other, 403), ({}, 403)):
-        answer = httpx.post(f"{served.url}/playground/api/quote", json={"speech_s": 3}, cookies=jar, headers=headers)
+        wanted = {"speech_s": 3, "kept_s": 5.5}
+        answer = httpx.post(f"{served.url}/playground/api/quote", json=wanted, cookies=jar, headers=headers)
         assert answer.status_code == status, answer.text
+        assert status != 200 or answer.json()["price_usd"] == 0.3
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("API key")).to_be_visible()
     assert httpx.get(f"{served.url}/api/v3/balance", cookies=jar).status_code == 401
@@ -391,6 +393,7 @@ def test_what_is_made_again_with_changes_is_otherwise_the_same_and_paid_once(
     kept = {
         "language": "en",
         "face": "1",
+        "when_long": "keep",
         "codec": "h265",
         "seed": 5,
         "look": "all",
@@ -431,7 +434,10 @@ def test_what_is_made_again_with_changes_is_otherwise_the_same_and_paid_once(
     assert {name: sent[1].get(name) for name in kept} == kept
     assert (sent[1]["voice"], sent[1]["text"]) == (harper, "Maybe.")
 
-    page.get_by_role("button", name="Leave out").click()
+    with page.expect_request("**/playground/api/quote") as quoted:
+        page.get_by_role("button", name="Leave out").click()
+    # footage that is shown to its end is paid for
+    assert quoted.value.post_data_json == {"text": "Maybe.", "kept_s": 1}
     page.locator(".face").first.click()
     page.get_by_role("button", name="Make it speak").click()
     expect(problem).to_have_text("Not today.")

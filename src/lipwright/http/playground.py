@@ -105,6 +105,8 @@ class Look(BaseModel):
 class Quote(BaseModel):
     speech_s: float | None = Field(default=None, ge=0, le=1e6)
     text: str | None = None
+    kept_s: float | None = Field(default=None, ge=0, le=1e6)
+    """The length of footage that is shown to its end."""
 
 
 class Share(BaseModel):
@@ -265,7 +267,7 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
             speech_s = asked.speech_s
             if speech_s is None:
                 speech_s = hosted.expected_s(asked.text or "")
-            price = hosted.price_of("native", speech_s=speech_s)
+            price = hosted.price_of("native", speech_s=speech_s, kept_s=asked.kept_s)
             balance = hosted.balance_microusd(account) if account.has_credit_limit else None
             pace, n_before = page.pace(), page.n_before(None)
             return {
@@ -274,7 +276,7 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
                 "balance_usd": None if balance is None else balance / 1e6,
                 "is_affordable": balance is None or balance >= price,
                 "n_before": n_before,
-                "work_s": pace * speech_s,
+                "work_s": pace * max(speech_s, asked.kept_s or 0.0),
             }
 
         return JSONResponse(await call(measure))

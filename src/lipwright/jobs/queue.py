@@ -63,6 +63,15 @@ class Queue:
             priority,
         )
 
+    def drop(self, job_id: str) -> None:
+        """Take it out of its queue, if it still waits there: it keeps no other job of its account waiting.
+
+        Only for a job that is final: what is begun in the moment in between finds nothing to do.
+        """
+        # what was begun ends by itself; DBOS would log a traceback of it
+        if self._client.list_workflows(workflow_ids=[job_id], status="ENQUEUED", load_input=False, load_output=False):
+            self._client.cancel_workflow(job_id)
+
     def is_prepared(self, max_running: int) -> bool:
         """Whether `prepare` has nothing to do."""
         return max_running in self._known

@@ -520,6 +520,8 @@ export function compose(main, { visitor, go }) {
     const asked = ++nAsked;
     const isUnheard = state.kind === "text" && text.value.trim() && state.spoken?.key !== textKey();
     const wanted = isUnheard ? { text: text.value.trim() } : { speech_s: speechLength() };
+    // what is made is as long as the longer one
+    if (chosen.when_long === "keep" && !state.footage?.isPicture) wanted.kept_s = state.footage?.duration_s;
     if (!wanted.text && !wanted.speech_s) state.quote = null;
     showSummary();
     if (!wanted.text && !wanted.speech_s) return;

@@ -460,13 +460,16 @@ class Hosted:
         with self._database.reading() as connection:
             return ledger.usage(connection, account.id, since, until, model)
 
-    def price_of(self, face: FaceName, *, speech_s: float | None = None, text: str | None = None) -> int:
+    def price_of(
+        self, face: FaceName, *, speech_s: float | None = None, text: str | None = None, kept_s: float | None = None
+    ) -> int:
         """Micro-dollars for so much speech, or for this text, by the price list of that face ("native": WaveSpeed's).
 
-        Where that list goes by the length of speech, a text's price is an estimate. With neither: the least that a job
-        costs.
+        `kept_s` is the length of footage that is shown to its end (`when_long` "keep"): where it is longer than the
+        speech, it is what is paid for. Where the list goes by the length of speech, a text's price is an estimate. With
+        nothing: the least that a job costs.
         """
-        return self._prices.quoted(face, speech_s=speech_s, text=text)
+        return self._prices.quoted(face, speech_s=speech_s, text=text, kept_s=kept_s)
 
     def expected_s(self, text: str) -> float:
         """About how many seconds it takes to say this text; 0 where nothing is to be said."""
@@ -507,9 +510,10 @@ class Hosted:
     ) -> Job:
         """A job, its hold on the credit and its place in the queue, in one transaction.
 
-        With an idempotency key that made a job before: that job. `fingerprint` is any text that is the same when the
-        request is the same, such as a hash of its body; without it the request itself is. `claimed` is what `claim`
-        gave for a key, in place of both: where somebody else has taken the key since, it is theirs.
+        With an idempotency key that made a job before, which was not deleted: that job. `fingerprint` is any text that
+        is the same when the request is the same, such as a hash of its body; without it the request itself is.
+        `claimed` is what `claim` gave for a key, in place of both: where somebody else has taken the key since, it is
+        theirs.
         Sources are media ids (`media:ID`) of anyone, whose kind and limits are checked now, or http(s) URLs, which
         are fetched and checked when the job begins; a video may be the result of another job.
         Raises InvalidOption, UnknownEngine, UnknownVoice, UnknownLanguage, UrlRefused, MediaNotKnown, WrongMediaKind,
@@ -529,8 +533,8 @@ class Hosted:
                 made = self._claim(connection, account, idempotency_key, told)
                 if isinstance(made, Job):
                     return made
-            inputs, speech_s = self._inputs(connection, request)
-            price = self._prices.of(request.face, speech_s=speech_s, text=request.text)
+            here = self._inputs(connection, request)
+            price = self._prices.of_job(request, here)
             self._afford(connection, account, price)
             job = Job(
                 id=accounts.new_id(),
@@ -541,7 +545,7 @@ class Hosted:
                 created_at=now(),
                 price_microusd=price,
             )
-            jobs.add(connection, job, inputs)
+            jobs.add(connection, job, {role: one.id for role, one in here.items()})
             ledger.add(connection, account.id, "hold", -price, job_id=job.id)
             queue.put(
                 connection,
@@ -610,10 +614,15 @@ class Hosted:
 
         with self._database.writing() as connection:
             job = self._find(connection, account, job_id)
+            is_waiting = job.state is JobState.QUEUED
             is_ended_here = jobs.finish(connection, job.id, jobs.Ending(state=JobState.CANCELLED, error=Cancelled()))
             job = self._find(connection, account, job_id)
         if is_ended_here:
             self.telemetry.finished(job)
+            if is_waiting and self._queue is not None:
+                # what stays in the queue (here, or of a program that has none open) is begun, found final, and over
+                with suppress(SQLAlchemyError, DatabaseAway):
+                    self._queue.drop(job.id)
         return job
 
     def delete(self, account: Account, job_id: str | int) -> None:
@@ -878,8 +887,8 @@ class Hosted:
         is_ssml = bool(request.options.get("is_ssml"))
         voices.check(request.voice or "auto", request.language, request.text, is_ssml=is_ssml, options=self._voices)
 
-    def _inputs(self, connection: sa.Connection, request: JobRequest) -> tuple[dict[str, str], float | None]:
-        """What is here already, by role, and stays here; and the length of the speech, if that can be known now."""
+    def _inputs(self, connection: sa.Connection, request: JobRequest) -> dict[str, Media]:
+        """What is here already, by role, and stays here."""
         sources = {"video": request.video, "audio": request.audio}
         inputs = {role: one.removeprefix(_MEDIA) for role, one in sources.items() if one and one.startswith(_MEDIA)}
         found = media.keep(connection, set(inputs.values()), self._upload_ends())
@@ -887,8 +896,7 @@ class Hosted:
             if one not in found:
                 raise MediaNotKnown(one, role=role)
             check_kind(role, found[one])
-        speech = found.get(inputs.get("audio", ""))
-        return inputs, None if speech is None else speech.duration_s
+        return {role: found[one] for role, one in inputs.items()}
 
     def _afford(self, connection: sa.Connection, account: Account, price_microusd: int) -> None:
         if not account.has_credit_limit:

@@ -51,7 +51,7 @@ from lipwright.service import reports
 from lipwright.service.children import split_options
 from lipwright.service.fetches import Turns, shared_number
 from lipwright.service.intake import Intake, Workshop, sha256_of, without_path
-from lipwright.service.prices import Prices
+from lipwright.service.prices import Prices, speech_s_of
 from lipwright.service.telemetry import Stage, Telemetry
 from lipwright.store import Database, accounts, batches, jobs, ledger, media, parts
 from lipwright.store.database import now
@@ -266,7 +266,7 @@ class JobWork:
         kept = self._media(inputs)
         for role, one in kept.items():
             check_kind(role, one)
-        price = self._price(found.job, kept, stop)
+        price = self._price(found, kept, stop)
         self._ready(found.job, inputs, price)
 
     def _brought(self, job: Job, url: str, stop: Callable[[], bool]) -> str:
@@ -309,14 +309,16 @@ class JobWork:
                 raise MediaNotKnown(one, role=role)
         return {role: known[one] for role, one in inputs.items()}
 
-    def _price(self, job: Job, kept: dict[str, Media], stop: Callable[[], bool]) -> int:
-        request = job.request
+    def _price(self, found: jobs.Found, kept: dict[str, Media], stop: Callable[[], bool]) -> int:
+        job, request = found.job, found.job.request
         if request.text is not None and self._prices.is_by_text(request.face):
-            return self._prices.of(request.face, text=request.text)
-        if "audio" in kept and kept["audio"].duration_s is not None and kept["audio"].kind == "audio":
-            return self._prices.of(request.face, speech_s=kept["audio"].duration_s)
-        heard = self._heard_s(job, kept, stop)
-        return self._prices.of(request.face, speech_s=heard)
+            return self._prices.of_job(request, kept)
+        if speech_s_of(kept.get("audio")) is None:
+            return self._prices.of_job(request, kept, heard_s=self._heard_s(job, kept, stop))
+        if kept.keys() == found.inputs.keys():
+            # all of it was known when the job was taken in, maybe by an older release: what was told then is the price
+            return job.price_microusd
+        return self._prices.of_job(request, kept)
 
     def _heard_s(self, job: Job, kept: dict[str, Media], stop: Callable[[], bool]) -> float:
         request = job.request

@@ -322,17 +322,20 @@ class Claim:
 _OF_KEY = (idempotency.c.account_id == sa.bindparam("owner")) & (idempotency.c.key == sa.bindparam("wanted"))
 _CLAIM: Final = idempotency.select().where(_OF_KEY)
 _FILL_CLAIM: Final = idempotency.update().where(_OF_KEY).values(job_id=sa.bindparam("job_id"))
+_IS_FORGOTTEN = sa.exists().where((job.c.id == idempotency.c.job_id) & job.c.deleted_at.is_not(None))
 _DROP_STALE_CLAIM: Final = idempotency.delete().where(
     _OF_KEY
     & (
         (idempotency.c.claimed_at < sa.bindparam("old"))
         | (idempotency.c.job_id.is_(None) & (idempotency.c.claimed_at < sa.bindparam("left")))
+        # there is nothing to answer with: neither the job nor its results are found any more
+        | _IS_FORGOTTEN
     )
 )
 
 
 def claim(connection: sa.Connection, account_id: str, key: str, fingerprint: str) -> Claim:
-    """Take a key that is free, or tell what is kept under it."""
+    """Take a key that is free, or whose job was deleted, or tell what is kept under it."""
     at = now()
     of_key = {"owner": account_id, "wanted": key}
     connection.execute(_DROP_STALE_CLAIM, of_key | {"left": at - CLAIM_HOLDS, "old": at - KEEP_KEYS})

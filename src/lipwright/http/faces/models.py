@@ -74,6 +74,11 @@ class Inputs(Lenient):
     def wish(self) -> Wish:
         """The same in our words."""
 
+    @classmethod
+    def keeps(cls, given: Mapping[str, Any]) -> bool:
+        """Whether footage longer than its speech is shown to its end; `given` need not be whole, nor right."""
+        return False
+
 
 class VideoAndAudio(Inputs):
     video: str = Field(min_length=1, description="The clip: a link, a data URI or base64.")
@@ -96,6 +101,10 @@ class SyncInputs(VideoAndAudio):
         when_short, when_long = LENGTHS[self.sync_mode]
         options = {"when_short": when_short, "when_long": when_long}
         return Wish(self.video, self.audio, self.text, self.voice, options=options)
+
+    @classmethod
+    def keeps(cls, given: Mapping[str, Any]) -> bool:
+        return any(given.get("sync_mode") == name and when_long == "keep" for name, (_, when_long) in LENGTHS.items())
 
 
 LENGTHS: Final[dict[str, tuple[WhenShort, WhenLong]]] = {
@@ -145,6 +154,10 @@ class OwnInputs(VideoAndAudio):
         names = {*type(self).model_fields} - {*VideoAndAudio.model_fields, "language"}
         options = self.model_dump(include=names & self.model_fields_set)
         return Wish(self.video, self.audio, self.text, self.voice, self.language, options)
+
+    @classmethod
+    def keeps(cls, given: Mapping[str, Any]) -> bool:
+        return given.get("when_long") == "keep"
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,9 +183,14 @@ def success(resp: dict[str, Any]) -> JSONResponse:
 
 
 def status_of(job: Job) -> int:
-    """1, 5, 6, 7 or 8: every client knows these. What was made and is not kept any more is deleted."""
+    """1, 5, 6, 7 or 8: every client knows these. What was made and is not kept any more is deleted.
+
+    So is what was cancelled: nothing failed, and the vendor's own client calls 6 cancelled.
+    """
     if job.state is JobState.SUCCEEDED:
         return DONE if job.outputs else DELETED
+    if job.state is JobState.CANCELLED:
+        return DELETED
     if not job.state.is_final:
         return GENERATING
     return REFUSED if job.error_code == "content_refused" else FAILED

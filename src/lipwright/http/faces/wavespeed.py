@@ -32,6 +32,7 @@ from lipwright.http.files import base_url_of, kind_of, media_url, no_file, own_m
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
 from lipwright.service.hosted import Hosted
+from lipwright.service.prices import speech_s_of
 
 STATUS: Final = {
     JobState.QUEUED: "created",
@@ -541,21 +542,26 @@ def router(
     async def price(asked: Priced, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """The price of these inputs, where they tell their length: audio that was uploaded here, or a text.
 
-        Of a text it is an estimate: what is charged goes by the length of its speech, which the voice decides.
+        Of a text it is an estimate: what is charged goes by the length of its speech, which the voice decides. Where
+        footage longer than the speech is shown to its end, its length counts, and it has to be uploaded here for that.
         """
-        model_id = known(asked.model_id).id
-        seconds, text = None, asked.inputs.get("text")
-        audio = asked.inputs.get("audio")
-        if isinstance(audio, str):
-            media_id = own_media_id(audio, base_urls(request))
-            if media_id is not None:
-                seconds = (await call(hosted.media, media_id)).duration_s
-        if seconds is not None or not isinstance(text, str):
+        model, given = known(asked.model_id), asked.inputs
+
+        async def uploaded_as(name: str) -> Media | None:
+            link = given.get(name)
+            media_id = own_media_id(link, base_urls(request)) if isinstance(link, str) else None
+            return None if media_id is None else await call(hosted.media, media_id)
+
+        speech_s = speech_s_of(await uploaded_as("audio"))
+        kept = await uploaded_as("video") if model.inputs.keeps(given) else None
+        kept_s = None if kept is None else kept.duration_s
+        text = given.get("text")
+        if given.get("audio") or not isinstance(text, str):
             text = None
-        microusd = await call(hosted.price_of, "wavespeed", speech_s=seconds, text=text)
+        microusd = await call(hosted.price_of, "wavespeed", speech_s=speech_s, text=text, kept_s=kept_s)
         usd = microusd / 1e6
         shown = {"price": usd, "discounted_price": usd, "discount_rate": 0, "currency": "USD"}
-        return JSONResponse(success({"model_id": model_id, **shown}))
+        return JSONResponse(success({"model_id": model.id, **shown}))
 
     @routes.get("/webhook/secret", operation_id="webhook_secret", responses={200: {"model": Answer}})
     async def webhook_secret(request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
