@@ -478,7 +478,7 @@ def test_a_batch_that_is_killed_goes_on_where_it_was(folder: Path, environment: 
     out = folder / "out"
     # real children, which copy the footage in place of rendering it
     path = os.pathsep.join([str(Path(__file__).parents[1] / "hosted"), environment["PYTHONPATH"]])
-    given = {**environment, "PYTHONPATH": path, "LANG": "burn0.4"}
+    given = {**environment, "PYTHONPATH": path, "LANG": "rest0.4"}
     command = [sys.executable, "-c", WITH_STAND_INS, "batch", str(jobs), "-o", str(out), "--json"]
     with subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         while not (out / STATE).exists() or not (out / STATE).read_bytes().endswith(b"}\n"):

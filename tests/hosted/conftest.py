@@ -326,8 +326,8 @@ def work_here(
     """Starts a worker in this process, with other settings if they are given: quicker than one that can be killed."""
     opened: list[Hosted] = []
 
-    def start(burn_s: float = 0.3, queues: tuple[str, ...] = (), **changes: Any) -> Hosted:
-        monkeypatch.setenv("LANG", f"burn{burn_s}")
+    def start(rest_s: float = 0.3, queues: tuple[str, ...] = (), **changes: Any) -> Hosted:
+        monkeypatch.setenv("LANG", f"rest{rest_s}")
         opened.append(Hosted.open(settings.model_copy(update=changes)))
         opened[-1].start_worker(PlainWebhooks(), queues)
         return opened[-1]

@@ -10,8 +10,7 @@ from typing import Any
 
 # one of the few variables that a child is given
 _SAID = os.environ.get("LANG", "")
-BURN_S = float(_SAID[4:].partition(" ")[0]) if _SAID.startswith(("burn", "rest")) else 0.6
-IS_AT_REST = _SAID.startswith("rest")
+REST_S = float(_SAID[4:].partition(" ")[0]) if _SAID.startswith("rest") else 0.6
 """It sleeps: many machines on one."""
 FALLS_SILENT = _SAID.endswith("silent")
 """After its first word."""
@@ -21,15 +20,13 @@ N_PARTS = 3
 """Of a render that is asked to be cut from a few seconds on."""
 
 
-def burn(tell: Any) -> None:
+def rest(tell: Any) -> None:
     start_s = monotonic()
-    while (done_s := monotonic() - start_s) < BURN_S:
-        if not IS_AT_REST:
-            sum(range(50_000))
-        sleep(0.02 if IS_AT_REST else 0.001)
-        tell({"phase": "render", "done": round(100 * done_s), "total": round(100 * BURN_S)})
+    while (done_s := monotonic() - start_s) < REST_S:
+        sleep(0.02)
+        tell({"phase": "render", "done": round(100 * done_s), "total": round(100 * REST_S)})
         if FALLS_SILENT:
-            sleep(BURN_S)
+            sleep(REST_S)
 
 
 def part(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
@@ -37,10 +34,10 @@ def part(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
         os._exit(9)
     if _SAID.endswith("older"):
         return {"newer_plan": 2}
-    burn(tell)
+    rest(tell)
     made = Path(arguments["plan"]).read_bytes() + f"{arguments['number']}".encode()
     Path(arguments["output"]).write_bytes(made)
-    return {"stages_s": {"render": BURN_S}, "number": arguments["number"]}
+    return {"stages_s": {"render": REST_S}, "number": arguments["number"]}
 
 
 def join(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
@@ -54,7 +51,7 @@ def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
     if wanted is not None and wanted["over_s"] < 10:
         Path(wanted["plan"]).write_bytes(b"plan")
         return {"parts": [100] * N_PARTS, "stages_s": {}}
-    burn(tell)
+    rest(tell)
     shutil.copyfile(arguments["video"], arguments["output"])
     report = {"duration_s": 1.0, "width_px": 480, "height_px": 480, "engine": "stand-in"}
     if _SAID == "dies measuring":

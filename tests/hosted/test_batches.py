@@ -139,7 +139,7 @@ def test_what_was_fetched_for_a_batch_is_kept_while_one_of_it_is_open(
         batches.keep_fetched(connection, made, now(), batch.id)
         another = replace(made, id="a" * 32)
         assert batches.keep_fetched(connection, another, now() + timedelta(hours=1), batch.id) == made.id
-    work_here(burn_s=4)
+    work_here(rest_s=4)
     assert service.wait(account, first.id, 60).state is JobState.SUCCEEDED
     assert receiver.fetched == ["/speech"]
     assert service.media(made.id) == made

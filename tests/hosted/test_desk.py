@@ -124,7 +124,7 @@ def test_workers_are_shown_with_what_they_have_in_hand_and_dead_ones_as_gone(
         for worker_id, silent_s in (("far/boot/7/1/word", 5), ("lost/boot/8/1/word", 300)):
             values: dict[str, Any] = {"worker_id": worker_id, "beaten_at": now() - timedelta(seconds=silent_s)}
             insert_once(connection, beat, values)
-    work_here(burn_s=4.0)
+    work_here(rest_s=4.0)
     job = service.submit(account, request_of())
     while service.job(account, job.id).phase != "render":
         time.sleep(0.05)

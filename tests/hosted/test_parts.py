@@ -213,7 +213,7 @@ def test_a_part_that_kills_its_child_fails_the_job_and_one_that_kills_workers_is
     # as if workers had died of it three times
     real = parts.begin
     monkeypatch.setattr(parts, "begin", lambda c, job_id, n: (real(c, job_id, n) or 0) + (3 if n == 1 else 0) or None)
-    monkeypatch.setenv("LANG", "burn0.2")
+    monkeypatch.setenv("LANG", "rest0.2")
     worker.start_worker(None)
     second = service.wait(account, service.submit(account, request_of()).id, 60)
     assert (second.state, second.error_code) == (JobState.FAILED, "gave_up")

@@ -30,9 +30,9 @@ GRANTED, PRICE = 10_000_000, 150_000
 N_KILLS, N_JOBS = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_CHAOS", "2,3").split(","))
 
 
-def burn(seconds: float) -> dict[str, str]:
+def resting(seconds: float) -> dict[str, str]:
     """How long a stand-in renders: in one of the few variables that a child is given."""
-    return {"LANG": f"burn{seconds}"}
+    return {"LANG": f"rest{seconds}"}
 
 
 def children_of(pid: int) -> list[int]:
@@ -212,7 +212,7 @@ def test_a_render_that_makes_no_progress_is_ended_and_costs_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     work_here(stall_s=1.0)
-    monkeypatch.setenv("LANG", "burn60 silent")
+    monkeypatch.setenv("LANG", "rest60 silent")
     job = service.submit(account, request_of())
 
     done = service.wait(account, job.id, 60)
@@ -237,14 +237,14 @@ def test_a_result_that_does_not_fit_fails_its_job_and_the_worker_goes_on(
 def test_a_worker_that_is_asked_to_stop_hands_its_job_back_without_counting_an_attempt(
     service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
 ) -> None:
-    first = start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **burn(60))
+    first = start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **resting(60))
     job = service.submit(account, request_of())
     until(rendering(service, account, job))
 
     first.send_signal(signal.SIGTERM)
     first.wait(30)
     assert service.job(account, job.id).state is JobState.RUNNING
-    start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **burn(0.2))
+    start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **resting(0.2))
 
     assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
 
@@ -252,12 +252,12 @@ def test_a_worker_that_is_asked_to_stop_hands_its_job_back_without_counting_an_a
 def test_a_job_that_outlives_its_workers_too_often_is_given_up_and_costs_nothing(
     service: Hosted, account: Account, request_of: RequestOf, start_worker: StartWorker
 ) -> None:
-    worker = start_worker(**burn(60))
+    worker = start_worker(**resting(60))
     job = service.submit(account, request_of())
     until(rendering(service, account, job))
     worker.kill()
     worker.wait()
-    start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **burn(60))
+    start_worker(LIPWRIGHT_MAX_ATTEMPTS="1", **resting(60))
 
     done = service.wait(account, job.id, 60)
 
@@ -305,7 +305,7 @@ def test_whenever_the_worker_is_killed_every_job_ends_once_and_is_paid_once(
     hook = f"http://{receiver.host}/hook"
     sources = [{}, {"video": f"http://{receiver.host}/v"}]
     jobs = [service.submit(account, request_of(webhook_url=hook, **dice.choice(sources))) for _ in range(N_JOBS)]
-    patience = {"LIPWRIGHT_MAX_ATTEMPTS": str(N_KILLS + 1), **burn(1.0)}
+    patience = {"LIPWRIGHT_MAX_ATTEMPTS": str(N_KILLS + 1), **resting(1.0)}
     worker = start_worker(**patience)
     for _ in range(N_KILLS):
         sleep(dice.uniform(0.2, 4.0))
