@@ -489,6 +489,41 @@ def test_damage_in_mid_file_is_passed_over_and_told(make_video: Any, number_of: 
     assert [frame.index for frame in footage.play([3, 1, len(frames) - 1])] == [3, 1, len(frames) - 1]
 
 
+@pytest.mark.parametrize("is_hole", [False, True])
+def test_who_opens_footage_anew_counts_its_frames_as_who_read_it_all(make_video: Any, number_of: Any, is_hole: bool):
+    path = make_video("hurt.mp4", n=60, options={"g": "20"})
+    if is_hole:
+        damage(path, 0.4, 0.45)
+    else:
+        path = without_first_packets(path, 5)
+    read = open_footage(path, threads=1)
+    numbers = [number_of(frame) for frame in read.frames(writable=False)]
+    anew = open_footage(path, threads=1)
+
+    anew.settle(len(numbers))
+
+    assert len(numbers) < 60
+    assert anew.info.video == read.info.video
+    assert not anew.can_jump
+    assert [number_of(frame) for frame in anew.play([30, 3])] == [numbers[30], numbers[3]]
+    if not is_hole:  # that is seen by its beginning
+        assert [number_of(frame) for frame in open_footage(path, threads=1).play([30, 3])] == [numbers[30], numbers[3]]
+
+
+def without_first_packets(path: Path, n: int) -> Path:
+    """As a recording that begins in mid-GOP."""
+    import av
+
+    cut = path.with_stem("cut")
+    with av.open(str(path)) as source, av.open(str(cut), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in list(source.demux(source.streams.video[0]))[n:]:
+            packet.stream = stream
+            if packet.size:
+                out.mux(packet)
+    return cut
+
+
 @pytest.mark.parametrize(("ending", "is_trusted"), [("mp4", True), ("ts", False)])
 def test_frames_are_as_promised_until_damage_comes(make_video: Any, ending: str, is_trusted: bool):
     path = make_video(f"hurt.{ending}", n=60, options={"g": "10"})

@@ -478,6 +478,8 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         is_trusted=(
             container_name in PACKET_IS_FRAME
             and first.like.codec not in ("vp8", "mpeg4")
+            # cut out of a longer recording, it may begin with pictures that lean on what is not there
+            and first.start == ticks[0] * first.time_base
             and not (n_moved or packets.n_without_pts or packets.n_corrupt or packets.stopped)
         ),
         decoding=decoding,
