@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
 from lipwright.core.media import VideoFrame
 from lipwright.media import footage as footage_module
 from lipwright.media import open_footage, probe, read_speech
-from lipwright.media.timing import constant_rate
+from lipwright.media.timing import constant_rate, n_missing
 
 
 @pytest.fixture
@@ -77,6 +78,36 @@ def test_a_dropped_frame_does_not_shift_the_ones_after_it(make_video: Any):
     footage = open_footage(make_video(n=37, ticks=ticks, fps=25))
 
     assert [frame.time_s for frame in footage.frames()] == [Fraction(tick, 25) for tick in ticks]
+
+
+def test_frames_that_are_lost_are_counted_and_those_too_many_are_not():
+    steady = np.arange(60) * 33
+
+    assert n_missing(steady) == 0
+    assert n_missing(np.delete(steady, [20, 21, 40])) == 3
+    assert n_missing(np.insert(steady, 21, 20 * 33 + 1)) == 0
+    assert n_missing(np.insert(np.delete(steady, 40), 21, 20 * 33 + 1)) == 1
+
+
+def test_of_several_pictures_the_default_one_is_taken_and_the_others_are_told(tmp_path: Path):
+    import av
+
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as out:
+        streams: list[Any] = [
+            out.add_stream("ffv1", rate=25, width=64, height=48 + 16 * k, pix_fmt="yuv420p") for k in range(2)
+        ]
+        streams[0].disposition, streams[1].disposition = Disposition(0), Disposition.default
+        for k, stream in enumerate(streams):
+            picture = av.VideoFrame(64, 48 + 16 * k, "yuv420p")
+            picture.pts = 0
+            out.mux([*stream.encode(picture), *stream.encode(None)])
+
+    info = probe(path)
+
+    assert info.video is not None
+    assert info.video.height_px == 64
+    assert [note for note in info.notes if "has 2 pictures" in note]
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts", "avi"])

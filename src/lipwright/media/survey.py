@@ -130,6 +130,7 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
             raise UnreadableMedia(path, "it holds neither picture nor sound")
         name = "webp" if is_moving_webp(path) else container.format.name
         beginning = _beginning(path, container)
+        n_videos = len(_video_streams(container))
     first, origin = beginning.first, beginning.origin
     if video is not None and first is None:
         raise UnreadableMedia(path, "no frame of its video can be decoded")
@@ -139,6 +140,8 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
     info: VideoInfo | None = None
     if first is not None:
         picture = _picture(path, name, first, origin, notes)
+        if n_videos > 1:
+            notes.append(f"The footage has {n_videos} pictures; the default one is taken, the others are left out.")
         if first.has_dynamic_hdr:
             notes.append("The footage tells its HDR scene by scene (HDR10+ or Dolby Vision); that is not taken over.")
         info = video_info(picture, first.like, frame_timing(picture))
@@ -190,13 +193,21 @@ def presentation_start(path: Path) -> Fraction | None:
 
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The video, which is not the cover picture of a song, nor a tile of a picture, nor the preview of its tiles."""
+    streams = _video_streams(container)
+    return next((stream for stream in streams if stream.disposition & Disposition.default), next(iter(streams), None))
+
+
+def _video_streams(container: InputContainer) -> list[VideoStream]:
+    """All that could be the video."""
     no_video = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
     is_tiled = _is_tiled(container)
-    for stream in container.streams.video:
-        is_main = not is_tiled or stream.disposition & Disposition.default
-        if has_decoder(stream) and is_main and not stream.disposition & no_video:
-            return stream
-    return None
+    return [
+        stream
+        for stream in container.streams.video
+        if has_decoder(stream)
+        and (not is_tiled or stream.disposition & Disposition.default)
+        and not stream.disposition & no_video
+    ]
 
 
 def _is_tiled(container: InputContainer) -> bool:

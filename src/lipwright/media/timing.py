@@ -109,7 +109,8 @@ def n_missing(ticks: NDArray[np.int64]) -> int:
         return 0
     gaps = steps[~near] / usual
     is_whole = np.abs(gaps - np.round(gaps)) * usual <= 2
-    return int(np.round(gaps[is_whole] - 1).sum()) if is_whole.all() else 0
+    # a frame that comes right after another is one too many, and makes up for none
+    return int(np.maximum(np.round(gaps) - 1, 0).sum()) if is_whole.all() else 0
 
 
 def strictly_increasing(ticks: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
