@@ -21,7 +21,7 @@ from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
 from lipwright.core.media import VideoFrame
 from lipwright.media import footage as footage_module
 from lipwright.media import open_footage, probe, read_speech
-from lipwright.media.timing import constant_rate, n_missing
+from lipwright.media.timing import constant_rate, n_missing, timing
 
 
 @pytest.fixture
@@ -71,6 +71,40 @@ def test_a_varying_rate_keeps_the_containers_times(make_video: Any, number_of: A
     assert video.is_vfr
     assert times == [Fraction(tick, 90) for tick in ticks]
     assert video.times_s == tuple(times)
+
+
+@pytest.mark.parametrize(("jitter", "is_vfr"), [(7, True), (0, False)])
+def test_a_last_picture_that_stands_for_long_does_so_or_that_is_told(tmp_path: Path, jitter: int, is_vfr: bool):
+    import av
+
+    path = tmp_path / "screen.mkv"
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("ffv1", rate=10, width=64, height=48, pix_fmt="yuv420p")
+        for k in range(20):
+            picture = av.VideoFrame(64, 48, "yuv420p")
+            picture.pts = k
+            for packet in stream.encode(picture):
+                packet.time_base = Fraction(1, 1000)
+                packet.pts = packet.dts = 100 * k + jitter * (k % 3)
+                packet.duration = 100 if k < 19 else 8000
+                out.mux(packet)
+
+    info = probe(path)
+
+    assert info.video is not None
+    assert info.video.is_vfr == is_vfr
+    assert float(info.video.duration_s) == pytest.approx(9.907 if is_vfr else 2, abs=0.002)
+    assert any("should stand for 8.0 s" in note for note in info.notes) != is_vfr
+
+
+def test_the_length_of_the_last_frame_is_believed_as_far_as_the_file_lasts():
+    ticks = np.array([0, 100, 207, 300, 407, 500])
+
+    def lasts(last: int, end: int | None) -> int:
+        return round(timing(ticks, Fraction(1, 1000), (), last, end).duration_s * 1000) - 500
+
+    assert [lasts(130, None), lasts(8000, 8500), lasts(8000, 2000)] == [130, 8000, 1500]
+    assert lasts(8000, None) == lasts(8000, 400) == lasts(0, 8500) == 100
 
 
 def test_a_dropped_frame_does_not_shift_the_ones_after_it(make_video: Any):

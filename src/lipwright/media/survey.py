@@ -30,7 +30,7 @@ from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDispl
 from lipwright.media.aperture import clean_aperture
 from lipwright.media.opening import decoder_of, is_accepted, opened, packets_of
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
-from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
+from lipwright.media.timing import LONG_LAST, Timing, n_missing, strictly_increasing, timing
 from lipwright.media.webp import is_moving_webp
 
 N_PACKETS_TO_FIRST = 600
@@ -69,6 +69,9 @@ class Picture:
     key_dts: NDArray[np.int64]
     """Their decoding times."""
     last_ticks: int | None
+    """How long the last frame is shown by its packet's word."""
+    end_tick: int | None
+    """When the picture ends by the file's head."""
     is_trusted: bool
     """Packets and frames are sure to be one to one."""
     can_seek: bool
@@ -145,6 +148,10 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
         if first.has_dynamic_hdr:
             notes.append("The footage tells its HDR scene by scene (HDR10+ or Dolby Vision); that is not taken over.")
         info = video_info(picture, first.like, frame_timing(picture))
+        said_s = float((picture.last_ticks or 0) * picture.time_base)
+        shown_s = float(info.duration_s - (info.times_s[-1] - info.start_s)) if info.is_vfr else float(1 / info.fps)
+        if info.n_frames > 1 and said_s > max(1, LONG_LAST * shown_s):
+            notes.append(f"The last picture should stand for {said_s:.1f} s; it is shown for {shown_s:.2f} s.")
         shown = clean_aperture(path, first.stream_index) if name.startswith("mov") else None
         if shown is not None and shown != (first.width_px, first.height_px):
             width, height = (format(float(side), "g") for side in shown)
@@ -227,6 +234,8 @@ class _First:
 
     like: VideoInfo
     start: Fraction | None
+    end: Fraction | None
+    """When the picture ends, as far as the head of the file tells."""
     time_base: Fraction
     stream_index: int
     declared: tuple[Fraction | None, ...]
@@ -342,7 +351,7 @@ def _first_frames(
             frames = []
         for frame in frames:
             if isinstance(frame, av.VideoFrame) and video is not None and index == video.index:
-                first = _describe(video, frame, is_reordered=decoder is not None and decoder.has_b_frames)
+                first = _describe(container, video, frame, is_reordered=decoder is not None and decoder.has_b_frames)
                 wanted.discard(index)
                 break
             if isinstance(frame, av.AudioFrame) and frame.samples:
@@ -359,7 +368,16 @@ def _first_frames(
     return first, audio_starts
 
 
-def _describe(stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) -> _First:
+def _end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    ends: list[Fraction] = []
+    if stream.duration is not None and stream.time_base is not None:
+        ends.append(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    if container.duration is not None:
+        ends.append(Fraction((container.start_time or 0) + container.duration, av.time_base))
+    return min(ends, default=None)
+
+
+def _describe(container: InputContainer, stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) -> _First:
     name = frame.format.name
     orientation = Orientation()
     matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
@@ -395,6 +413,7 @@ def _describe(stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) 
     return _First(
         like=like,
         start=None if pts is None else pts * time_base,
+        end=_end(container, stream),
         time_base=time_base,
         stream_index=stream.index,
         declared=(stream.average_rate, stream.base_rate, stream.guessed_rate),
@@ -485,6 +504,7 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         key_ticks=np.asarray([pts for pts, _ in keys], np.int64),
         key_dts=np.asarray([dts for _, dts in keys], np.int64),
         last_ticks=packets.last_duration,
+        end_tick=None if first.end is None else round(first.end / first.time_base),
         can_seek=not n_moved and not packets.n_without_pts and len(shifts) == 1,
         is_trusted=(
             container_name in PACKET_IS_FRAME
@@ -599,7 +619,7 @@ def joins(path: Path) -> tuple[Fraction, ...]:
 
 
 def frame_timing(picture: Picture) -> Timing:
-    return timing(picture.ticks, picture.time_base, picture.declared, picture.last_ticks)
+    return timing(picture.ticks, picture.time_base, picture.declared, picture.last_ticks, picture.end_tick)
 
 
 def video_info(picture: Picture, like: VideoInfo, when: Timing) -> VideoInfo:
