@@ -380,6 +380,44 @@ def test_interlaced_video_is_told(make_video: Any, number_of: Any):
     assert [number_of(frame) for frame in footage.play([2, 2, 1, 0])] == [2, 2, 1, 0]
 
 
+def test_interlaced_pictures_that_come_later_are_told(make_video: Any, tmp_path: Path):
+    options = {"x264-params": "interlaced=1"}
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(
+        make_video("a.ts", n=6).read_bytes() + make_video("b.ts", n=6, interlaced=True, options=options).read_bytes()
+    )
+    footage = open_footage(whole, threads=1)
+
+    frames = list(footage.frames(writable=False))
+
+    assert [frame.raw.frame.interlaced_frame for frame in frames[::11]] == [False, True]
+    assert any("has interlaced ones later" in note for note in footage.notes)
+
+
+def test_captions_in_pictures_are_told(make_video: Any, tmp_path: Path):
+    import av
+
+    plain, path = make_video("plain.ts", n=4), tmp_path / "captioned.ts"
+    words = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94\x2c\xff"
+    message = b"\x00\x00\x01\x06\x04" + bytes([len(words)]) + words + b"\x80"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        made = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            content = bytes(packet)
+            at = max(content.find(b"\x00\x00\x01\x65"), content.find(b"\x00\x00\x01\x41"))
+            if at < 0:
+                continue
+            captioned = av.Packet(content[:at] + message + content[at:])
+            captioned.pts, captioned.dts, captioned.time_base = packet.pts, packet.dts, packet.time_base
+            captioned.is_keyframe, captioned.stream = packet.is_keyframe, made
+            out.mux(captioned)
+
+    told, untold = ([note for note in probe(one).notes if "captions" in note] for one in (path, plain))
+
+    assert len(told) == 1
+    assert untold == []
+
+
 FIELDS = """
     import sys
     from pathlib import Path

@@ -407,6 +407,10 @@ class _Decoder:
         for frame in self._decode(needed_from):
             assert self._decoder is not None
             tick = times.of(frame, self._decoder.reorder_depth)
+            if frame.interlaced_frame and not self._picture.is_interlaced:
+                self._notes[
+                    "The footage begins with whole pictures and has interlaced ones later: those are coded as whole."
+                ] = None
             n_odd = self._repack.n_odd
             frame = self._repack(frame)
             if self._repack.n_odd > n_odd == 0:

@@ -76,6 +76,8 @@ class Picture:
     """Packets and frames are sure to be one to one."""
     can_seek: bool
     """Each packet has a presentation time of its own, by which its frame is known again after a jump."""
+    is_interlaced: bool = False
+    """By its first frame."""
     decoding: Decoding | None = None
     """Where the packets' times of presentation are not those of their pictures."""
     shifts: tuple[int, ...] = (0,)
@@ -145,6 +147,8 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
         picture = _picture(path, name, first, origin, notes)
         if n_videos > 1:
             notes.append(f"The footage has {n_videos} pictures; the default one is taken, the others are left out.")
+        if first.has_captions and not picture.is_interlaced:  # copies of those keep all that is with them
+            notes.append("The footage has closed captions in its pictures (CEA-608, CEA-708); they are left out.")
         if first.has_dynamic_hdr:
             notes.append("The footage tells its HDR scene by scene (HDR10+ or Dolby Vision); that is not taken over.")
         info = video_info(picture, first.like, frame_timing(picture))
@@ -244,6 +248,7 @@ class _First:
     width_px: int
     height_px: int
     has_dynamic_hdr: bool
+    has_captions: bool
     is_reordered: bool
     """Pictures are decoded in another order than they are shown."""
 
@@ -422,6 +427,7 @@ def _describe(container: InputContainer, stream: VideoStream, frame: av.VideoFra
         width_px=frame.width,
         height_px=frame.height,
         has_dynamic_hdr=any(_side_data(frame, kind) is not None for kind in DYNAMIC_HDR),
+        has_captions=_side_data(frame, SideDataType.A53_CC) is not None,
         is_reordered=is_reordered,
     )
 
@@ -513,6 +519,7 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
             and first.start == ticks[0] * first.time_base
             and not (n_moved or packets.n_without_pts or packets.n_corrupt or packets.stopped)
         ),
+        is_interlaced=first.like.is_interlaced,
         decoding=decoding,
         shifts=shifts,
     )
