@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import MediaNotFound, UnreadableMedia
 from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, MediaLimits, SourceInfo, VideoInfo
-from lipwright.media.aperture import clean_aperture
+from lipwright.media.aperture import clean_aperture, cropped
 from lipwright.media.opening import decoder_of, is_accepted, opened, packets_of
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
 from lipwright.media.timing import LONG_LAST, Timing, n_missing, strictly_increasing, timing
@@ -156,7 +156,11 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
         shown_s = float(info.duration_s - (info.times_s[-1] - info.start_s)) if info.is_vfr else float(1 / info.fps)
         if info.n_frames > 1 and said_s > max(1, LONG_LAST * shown_s):
             notes.append(f"The last picture should stand for {said_s:.1f} s; it is shown for {shown_s:.2f} s.")
-        shown = clean_aperture(path, first.stream_index) if name.startswith("mov") else None
+        shown: tuple[Fraction | int, Fraction | int] | None = None
+        if name.startswith("mov"):
+            shown = clean_aperture(path, first.stream_index)
+        elif name.startswith("matroska"):
+            shown = cropped(path, first.stream_index, first.width_px, first.height_px)
         if shown is not None and shown != (first.width_px, first.height_px):
             width, height = (format(float(side), "g") for side in shown)
             whole = f"{first.width_px}x{first.height_px}"
