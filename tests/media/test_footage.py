@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from lipwright.core.errors import MediaNotFound, NoVideo, UnreadableMedia
 from lipwright.core.media import VideoFrame
 from lipwright.media import footage as footage_module
 from lipwright.media import open_footage, probe, read_speech
-from lipwright.media.timing import constant_rate
+from lipwright.media.timing import constant_rate, n_missing, timing
 
 
 @pytest.fixture
@@ -72,11 +73,75 @@ def test_a_varying_rate_keeps_the_containers_times(make_video: Any, number_of: A
     assert video.times_s == tuple(times)
 
 
+@pytest.mark.parametrize(("jitter", "is_vfr"), [(7, True), (0, False)])
+def test_a_last_picture_that_stands_for_long_does_so_or_that_is_told(tmp_path: Path, jitter: int, is_vfr: bool):
+    import av
+
+    path = tmp_path / "screen.mkv"
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("ffv1", rate=10, width=64, height=48, pix_fmt="yuv420p")
+        for k in range(20):
+            picture = av.VideoFrame(64, 48, "yuv420p")
+            picture.pts = k
+            for packet in stream.encode(picture):
+                packet.time_base = Fraction(1, 1000)
+                packet.pts = packet.dts = 100 * k + jitter * (k % 3)
+                packet.duration = 100 if k < 19 else 8000
+                out.mux(packet)
+
+    info = probe(path)
+
+    assert info.video is not None
+    assert info.video.is_vfr == is_vfr
+    assert float(info.video.duration_s) == pytest.approx(9.907 if is_vfr else 2, abs=0.002)
+    assert any("should stand for 8.0 s" in note for note in info.notes) != is_vfr
+
+
+def test_the_length_of_the_last_frame_is_believed_as_far_as_the_file_lasts():
+    ticks = np.array([0, 100, 207, 300, 407, 500])
+
+    def lasts(last: int, end: int | None) -> int:
+        return round(timing(ticks, Fraction(1, 1000), (), last, end).duration_s * 1000) - 500
+
+    assert [lasts(130, None), lasts(8000, 8500), lasts(8000, 2000)] == [130, 8000, 1500]
+    assert lasts(8000, None) == lasts(8000, 400) == lasts(0, 8500) == 100
+
+
 def test_a_dropped_frame_does_not_shift_the_ones_after_it(make_video: Any):
     ticks = [*range(20), *range(23, 40)]
     footage = open_footage(make_video(n=37, ticks=ticks, fps=25))
 
     assert [frame.time_s for frame in footage.frames()] == [Fraction(tick, 25) for tick in ticks]
+
+
+def test_frames_that_are_lost_are_counted_and_those_too_many_are_not():
+    steady = np.arange(60) * 33
+
+    assert n_missing(steady) == 0
+    assert n_missing(np.delete(steady, [20, 21, 40])) == 3
+    assert n_missing(np.insert(steady, 21, 20 * 33 + 1)) == 0
+    assert n_missing(np.insert(np.delete(steady, 40), 21, 20 * 33 + 1)) == 1
+
+
+def test_of_several_pictures_the_default_one_is_taken_and_the_others_are_told(tmp_path: Path):
+    import av
+
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as out:
+        streams: list[Any] = [
+            out.add_stream("ffv1", rate=25, width=64, height=48 + 16 * k, pix_fmt="yuv420p") for k in range(2)
+        ]
+        streams[0].disposition, streams[1].disposition = Disposition(0), Disposition.default
+        for k, stream in enumerate(streams):
+            picture = av.VideoFrame(64, 48 + 16 * k, "yuv420p")
+            picture.pts = 0
+            out.mux([*stream.encode(picture), *stream.encode(None)])
+
+    info = probe(path)
+
+    assert info.video is not None
+    assert info.video.height_px == 64
+    assert [note for note in info.notes if "has 2 pictures" in note]
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts", "avi"])
@@ -315,6 +380,44 @@ def test_interlaced_video_is_told(make_video: Any, number_of: Any):
     assert [number_of(frame) for frame in footage.play([2, 2, 1, 0])] == [2, 2, 1, 0]
 
 
+def test_interlaced_pictures_that_come_later_are_told(make_video: Any, tmp_path: Path):
+    options = {"x264-params": "interlaced=1"}
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(
+        make_video("a.ts", n=6).read_bytes() + make_video("b.ts", n=6, interlaced=True, options=options).read_bytes()
+    )
+    footage = open_footage(whole, threads=1)
+
+    frames = list(footage.frames(writable=False))
+
+    assert [frame.raw.frame.interlaced_frame for frame in frames[::11]] == [False, True]
+    assert any("has interlaced ones later" in note for note in footage.notes)
+
+
+def test_captions_in_pictures_are_told(make_video: Any, tmp_path: Path):
+    import av
+
+    plain, path = make_video("plain.ts", n=4), tmp_path / "captioned.ts"
+    words = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94\x2c\xff"
+    message = b"\x00\x00\x01\x06\x04" + bytes([len(words)]) + words + b"\x80"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        made = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            content = bytes(packet)
+            at = max(content.find(b"\x00\x00\x01\x65"), content.find(b"\x00\x00\x01\x41"))
+            if at < 0:
+                continue
+            captioned = av.Packet(content[:at] + message + content[at:])
+            captioned.pts, captioned.dts, captioned.time_base = packet.pts, packet.dts, packet.time_base
+            captioned.is_keyframe, captioned.stream = packet.is_keyframe, made
+            out.mux(captioned)
+
+    told, untold = ([note for note in probe(one).notes if "captions" in note] for one in (path, plain))
+
+    assert len(told) == 1
+    assert untold == []
+
+
 FIELDS = """
     import sys
     from pathlib import Path
@@ -487,6 +590,41 @@ def test_damage_in_mid_file_is_passed_over_and_told(make_video: Any, number_of: 
     assert footage.notes
     assert video.n_frames == len(frames)
     assert [frame.index for frame in footage.play([3, 1, len(frames) - 1])] == [3, 1, len(frames) - 1]
+
+
+@pytest.mark.parametrize("is_hole", [False, True])
+def test_who_opens_footage_anew_counts_its_frames_as_who_read_it_all(make_video: Any, number_of: Any, is_hole: bool):
+    path = make_video("hurt.mp4", n=60, options={"g": "20"})
+    if is_hole:
+        damage(path, 0.4, 0.45)
+    else:
+        path = without_first_packets(path, 5)
+    read = open_footage(path, threads=1)
+    numbers = [number_of(frame) for frame in read.frames(writable=False)]
+    anew = open_footage(path, threads=1)
+
+    anew.settle(len(numbers))
+
+    assert len(numbers) < 60
+    assert anew.info.video == read.info.video
+    assert not anew.can_jump
+    assert [number_of(frame) for frame in anew.play([30, 3])] == [numbers[30], numbers[3]]
+    if not is_hole:  # that is seen by its beginning
+        assert [number_of(frame) for frame in open_footage(path, threads=1).play([30, 3])] == [numbers[30], numbers[3]]
+
+
+def without_first_packets(path: Path, n: int) -> Path:
+    """As a recording that begins in mid-GOP."""
+    import av
+
+    cut = path.with_stem("cut")
+    with av.open(str(path)) as source, av.open(str(cut), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in list(source.demux(source.streams.video[0]))[n:]:
+            packet.stream = stream
+            if packet.size:
+                out.mux(packet)
+    return cut
 
 
 @pytest.mark.parametrize(("ending", "is_trusted"), [("mp4", True), ("ts", False)])

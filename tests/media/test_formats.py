@@ -637,6 +637,24 @@ def test_a_picture_of_which_less_is_to_be_shown_is_told(make_video: Any, tmp_pat
     assert len(list(footage.frames())) == 2
 
 
+@pytest.mark.parametrize("ending", ["mkv", "webm"])
+def test_a_crop_in_matroska_is_told(make_video: Any, ending: str):
+    codec = "ffv1" if ending == "mkv" else "libvpx-vp9"
+    path = make_video(f"whole.{ending}", n=2, size=(96, 64), codec=codec)
+    assert not any("shown" in note for note in probe(path).notes)
+    content = path.read_bytes()
+    colours = content.index(b"\x55\xb0")  # an element that nothing here needs makes room
+    n = content[colours + 2] & 0x7F
+    crop = b"\x54\xbb\x81\x0a" + b"\x54\xaa\x81\x06"
+    filler = b"\xec" + bytes([0x80 | (n + 3 - len(crop) - 2)])
+    path.write_bytes(content[:colours] + (crop + filler).ljust(n + 3, b"\0") + content[colours + 3 + n :])
+
+    footage = open_footage(path)
+
+    assert any("wants 96x48 shown" in note for note in footage.notes)
+    assert len(list(footage.frames())) == 2
+
+
 def test_a_picture_file_of_one_frame_has_the_rate_of_a_portrait(make_video: Any):
     gif = make_video("still.gif", n=1, fps=10, size=(64, 64), codec="gif", pixel_format="rgb8")
     avif = make_video("still.avif", n=1, fps=1, size=(64, 64), codec="libsvtav1")

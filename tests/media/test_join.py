@@ -190,6 +190,37 @@ def test_sound_tags_and_turn_are_those_of_a_video_written_at_once(
     ]
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+def test_the_time_code_of_mov_is_kept_or_its_loss_is_told(make_video: Any, tmp_path: Path, ending: str) -> None:
+    import av
+
+    plain, path = make_video("plain.mov", n=6), tmp_path / "coded.mov"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        out.metadata["timecode"] = "01:00:00:05"
+        made = out.add_stream("mpeg4", rate=25, width=192, height=108, pix_fmt="yuv420p")
+        for picture in source.decode(video=0):
+            picture.pict_type = 0
+            out.mux(made.encode(picture))
+        out.mux(made.encode(None))
+    footage = open_footage(path, threads=1)
+    plan = plan_of(footage)
+
+    at_once = write_video(
+        tmp_path / f"at_once{ending}", follow(plan, footage), footage.info, duration_s=plan.duration_s,
+        audio=AudioPlan(None),
+    )  # fmt: skip
+    whole = joined(footage, tmp_path / f"whole{ending}", in_parts(footage, tmp_path, ending, (3,)))
+
+    def time_codes(path: Path) -> set[str]:
+        with av.open(str(path)) as made:
+            told = [made.metadata, *(stream.metadata for stream in made.streams)]
+            return {text for tags in told for key, text in tags.items() if key.lower() == "timecode"}
+
+    assert time_codes(at_once.path) == {"01:00:00:05"}
+    assert time_codes(whole.path) == ({"01:00:00:05"} if ending == ".mkv" else set())
+    assert any("time code" in note for note in whole.notes) == (ending != ".mkv")
+
+
 @pytest.mark.parametrize(("codec", "ending"), [("vp9", ".mp4"), ("prores", ".mov")])
 def test_the_shape_of_pixels_is_that_of_the_parts(make_video: Any, tmp_path: Path, codec: str, ending: str) -> None:
     """Also of codecs whose packets do not tell it."""

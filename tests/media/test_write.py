@@ -386,6 +386,38 @@ def test_codecs_by_choice(
     assert len(info.audio) == 1
 
 
+@pytest.mark.parametrize(
+    ("pixel_format", "is_full", "codec", "ending", "luma"),
+    [
+        ("yuv422p10le", True, "prores", "mov", 16 + 219 * 40 / 255),  # ProRes has no word for the full range
+        ("yuv422p10le", False, "prores", "mov", 40),
+        ("gray", True, "prores", "mov", 16 + 219 * 40 / 255),
+        ("gray", False, "prores", "mov", 40),
+        ("gray10le", False, "prores", "mov", 40),
+        ("gray10le", False, "vp9", "mkv", 40),
+        ("gray10le", True, "vp9", "mkv", 40),
+    ],
+)
+def test_a_written_value_means_what_it_meant_in_the_footage(
+    make_video: Any, tmp_path: Path, pixel_format: str, is_full: bool, codec: Any, ending: str, luma: float
+):
+    colour = (2 if is_full else 1, 1, 1, 1)
+    footage = open_footage(make_video("x.mkv", n=2, codec="ffv1", pixel_format=pixel_format, colour=colour))
+    out = tmp_path / f"out.{ending}"
+
+    def made() -> Iterator[VideoFrame]:
+        for frame in footage.frames():
+            for plane, value in zip(frame.planes, (40, 128, 128), strict=False):
+                plane[:] = value << (frame.bits - 8)
+            yield frame
+
+    write_video(out, made(), footage.info, duration_s=Fraction(2, 25), audio=SILENT, codec=codec, crf=4)
+    frame = next(open_footage(out).frames())
+
+    assert float(frame.planes[0].mean()) / (1 << (frame.bits - 8)) == pytest.approx(luma, abs=0.6)
+    assert (frame.colour.is_full_range, frame.colour.primaries) == (is_full and codec != "prores", 1)
+
+
 def test_alpha_stays_where_the_codec_has_it(make_video: Any, tmp_path: Path):
     footage = open_footage(make_video("x.mov", n=2, codec="prores_ks", pixel_format="yuva444p10le"))
     out = tmp_path / "out.mov"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import lipwright
-from lipwright import media
+from lipwright import media, service
 from lipwright.core.errors import Cancelled, InvalidOption, NoAudio, NoFaceFound, UnreadableMedia
 from lipwright.core.plan import plan_frames
 from lipwright.demo import picture_path
@@ -237,6 +237,40 @@ def test_a_long_result_tells_which_part_was_looked_at(result: SyncResult) -> Non
     assert measurement["state"] == "partial"
     assert measurement["covered_s"] == pytest.approx(0.8, abs=0.05)
     assert measurement["says"] in reports.page_of(report)
+
+
+def test_footage_that_does_not_hold_what_it_promises_is_looked_at_again_as_it_was_rendered(
+    make_video: Any, result: SyncResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video("hurt.mp4", n=60, options={"g": "20"})
+    content = bytearray(path.read_bytes())
+    middle = range(len(content) * 2 // 5, len(content) // 2)
+    content[middle.start : middle.stop] = bytes(len(middle))
+    path.write_bytes(content)
+    footage = media.open_footage(path, threads=1)
+    n = len(list(footage.frames(writable=False)))
+    assert n < 60
+    seen: list[int] = []
+
+    class Seen(Exception):
+        """That is enough."""
+
+    def look(*sources: Any, origin: Any = None, **_: Any) -> None:
+        source = sources[0] if origin is None else origin.footage
+        seen.append(source.info.video.n_frames)
+        raise Seen
+
+    monkeypatch.setattr("lipwright.metrics.assess.assess", look)
+    monkeypatch.setattr("lipwright.metrics.sheet.contact_sheet", look)
+    made = replace(result, video=path, n_source_frames=n)
+
+    report = report_of(made, measuring=Measuring())
+    with pytest.raises(Seen):
+        reports.sheet_of(report)
+    with pytest.raises(Seen):
+        service.mouths_sheet(made, path)
+
+    assert seen == [n, n, n]
 
 
 def test_others_than_the_owner_are_not_told_what_it_was_made_of(measured: dict[str, Any], result: SyncResult) -> None:

@@ -1,4 +1,4 @@
-"""Which part of its picture a QuickTime or MP4 file wants shown: FFmpeg reads it, PyAV does not hand it on."""
+"""Which part of its picture a QuickTime, MP4 or Matroska file wants shown: PyAV does not hand on what FFmpeg reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _MOST_BOXES = 10_000
 """Side by side; more are damage."""
 _N_ENTRY_HEAD = 78
 """Bytes of a picture's description before the boxes in it."""
+_SEGMENT, _TRACKS, _TRACK, _VIDEO = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\xe0"
+_CROPS = {b"\x54\xaa": "height", b"\x54\xbb": "height", b"\x54\xcc": "width", b"\x54\xdd": "width"}
+"""Matroska's PixelCropBottom, Top, Left and Right, and what they take from."""
 Span = tuple[int, int]
+_NOTHING: Span = (0, 0)
 
 
 def clean_aperture(path: Path, track: int) -> tuple[Fraction, Fraction] | None:
@@ -35,6 +39,44 @@ def clean_aperture(path: Path, track: int) -> tuple[Fraction, Fraction] | None:
                 for at, end in _named(file, (entry[0] + _N_ENTRY_HEAD, entry[1]), b"clap"):
                     return _size(file, at, end)
     return None
+
+
+def cropped(path: Path, track: int, width_px: int, height_px: int) -> tuple[int, int]:
+    """Width and height in pixels of what Matroska wants shown of the picture of this size in a track (from 0)."""
+    left = {"width": width_px, "height": height_px}
+    with path.open("rb") as file:
+        outer = (0, file.seek(0, os.SEEK_END))
+        for wanted, number in ((_SEGMENT, 0), (_TRACKS, 0), (_TRACK, track), (_VIDEO, 0)):
+            found = (span for name, span in _elements(file, outer) if name == wanted)
+            outer = next(islice(found, number, None), _NOTHING)
+        for name, (start, stop) in _elements(file, outer):
+            if name in _CROPS:
+                file.seek(start)
+                left[_CROPS[name]] -= int.from_bytes(file.read(min(8, stop - start)))
+    return left["width"], left["height"]
+
+
+def _elements(file: BinaryIO, span: Span) -> Iterator[tuple[bytes, Span]]:
+    """Name and content of Matroska's elements that lie side by side in a part of the file."""
+    return islice(_all_elements(file, span), _MOST_BOXES)
+
+
+def _all_elements(file: BinaryIO, span: Span) -> Iterator[tuple[bytes, Span]]:
+    at, stop = span
+    while at + 2 <= stop:
+        file.seek(at)
+        head = file.read(12).ljust(12, b"\0")
+        # of both numbers the leading zeros tell how many bytes follow the first
+        n_name = 9 - head[0].bit_length()
+        n_size = 9 - head[min(n_name, 4)].bit_length()
+        if n_name > 4 or n_size > 8:
+            return
+        ones = (1 << (7 * n_size)) - 1
+        size = int.from_bytes(head[n_name : n_name + n_size]) & ones
+        start = at + n_name + n_size
+        end = stop if size == ones else min(start + size, stop)  # of no known size, as live recordings are
+        yield head[:n_name], (start, end)
+        at = end
 
 
 def _size(file: BinaryIO, at: int, end: int) -> tuple[Fraction, Fraction] | None:

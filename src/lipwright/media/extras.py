@@ -34,6 +34,8 @@ MADE_INTO = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm":
 OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "creation_time"}
 """Tags that speak of the file, not of what it shows."""
 
+TIMECODE = "timecode"
+
 
 class Extras:
     """Tags, chapters and subtitles of `source`, on their way into `out`, up to `duration_s`."""
@@ -57,6 +59,10 @@ class Extras:
         given = stack.enter_context(opened(source))
         if given.chapters() or any(stream.type == "subtitle" for stream in given.streams):
             self._origin_s = presentation_start(source) or Fraction(0)
+        # mov and mp4 tell the time code of their first picture with a stream, the others with the file
+        codes = [stream.metadata[TIMECODE] for stream in given.streams if TIMECODE in stream.metadata]
+        if codes:
+            out.metadata[TIMECODE] = codes[0]
         out.metadata.update({key: text for key, text in given.metadata.items() if key.lower() not in OWN_TAGS})
         out.set_chapters(self._chapters(cast(list[dict[str, Any]], given.chapters()), container))  # type: ignore[arg-type]
         kept: list[Stream] = []

@@ -83,6 +83,7 @@ class MediaFootage:
         self._threads = threads
         self._is_sure = picture.is_trusted
         self._is_confirmed = False
+        self._is_changed = False
         self._odd_s = None if picture.is_trusted else info.video.start_s
         """When the first frame is shown that the packets did not promise."""
         self._notes: dict[str, None] = {}
@@ -119,8 +120,11 @@ class MediaFootage:
 
     @property
     def can_jump(self) -> bool:
-        """Whether frames far in are reached without decoding all that come before them."""
-        if not (self._picture.can_seek and self._is_sure):
+        """Whether frames far in are reached without decoding all that come before them, by who opens it anew too.
+
+        Not where other frames were found than the packets promise: who did not read it numbers them otherwise.
+        """
+        if not (self._picture.can_seek and self._is_sure) or self._is_changed:
             return False
         keys = np.searchsorted(self._picture.ticks, self._picture.key_ticks)
         return len(keys) > 0 and int(np.diff(keys, append=len(self._picture.ticks)).max()) <= FARTHEST_JUMP
@@ -154,6 +158,16 @@ class MediaFootage:
         if not seen:
             raise UnreadableMedia(self._info.path, "no frame of its video can be decoded")
         self._learn(seen)
+
+    def settle(self, n_frames: int | None = None) -> None:
+        """Read it through where nothing less tells which frames there are: `info` and the numbers of frames hold then.
+
+        `n_frames` is how many an earlier reading found: where the packets promise others, they are not to be trusted.
+        Raises UnreadableMedia.
+        """
+        if not self._is_sure or n_frames not in (None, self._video.n_frames):
+            for _ in self._frames(writable=False):
+                pass
 
     def shelve_until(self, end_s: Future[Fraction]) -> None:
         """Of the pictures that `frames` gives, only those that are shown before this are put down for `play`."""
@@ -202,9 +216,7 @@ class MediaFootage:
     def _played(self, order: Sequence[int]) -> Generator[VideoFrame]:
         if not len(order):
             return
-        if not self._is_sure:
-            for _ in self._frames(writable=False):  # counting packets is not enough here: see what decodes
-                pass
+        self.settle()
         n = self._video.n_frames
         if min(order) < 0 or max(order) >= n:
             raise IndexError(f"frames 0..{n - 1} exist, asked for {min(order)}..{max(order)}")
@@ -275,6 +287,7 @@ class MediaFootage:
         if np.array_equal(ticks, self._picture.ticks):
             self._is_confirmed = True
             return
+        self._is_changed = True
         n_before, n_now = len(self._picture.ticks), len(ticks)
         if n_now < n_before:
             self._notes[f"{n_before - n_now} of {n_before} frames could not be decoded and are left out."] = None
@@ -394,6 +407,10 @@ class _Decoder:
         for frame in self._decode(needed_from):
             assert self._decoder is not None
             tick = times.of(frame, self._decoder.reorder_depth)
+            if frame.interlaced_frame and not self._picture.is_interlaced:
+                self._notes[
+                    "The footage begins with whole pictures and has interlaced ones later: those are coded as whole."
+                ] = None
             n_odd = self._repack.n_odd
             frame = self._repack(frame)
             if self._repack.n_odd > n_odd == 0:

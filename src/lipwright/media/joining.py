@@ -26,6 +26,7 @@ from av.video.stream import VideoStream
 from lipwright.core.errors import UnreadableMedia
 from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.media.encoders import container_of
+from lipwright.media.extras import TIMECODE
 from lipwright.media.footage import open_footage
 from lipwright.media.opening import opened, packets_of
 from lipwright.media.overlap import kept_open
@@ -93,6 +94,9 @@ def join(
             if "alpha_mode" in like.metadata:
                 stream.metadata["alpha_mode"] = like.metadata["alpha_mode"]
             beside = Beside(out, container, source, audio, duration_s, stack, notes)
+            if container in ("mp4", "mov") and any(key.lower() == TIMECODE for key in out.metadata):
+                # their muxer counts it by the stream's average rate, which PyAV sets for encoders only
+                notes.append("The time code is left out of a long video that is put together of parts; .mkv keeps it.")
             start = 0
             for number, (part, order) in enumerate(zip(parts, orders, strict=True)):
                 for packet in _packets(part, order, start, ticks, delay):

@@ -231,9 +231,13 @@ class FramePool:
         out = self.take(frame.width, frame.height, frame.format.name)
         for to, source in zip(planes_of(out), planes_of(frame), strict=True):
             np.copyto(to, source)
-        out.color_range, out.colorspace = frame.color_range, frame.colorspace
-        out.color_primaries, out.color_trc = frame.color_primaries, frame.color_trc
+        _copy_tags(out, frame)
         return out
+
+
+def _copy_tags(to: av.VideoFrame, source: av.VideoFrame) -> None:
+    to.color_range, to.colorspace = source.color_range, source.colorspace
+    to.color_primaries, to.color_trc = source.color_primaries, source.color_trc
 
 
 class FieldsCopier:
@@ -282,6 +286,9 @@ class Converter:
             is_same = have.is_grey or (not wanted.is_grey and have.step == wanted.step)
             if is_same:
                 return self._copied(frame, wanted)
+        if was_full == is_full and (frame.format.name + format_name).count("gray"):
+            # swscale takes grey for full whatever it is told: told so of both, it leaves the values alone
+            was_full = is_full = True
         return self._swscale.reformat(
             frame,
             format=format_name,
@@ -300,6 +307,7 @@ class Converter:
                 to[:] = 1 << (wanted.bits - 1)
             else:
                 np.copyto(to, have[i])
+        _copy_tags(out, frame)
         return out
 
 

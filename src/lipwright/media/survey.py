@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import MediaNotFound, UnreadableMedia
 from lipwright.core.media import AudioInfo, Colour, ContentLight, MasteringDisplay, MediaLimits, SourceInfo, VideoInfo
-from lipwright.media.aperture import clean_aperture
+from lipwright.media.aperture import clean_aperture, cropped
 from lipwright.media.opening import decoder_of, is_accepted, opened, packets_of
 from lipwright.media.pixels import Orientation, colour_of, layout, nearest_planar
-from lipwright.media.timing import Timing, n_missing, strictly_increasing, timing
+from lipwright.media.timing import LONG_LAST, Timing, n_missing, strictly_increasing, timing
 from lipwright.media.webp import is_moving_webp
 
 N_PACKETS_TO_FIRST = 600
@@ -69,10 +69,15 @@ class Picture:
     key_dts: NDArray[np.int64]
     """Their decoding times."""
     last_ticks: int | None
+    """How long the last frame is shown by its packet's word."""
+    end_tick: int | None
+    """When the picture ends by the file's head."""
     is_trusted: bool
     """Packets and frames are sure to be one to one."""
     can_seek: bool
     """Each packet has a presentation time of its own, by which its frame is known again after a jump."""
+    is_interlaced: bool = False
+    """By its first frame."""
     decoding: Decoding | None = None
     """Where the packets' times of presentation are not those of their pictures."""
     shifts: tuple[int, ...] = (0,)
@@ -130,6 +135,7 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
             raise UnreadableMedia(path, "it holds neither picture nor sound")
         name = "webp" if is_moving_webp(path) else container.format.name
         beginning = _beginning(path, container)
+        n_videos = len(_video_streams(container))
     first, origin = beginning.first, beginning.origin
     if video is not None and first is None:
         raise UnreadableMedia(path, "no frame of its video can be decoded")
@@ -139,10 +145,22 @@ def survey(path: Path, limits: MediaLimits | None = None) -> Survey:
     info: VideoInfo | None = None
     if first is not None:
         picture = _picture(path, name, first, origin, notes)
+        if n_videos > 1:
+            notes.append(f"The footage has {n_videos} pictures; the default one is taken, the others are left out.")
+        if first.has_captions and not picture.is_interlaced:  # copies of those keep all that is with them
+            notes.append("The footage has closed captions in its pictures (CEA-608, CEA-708); they are left out.")
         if first.has_dynamic_hdr:
             notes.append("The footage tells its HDR scene by scene (HDR10+ or Dolby Vision); that is not taken over.")
         info = video_info(picture, first.like, frame_timing(picture))
-        shown = clean_aperture(path, first.stream_index) if name.startswith("mov") else None
+        said_s = float((picture.last_ticks or 0) * picture.time_base)
+        shown_s = float(info.duration_s - (info.times_s[-1] - info.start_s)) if info.is_vfr else float(1 / info.fps)
+        if info.n_frames > 1 and said_s > max(1, LONG_LAST * shown_s):
+            notes.append(f"The last picture should stand for {said_s:.1f} s; it is shown for {shown_s:.2f} s.")
+        shown: tuple[Fraction | int, Fraction | int] | None = None
+        if name.startswith("mov"):
+            shown = clean_aperture(path, first.stream_index)
+        elif name.startswith("matroska"):
+            shown = cropped(path, first.stream_index, first.width_px, first.height_px)
         if shown is not None and shown != (first.width_px, first.height_px):
             width, height = (format(float(side), "g") for side in shown)
             whole = f"{first.width_px}x{first.height_px}"
@@ -190,13 +208,21 @@ def presentation_start(path: Path) -> Fraction | None:
 
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The video, which is not the cover picture of a song, nor a tile of a picture, nor the preview of its tiles."""
+    streams = _video_streams(container)
+    return next((stream for stream in streams if stream.disposition & Disposition.default), next(iter(streams), None))
+
+
+def _video_streams(container: InputContainer) -> list[VideoStream]:
+    """All that could be the video."""
     no_video = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
     is_tiled = _is_tiled(container)
-    for stream in container.streams.video:
-        is_main = not is_tiled or stream.disposition & Disposition.default
-        if has_decoder(stream) and is_main and not stream.disposition & no_video:
-            return stream
-    return None
+    return [
+        stream
+        for stream in container.streams.video
+        if has_decoder(stream)
+        and (not is_tiled or stream.disposition & Disposition.default)
+        and not stream.disposition & no_video
+    ]
 
 
 def _is_tiled(container: InputContainer) -> bool:
@@ -216,6 +242,8 @@ class _First:
 
     like: VideoInfo
     start: Fraction | None
+    end: Fraction | None
+    """When the picture ends, as far as the head of the file tells."""
     time_base: Fraction
     stream_index: int
     declared: tuple[Fraction | None, ...]
@@ -224,6 +252,7 @@ class _First:
     width_px: int
     height_px: int
     has_dynamic_hdr: bool
+    has_captions: bool
     is_reordered: bool
     """Pictures are decoded in another order than they are shown."""
 
@@ -331,7 +360,7 @@ def _first_frames(
             frames = []
         for frame in frames:
             if isinstance(frame, av.VideoFrame) and video is not None and index == video.index:
-                first = _describe(video, frame, is_reordered=decoder is not None and decoder.has_b_frames)
+                first = _describe(container, video, frame, is_reordered=decoder is not None and decoder.has_b_frames)
                 wanted.discard(index)
                 break
             if isinstance(frame, av.AudioFrame) and frame.samples:
@@ -348,7 +377,16 @@ def _first_frames(
     return first, audio_starts
 
 
-def _describe(stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) -> _First:
+def _end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    ends: list[Fraction] = []
+    if stream.duration is not None and stream.time_base is not None:
+        ends.append(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    if container.duration is not None:
+        ends.append(Fraction((container.start_time or 0) + container.duration, av.time_base))
+    return min(ends, default=None)
+
+
+def _describe(container: InputContainer, stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) -> _First:
     name = frame.format.name
     orientation = Orientation()
     matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
@@ -384,6 +422,7 @@ def _describe(stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) 
     return _First(
         like=like,
         start=None if pts is None else pts * time_base,
+        end=_end(container, stream),
         time_base=time_base,
         stream_index=stream.index,
         declared=(stream.average_rate, stream.base_rate, stream.guessed_rate),
@@ -392,6 +431,7 @@ def _describe(stream: VideoStream, frame: av.VideoFrame, *, is_reordered: bool) 
         width_px=frame.width,
         height_px=frame.height,
         has_dynamic_hdr=any(_side_data(frame, kind) is not None for kind in DYNAMIC_HDR),
+        has_captions=_side_data(frame, SideDataType.A53_CC) is not None,
         is_reordered=is_reordered,
     )
 
@@ -474,12 +514,16 @@ def _picture(path: Path, container_name: str, first: _First, origin: Fraction, n
         key_ticks=np.asarray([pts for pts, _ in keys], np.int64),
         key_dts=np.asarray([dts for _, dts in keys], np.int64),
         last_ticks=packets.last_duration,
+        end_tick=None if first.end is None else round(first.end / first.time_base),
         can_seek=not n_moved and not packets.n_without_pts and len(shifts) == 1,
         is_trusted=(
             container_name in PACKET_IS_FRAME
             and first.like.codec not in ("vp8", "mpeg4")
+            # cut out of a longer recording, it may begin with pictures that lean on what is not there
+            and first.start == ticks[0] * first.time_base
             and not (n_moved or packets.n_without_pts or packets.n_corrupt or packets.stopped)
         ),
+        is_interlaced=first.like.is_interlaced,
         decoding=decoding,
         shifts=shifts,
     )
@@ -586,7 +630,7 @@ def joins(path: Path) -> tuple[Fraction, ...]:
 
 
 def frame_timing(picture: Picture) -> Timing:
-    return timing(picture.ticks, picture.time_base, picture.declared, picture.last_ticks)
+    return timing(picture.ticks, picture.time_base, picture.declared, picture.last_ticks, picture.end_tick)
 
 
 def video_info(picture: Picture, like: VideoInfo, when: Timing) -> VideoInfo:

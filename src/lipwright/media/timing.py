@@ -22,6 +22,9 @@ USUAL_RATES = tuple(
 MOST = 1_000_000
 """Of a measured rate's numerator and denominator: FFmpeg's fractions hold 31 bits, and players count in them."""
 
+LONG_LAST = 10
+"""Usual frames: a last one that is said to last longer is not believed by its own word."""
+
 FEWEST_FPS, MOST_FPS = 20, 60
 """What is believed of one frame's rate: an AVIF declares 1, a GIF its clock, 100, or how long the picture is shown."""
 
@@ -84,16 +87,25 @@ def fits(ticks: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:
 
 
 def timing(
-    ticks: NDArray[np.int64], time_base: Fraction, declared: Sequence[Fraction | None], last_ticks: int | None
+    ticks: NDArray[np.int64],
+    time_base: Fraction,
+    declared: Sequence[Fraction | None],
+    last_ticks: int | None,
+    end_tick: int | None = None,
 ) -> Timing:
-    """Timing of frames at `ticks`, sorted and strictly increasing; `last_ticks` is how long the last one is shown."""
+    """Timing of frames at `ticks`, sorted and strictly increasing; `last_ticks` is how long the last one is shown.
+
+    One that stands for long is believed as far as the file ends at `end_tick`, where it tells that.
+    """
     rate = constant_rate(ticks, time_base, declared)
     if rate is not None:
         return Timing(rate, False, (), len(ticks) / rate)
     first = int(ticks[0])
     times = tuple((int(tick) - first) * time_base for tick in ticks)
     usual = int(np.median(np.diff(ticks)))
-    last = last_ticks if last_ticks is not None and 0 < last_ticks <= 10 * usual else usual
+    last = usual if last_ticks is None or last_ticks <= 0 else last_ticks
+    if last > LONG_LAST * usual:
+        last = max(usual, min(last, usual if end_tick is None else end_tick - int(ticks[-1])))
     duration = times[-1] + last * time_base
     return Timing(len(ticks) / duration, True, times, duration)
 
@@ -109,7 +121,8 @@ def n_missing(ticks: NDArray[np.int64]) -> int:
         return 0
     gaps = steps[~near] / usual
     is_whole = np.abs(gaps - np.round(gaps)) * usual <= 2
-    return int(np.round(gaps[is_whole] - 1).sum()) if is_whole.all() else 0
+    # a frame that comes right after another is one too many, and makes up for none
+    return int(np.maximum(np.round(gaps) - 1, 0).sum()) if is_whole.all() else 0
 
 
 def strictly_increasing(ticks: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:

@@ -350,7 +350,7 @@ class _Writer:
 
     def write(self, frame: VideoFrame) -> None:
         """Encode a frame; where rates vary it is held back until the next one tells how long it is shown."""
-        coded = coded_frame(frame, self._orientation, self._pool)
+        coded, was_full = coded_frame(frame, self._orientation, self._pool), frame.colour.is_full_range
         if self._is_alpha_dropped and _has_alpha(coded.format) and not _is_opaque(coded):
             self._notes.append(
                 f"The picture has alpha, which {self._encoder.codec} here does not keep; it was left out."
@@ -363,6 +363,8 @@ class _Writer:
         if self._held is not None:
             self._encode(self._held, self._tick, tick - self._tick)
         self._tick = tick
+        if coded.format.name != self.format_name or was_full != self._is_full:
+            coded = self._convert(coded, self.format_name, was_full=was_full, is_full=self._is_full)
         if self._video.is_vfr:
             self._held = coded
         else:
@@ -377,10 +379,6 @@ class _Writer:
 
     def _encode(self, frame: av.VideoFrame, tick: int, n_ticks: int) -> None:
         assert self._stream is not None
-        if frame.format.name != self.format_name:
-            frame = self._convert(
-                frame, self.format_name, was_full=self._video.colour.is_full_range, is_full=self._is_full
-            )
         frame.pts = tick
         frame.time_base = self._clock
         frame.duration = n_ticks

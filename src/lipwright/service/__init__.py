@@ -218,10 +218,12 @@ def mouths_sheet(result: SyncResult, video: Path | str) -> bytes:
     """A PNG of the mouths of a result, the source's row over the output's."""
     from lipwright.metrics.sheet import contact_sheet, png
     from lipwright.portrait import open_source
+    from lipwright.service.reports import settle
     from lipwright.vision.track import MeshTracker
 
     options, output = result.options, media.open_footage(result.output)
     source, tracker = open_source(Path(video), MeshTracker(), is_still=options.still, seed=options.seed)
+    settle(source, result.n_source_frames)
     order = result.plan.order[: result.n_frames]
     return png(contact_sheet(source, output, order, tracker))
 

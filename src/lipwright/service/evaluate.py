@@ -25,6 +25,7 @@ from lipwright.service.reports import (
     measurement,
     pictures,
     report_of,
+    settle,
     shown_at,
     span,
     with_verdict,
@@ -146,6 +147,7 @@ def _reference(path: Path, made: VideoInfo, tracker: Any, notes: list[str]) -> O
     from lipwright.portrait import open_source
 
     source, its_tracker = open_source(path, tracker, duration_s=made.duration_s)
+    settle(source)
     its = pictures(source.info)
     if (its.width_px, its.height_px) != (made.width_px, made.height_px):
         notes.append(

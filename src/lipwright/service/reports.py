@@ -24,7 +24,7 @@ import numpy as np
 
 from lipwright import media
 from lipwright.core.errors import Cancelled, InvalidOption, LipwrightError, NoVideo
-from lipwright.core.media import AudioClip, SourceInfo, VideoInfo
+from lipwright.core.media import AudioClip, Footage, SourceInfo, VideoInfo
 from lipwright.report.words import MODES, STATES, WORDS
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def sheet_of(report: Mapping[str, Any]) -> bytes | None:
         return None
     result = media.open_footage(output)
     source, tracker = open_source(Path(video), MeshTracker(), is_still=is_still, seed=seed, duration_s=speech_s)
+    settle(source, None if report["kind"] == "evaluate" else report["n_source_frames"])
     made, its = pictures(result.info), pictures(source.info)
     if report["kind"] == "evaluate":
         order: Sequence[int] = by_time(made, its)
@@ -307,6 +308,7 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
         result.video, tracker, is_still=options.still, seed=options.seed, duration_s=result.speech_s,
         threads=options.threads,
     )  # fmt: skip
+    settle(source, result.n_source_frames)
     shown = pictures(source.info)
     claims = [
         Claim(
@@ -327,6 +329,12 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
         progress=measuring.progress,
         is_time_up=lambda: monotonic() > until_s,
     )
+
+
+def settle(source: Footage, n_frames: int | None = None) -> None:
+    """Number the frames of footage that is opened anew as who read it all did, who found `n_frames` of them."""
+    if isinstance(source, media.MediaFootage):  # a portrait has the frames that it says
+        source.settle(n_frames)
 
 
 def by_time(made: VideoInfo, its: VideoInfo) -> list[int]:
