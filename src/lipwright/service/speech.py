@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import InvalidOption, MediaNotFound, NoAudio, OutputNotWritable, UnsupportedOutput
+from lipwright.core.errors import (
+    InvalidOption,
+    MediaNotFound,
+    NoAudio,
+    OutputNotWritable,
+    UnreadableMedia,
+    UnsupportedOutput,
+)
 from lipwright.core.media import AudioClip
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.core.speech import Phone, Utterance
@@ -28,7 +35,9 @@ if TYPE_CHECKING:
 _SOUND_ENDINGS: Final = frozenset(
     {
         ".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".mka", ".wma",
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts",
+        ".amr", ".caf", ".ac3", ".mp2", ".m4b", ".aifc", ".wv", ".w64",
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".3gp", ".3g2", ".mpg", ".mpeg", ".mts", ".m2ts",
+        ".flv", ".wmv", ".ogv",
     }
 )  # fmt: skip
 
@@ -262,14 +271,16 @@ def visemes(
     """Mouth cues of a recording, of a text file (.txt), or of a text that is spoken for the purpose.
 
     `speech` is where the sound of a spoken text goes. Raises MediaNotFound for what looks like a recording's name
-    and is none; InvalidOption for a text file that is not in UTF-8; what `voices.speak` raises; UnreadableMedia,
-    NoAudio.
+    and is none, and for a folder; InvalidOption for a text file that is not in UTF-8, and for `speech` of a recording;
+    what `voices.speak` raises; UnreadableMedia, NoAudio.
     """
     from lipwright import articulation, voices
     from lipwright.voices import visemes as cues
 
     path = path_of(audio_or_text)
     if path is not None and path.suffix.lower() != ".txt":
+        if speech is not None:
+            raise InvalidOption("speech", str(speech), f"only a text is spoken, and {path} is a recording")
         clip, sound_file = media.read_speech(path), path
         heard = articulation.listen(clip)
         phones, is_exact, duration_s = cues.heard_phones(heard, clip.duration_s), False, clip.duration_s
@@ -296,24 +307,39 @@ def visemes(
 
 
 def read_text(path: Path, option: str) -> str:
-    """A script, with or without a byte order mark. Raises InvalidOption where it is not in UTF-8."""
+    """A script, with or without a byte order mark. Raises InvalidOption where it is not in UTF-8, UnreadableMedia."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as exc:
         raise InvalidOption(option, str(path), "it is not text in UTF-8") from exc
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
+
+
+def _unreadable(path: Path, exc: OSError) -> UnreadableMedia:
+    return UnreadableMedia(path, (exc.strerror or str(exc)).lower(), advice="Check that you may read it.")
 
 
 def path_of(audio_or_text: str) -> Path | None:
-    """The file that is meant; None for a text. Raises MediaNotFound."""
-    if "\n" in audio_or_text or len(audio_or_text) > 1000:
+    """The file that is meant; None for a text.
+
+    Whatever is there is meant, and never spoken. Raises MediaNotFound, for a folder too; UnreadableMedia for a pipe
+    or a device, which can be read only once, and for what may not be looked at.
+    """
+    if not audio_or_text or "\n" in audio_or_text or len(audio_or_text) > 1000:
         return None
     path = Path(audio_or_text)
     try:
         if path.is_file():
             return path
+        is_there = path.exists()
+    except PermissionError as exc:
+        raise _unreadable(path, exc) from exc
     except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
         return None
-    if path.suffix.lower() in _SOUND_ENDINGS | {".txt"}:  # no sentence ends so
+    if is_there and not path.is_dir():
+        raise UnreadableMedia(path, "it is not a file", advice="Write it into one first.")
+    if is_there or path.suffix.lower() in _SOUND_ENDINGS | {".txt"}:  # no sentence ends so
         raise MediaNotFound(path)
     return None
 
