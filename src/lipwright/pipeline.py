@@ -684,6 +684,8 @@ def check_place(path: Path, inputs: Sequence[Path] = (), *, may_replace: bool = 
 
     Raises UnsupportedOutput where it is also an input, by a link too; OutputExists, OutputNotWritable.
     """
+    if "\0" in str(path):
+        raise OutputNotWritable(path, "no file can have this name")
     try:
         if path.is_dir():
             raise OutputNotWritable(path, "it is a folder")

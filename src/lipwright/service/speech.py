@@ -7,7 +7,7 @@ import wave
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from lipwright import media
 from lipwright.cache import Cache
@@ -20,7 +20,7 @@ from lipwright.core.errors import (
     UnsupportedOutput,
 )
 from lipwright.core.media import AudioClip
-from lipwright.core.options import SyncOptions, VoiceOptions
+from lipwright.core.options import SyncOptions, VoiceOptions, of_kind, one_of, text_or_id, whole_within
 from lipwright.core.speech import Phone, Utterance
 from lipwright.core.timeline import Timeline
 from lipwright.media.native import one_thread_each
@@ -95,6 +95,8 @@ def say(
     from lipwright.service import tracker_for
 
     options = SyncOptions() if options is None else options
+    of_kind("options", options, SyncOptions, "give lipwright.SyncOptions")
+    voice = text_or_id("voice", voice)
     kept = None if cache is None else Cache(Path(cache))
     with one_thread_each(), tracker_for(options, kept) as tracker:
         return say_with(
@@ -259,24 +261,27 @@ def sample(voice: str, output: Path, language: str | None, *, voice_options: Voi
 
 
 def visemes(
-    audio_or_text: str,
+    audio_or_text: Path | str,
     file_format: Format,
     *,
     voice: str = "auto",
     language: str | None = None,
     fps: int = 60,
-    speech: Path | None = None,
+    speech: Path | str | None = None,
     voice_options: VoiceOptions | None = None,
 ) -> str:
     """Mouth cues of a recording, of a text file (.txt), or of a text that is spoken for the purpose.
 
-    `speech` is where the sound of a spoken text goes. Raises MediaNotFound for what looks like a recording's name
-    and is none, and for a folder; InvalidOption for a text file that is not in UTF-8, and for `speech` of a recording;
-    what `voices.speak` raises; UnreadableMedia, NoAudio.
+    `fps` is for arkit-csv and oculus15-json, 1 to 240. `speech` is where the sound of a spoken text goes. Raises
+    MediaNotFound for what looks like a recording's name and is none, and for a folder; InvalidOption, also for a text
+    file that is not in UTF-8 and for `speech` of a recording; what `voices.speak` raises; UnreadableMedia, NoAudio.
     """
     from lipwright import articulation, voices
     from lipwright.voices import visemes as cues
 
+    one_of("file_format", file_format, get_args(cues.Format))
+    fps = whole_within("fps", fps, 1, 240)
+    speech = None if speech is None else Path(speech)
     path = path_of(audio_or_text)
     if path is not None and path.suffix.lower() != ".txt":
         if speech is not None:
@@ -285,7 +290,7 @@ def visemes(
         heard = articulation.listen(clip)
         phones, is_exact, duration_s = cues.heard_phones(heard, clip.duration_s), False, clip.duration_s
     else:
-        text = audio_or_text if path is None else read_text(path, "text")
+        text = str(audio_or_text) if path is None else read_text(path, "text")
         utterance = voices.speak(text, voice, language, options=voice_options)
         if speech is not None:
             write_wav(speech, utterance.clip)
@@ -320,12 +325,18 @@ def _unreadable(path: Path, exc: OSError) -> UnreadableMedia:
     return UnreadableMedia(path, (exc.strerror or str(exc)).lower(), advice="Check that you may read it.")
 
 
-def path_of(audio_or_text: str) -> Path | None:
+def path_of(audio_or_text: Path | str) -> Path | None:
     """The file that is meant; None for a text.
 
     Whatever is there is meant, and never spoken. Raises MediaNotFound, for a folder too; UnreadableMedia for a pipe
-    or a device, which can be read only once, and for what may not be looked at.
+    or a device, which can be read only once, and for what may not be looked at; InvalidOption.
     """
+    if isinstance(audio_or_text, Path):
+        from lipwright.pipeline import check_inputs
+
+        check_inputs(audio_or_text)
+        return audio_or_text
+    of_kind("audio_or_text", audio_or_text, str, "give a text, or the path of a file")
     if not audio_or_text or "\n" in audio_or_text or len(audio_or_text) > 1000:
         return None
     path = Path(audio_or_text)
