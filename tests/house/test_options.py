@@ -40,6 +40,7 @@ from lipwright.voices import speak
         {"still": "no"},
         {"engine_options": []},
         {"engine_options": {"quality": 3}},
+        {"engine_options": {"seed": "3"}},
     ],
 )
 def test_an_option_out_of_its_range_is_named(wrong: dict[str, Any]) -> None:

@@ -26,6 +26,8 @@ EncoderChoice = Literal["auto", "software", "nvenc", "videotoolbox"]
 """Who encodes: a program, the machine's hardware, or hardware if it is there and loses nothing (`auto`)."""
 
 DEFAULT_ENGINE: Final = "rewrite"
+OWN_OF_ENGINES: Final = ("seed", "threads")
+"""What every engine is told of the options themselves, beside its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class SyncOptions:
     encoder: EncoderChoice = "software"
     engine: str = DEFAULT_ENGINE
     engine_options: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Passed on to the engine, which documents them."""
+    """Passed on to the engine, which documents them; `rewrite` has none."""
     intensity: float = 1.0
     """How far the mouth moves, 0.5 to 1.5; 1 is the person's own way."""
     seed: int = 0
@@ -76,6 +78,8 @@ class SyncOptions:
         of_kind("engine_options", self.engine_options, Mapping, "give names with their values")
         for name, value in self.engine_options.items():
             of_kind(f"engine_options: {name}", value, str, "give text")
+            if name in OWN_OF_ENGINES:  # it would take the place of the choice of this name, unseen
+                raise InvalidOption(f"engine_options: {name}", value, f"`{name}` is an option of its own")
         one_of("when_short", self.when_short, get_args(WhenShort))
         one_of("when_long", self.when_long, get_args(WhenLong))
         one_of("look", self.look, get_args(Look))
