@@ -52,8 +52,8 @@ def measure(
 ) -> dict[str, Any]:
     """The report of a result that was just made, looked at again beside its footage (docs/how-to/report.md).
 
-    Of a longer one `budget_s` seconds, spread over it. Raises Cancelled, where `progress` does, and nothing else: a
-    measurement that fails is told in the report.
+    Of a longer one `budget_s` seconds, spread over it. Raises what `progress` raises (`Cancelled`, say), and nothing
+    else: a measurement that fails is told in the report.
     """
     from lipwright.service import speech
 
