@@ -111,7 +111,7 @@ def say(
     options = choose(given)
     voice_options = choose_voices()
     said = words(text, text_file, voice_options)
-    kept = None if no_cache else choose_cache(cache)
+    kept = None if no_cache else choose_cache(cache, is_quiet=quiet)
     from lipwright.service import speech
 
     told: dict[str, Any] | None = None

@@ -241,13 +241,15 @@ def pull(
     tell: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Fetch the files of a voice. `hashes` are those that nobody recorded: {file: sha256}. Raises UnknownVoice,
-    WeightsRefused.
+    WeightsRefused, InvalidOption where there is no folder for them.
     """
     from lipwright import weights
-    from lipwright.voices.files import files_of, folder_of
+    from lipwright.voices.files import NOWHERE, files_of, folder_of
 
-    options = VoiceOptions() if voice_options is None else voice_options
-    return [weights.fetch(file, folder_of(options), hashes=hashes, tell=tell) for file in files_of(name)]
+    folder = folder_of(VoiceOptions() if voice_options is None else voice_options)
+    if folder == NOWHERE:
+        raise InvalidOption("LIPWRIGHT_VOICES_FOLDER", None, "nobody knows where the home folder is; name one")
+    return [weights.fetch(file, folder, hashes=hashes, tell=tell) for file in files_of(name)]
 
 
 def sample(voice: str, output: Path, language: str | None, *, voice_options: VoiceOptions | None = None) -> Utterance:
