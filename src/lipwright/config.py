@@ -64,8 +64,8 @@ class CacheSettings(BaseSettings):
 
     @property
     def folder(self) -> Path | None:
-        """`cache`, with the home folder written out."""
-        return Path(self.cache).expanduser().absolute() if self.cache else None
+        """`cache`, with the home folder written out. Raises InvalidOption where nobody knows it."""
+        return _written_out("cache", self.cache).absolute() if self.cache else None
 
 
 class ServiceSettings(BaseSettings):
@@ -180,8 +180,8 @@ class ServiceSettings(BaseSettings):
 
     @property
     def folder(self) -> Path:
-        """`data`, with the home folder written out."""
-        return Path(self.data).expanduser().absolute()
+        """`data`, with the home folder written out. Raises InvalidOption where nobody knows it."""
+        return _written_out("data", self.data).absolute()
 
 
 class HttpSettings(BaseSettings):
@@ -231,14 +231,23 @@ class VoiceSettings(BaseSettings):
 
     @property
     def options(self) -> VoiceOptions:
-        """The same as a value for the rooms below."""
+        """The same as a value for the rooms below. Raises InvalidOption."""
+        speakers, folder = self.voices_speakers, self.voices_folder
         return VoiceOptions(
-            speakers=Path(self.voices_speakers).expanduser() if self.voices_speakers else None,
+            speakers=_written_out("voices_speakers", speakers) if speakers else None,
             # written out here: children of the service are not told where home is
-            folder=Path(self.voices_folder or "~/.cache/lipwright/voices").expanduser(),
+            folder=_written_out("voices_folder", folder) if folder else _voices_folder(),
             max_chars=self.voices_max_chars,
             sentence_limit_s=self.voices_sentence_limit_s,
         )
+
+
+def _voices_folder() -> Path | None:
+    """The usual one, written out; None where there is no home that it could be in."""
+    try:
+        return _written_out("voices_folder", "~/.cache/lipwright/voices")
+    except InvalidOption:
+        return None
 
 
 def read_voice_settings() -> VoiceSettings:
@@ -259,6 +268,15 @@ def read_http_settings(**given: object) -> HttpSettings:
 def read_settings() -> Settings:
     """The settings of this process's environment. Raises InvalidOption, naming the variable."""
     return _read(Settings, {})
+
+
+def _written_out(name: str, folder: str) -> Path:
+    """With the home folder in place of `~`, which a user without an entry and without HOME does not have."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as exc:
+        reason = "nobody knows where that home folder is; name another folder, or set HOME"
+        raise InvalidOption(f"{PREFIX}{name.upper()}", folder, reason) from exc
 
 
 def _read(kind: type[S], given: Mapping[str, Any]) -> S:

@@ -8,6 +8,7 @@ audio ──> read_speech ──> listen ─────────────
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import tempfile
@@ -684,6 +685,8 @@ def check_place(path: Path, inputs: Sequence[Path] = (), *, may_replace: bool = 
 
     Raises UnsupportedOutput where it is also an input, by a link too; OutputExists, OutputNotWritable.
     """
+    if "\0" in str(path):
+        raise OutputNotWritable(path, "no file can have this name")
     try:
         if path.is_dir():
             raise OutputNotWritable(path, "it is a folder")
@@ -691,7 +694,7 @@ def check_place(path: Path, inputs: Sequence[Path] = (), *, may_replace: bool = 
             raise UnsupportedOutput(path, ALSO_INPUT)
         if path.exists() and not may_replace:
             raise OutputExists(path)
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent):  # where a link leads
             pass
     except OSError as exc:  # also where the name is too long, or the folder may not be entered
         raise OutputNotWritable(path, (exc.strerror or "it cannot be opened").lower()) from exc

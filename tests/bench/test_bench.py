@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from lipwright import demo
+from lipwright.bench.measure import Choice, measure
+from lipwright.core.errors import InvalidOption
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,6 +57,11 @@ def test_a_kind_that_does_not_exist_and_a_folder_without_video_are_refused(folde
     refused = bench(empty, "cross")
     assert refused.returncode != 0
     assert "no video" in refused.stderr
+
+
+def test_a_clip_that_is_not_there_is_named(folder: Path, tmp_path: Path):
+    with pytest.raises(InvalidOption, match="only cannot be 'nobody'"):
+        measure(Choice(folder, tmp_path / "out", only=("somebody", "nobody")))
 
 
 def test_everybody_says_sentences_from_text_a_still_portrait_too(tmp_path: Path):

@@ -14,7 +14,11 @@ from typer.testing import CliRunner
 
 from lipwright.cli.main import app
 from lipwright.cli.say import words
+from lipwright.cli.sync import choose_cache
+from lipwright.config import ServiceSettings
+from lipwright.core.errors import InvalidOption
 from lipwright.core.options import VoiceOptions
+from lipwright.service import hosted_checks
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
@@ -161,6 +165,40 @@ def test_a_sample_is_not_called_what_it_is_not(tmp_path: Path) -> None:
     assert status == 2
     assert error.startswith("error [unsupported_output]: ")
     assert not (tmp_path / "sample.mp3").exists()
+
+
+@pytest.fixture
+def nobodys_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no entry, and without HOME."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("HOME", "LIPWRIGHT_CACHE", "LIPWRIGHT_DATA", "LIPWRIGHT_VOICES_FOLDER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("nobodys_home")
+def test_who_has_no_home_hears_voices_and_keeps_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = run("visemes", "Hello Bob", "--format", "rhubarb-tsv", "--language", "en")
+    listed = run("voices", "list", "--language", "de")
+    pulled = run("voices", "pull", "piper:en_US-amy-medium")
+
+    assert [one[0] for one in (said, listed, pulled)] == [0, 0, 2]
+    assert said[1].startswith("0.00\t")
+    assert "espeak:de" in listed[1]
+    assert pulled[2].startswith("error [invalid_option]: LIPWRIGHT_VOICES_FOLDER is missing: ")
+    assert choose_cache(None) is None
+    assert "nothing is kept for the next speech" in capsys.readouterr().err
+    monkeypatch.setenv("LIPWRIGHT_CACHE", "~/kept")
+    with pytest.raises(InvalidOption, match="LIPWRIGHT_CACHE cannot be"):
+        choose_cache(None)
+    checks = hosted_checks._folder(ServiceSettings())  # pyright: ignore[reportPrivateUsage]
+    assert not checks.is_well
+    assert checks.value.startswith("LIPWRIGHT_DATA ")
 
 
 def test_visemes_go_to_the_screen_or_into_a_file(tmp_path: Path) -> None:

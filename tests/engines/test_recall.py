@@ -80,13 +80,21 @@ def test_footage_of_which_only_its_end_tells_what_there_is_is_not_decoded_again_
         assert [frame.index for frame in footage.play([58, 3, 4])] == [58, 3, 4]
 
 
+class Choosy(RewriteEngine):
+    """An engine that has an option."""
+
+    def study(self, source: Any, *, options: Any = None, **others: Any) -> Any:
+        assert "mode" in options
+        return super().study(source, options={}, **others)
+
+
 def test_other_options_are_another_study_and_no_cache_keeps_nothing(
     portrait: MediaFootage, known_tracker: Any, tmp_path: Path
 ) -> None:
-    study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+    study(Choosy(), known_tracker, portrait, {"mode": "x"}, cache=Cache(tmp_path))
 
-    assert not study(RewriteEngine(), known_tracker, portrait, {"mode": "x"}, cache=Cache(tmp_path)).is_recalled
-    assert not study(RewriteEngine(), known_tracker, portrait, {}).is_recalled
+    assert not study(Choosy(), known_tracker, portrait, {"mode": "y"}, cache=Cache(tmp_path)).is_recalled
+    assert not study(Choosy(), known_tracker, portrait, {"mode": "x"}).is_recalled
     assert len(list(tmp_path.iterdir())) == 2
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lipwright.core.errors import FaceNotFound, NoFaceFound
+from lipwright.core.errors import FaceNotFound, InvalidOption, NoFaceFound
 from lipwright.core.face import FaceChoice, TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack
@@ -68,6 +68,13 @@ def source_frames(portrait: MediaFootage, n: int = N) -> list[VideoFrame]:
 
 def seen_again(frames: list[VideoFrame]) -> PosedShapes:
     return pose_shapes(np.stack([faces[0].landmarks for _, faces in MeshTracker().track(frames)]).astype(np.float64))
+
+
+def test_an_option_that_it_does_not_know_is_told_before_it_looks_at_anything() -> None:
+    nothing: Any = None
+
+    with pytest.raises(InvalidOption, match="`rewrite` has no such option"):
+        RewriteEngine().study(nothing, tracker=nothing, options={"seed": "1", "threads": "1", "quality": "3"})
 
 
 def test_every_frame_of_the_plan_comes_once_in_order_and_on_time(avatar: RewriteAvatar) -> None:

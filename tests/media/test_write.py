@@ -33,6 +33,7 @@ from lipwright.media import (
     write_video,
 )
 from lipwright.media.write import in_place_of, open_output
+from lipwright.pipeline import check_place
 
 SILENT = AudioPlan(speech=None)
 RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60)]
@@ -593,6 +594,30 @@ def test_what_cannot_be_written_is_refused_with_nothing_left(film: MediaFootage,
         write_video(tmp_path / "out.mp4", [], film.info, duration_s=Fraction(1), audio=SILENT)
 
     assert left_in(tmp_path) == ["folder.mp4", "footage.mp4"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_written(is_there: bool, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    target, link = tmp_path / "other" / "kept.mp4", tmp_path / "link.mp4"
+    link.symlink_to(target)
+    if is_there:
+        target.write_bytes(b"old")
+
+    check_place(link)
+    with in_place_of(link) as part:
+        part.write_bytes(b"new")
+
+    assert link.readlink() == target
+    assert target.read_bytes() == b"new"
+    assert left_in(tmp_path / "other") == ["kept.mp4"]
+
+
+def test_a_link_into_a_folder_that_is_not_there_is_told_beforehand(tmp_path: Path):
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "nowhere" / "out.mp4")
+
+    with pytest.raises(OutputNotWritable):
+        check_place(tmp_path / "link.mp4")
 
 
 def n_files_open() -> int:

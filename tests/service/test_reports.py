@@ -203,18 +203,36 @@ def test_a_measurement_that_breaks_is_noted_and_raises_nothing(
     assert "not affected" in reports.page_of(report)
 
 
-def test_a_measurement_is_stopped_like_everything_else(result: SyncResult) -> None:
+@pytest.mark.parametrize("wrong", [Cancelled(), KeyError("the caller's own"), UnreadableMedia(Path("x"), "theirs")])
+def test_what_progress_raises_stops_a_measurement_like_everything_else(result: SyncResult, wrong: Exception) -> None:
     def stop(done: int, total: int) -> None:
-        raise Cancelled
+        raise wrong
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(type(wrong)) as raised:
         report_of(result, measuring=Measuring(progress=stop))
+    assert raised.value is wrong
 
 
 def test_a_result_that_is_gone_is_told_without_being_measured(result: SyncResult) -> None:
     report = report_of(replace(result, video=result.video.with_name("gone.mp4")), measuring=Measuring())
 
     assert report["measurement"]["state"] == "failed"
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_result_that_was_moved_or_damaged_is_told_and_raises_nothing(
+    is_damaged: bool, result: SyncResult, tmp_path: Path
+) -> None:
+    output = tmp_path / "made.mp4"
+    if is_damaged:
+        output.write_bytes(b"xx")
+
+    report = report_of(replace(result, output=output), measuring=Measuring())
+
+    assert report["measurement"]["state"] == "failed"
+    assert str(output) in report["measurement"]["says"]
+    assert [one["verdict"] for one in report["figures"]] == ["unknown"]
+    assert reports.page_of(report)
 
 
 def test_long_results_are_looked_at_in_stretches_within_their_budget() -> None:

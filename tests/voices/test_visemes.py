@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from fractions import Fraction
 from itertools import pairwise
@@ -14,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lipwright.core.errors import MediaNotFound, NothingToSay
+from lipwright.core.errors import InvalidOption, MediaNotFound, NothingToSay, UnreadableMedia
 from lipwright.core.speech import SILENCE, Phone
 from lipwright.core.time import Span
 from lipwright.core.timeline import Timed, Timeline
-from lipwright.service.speech import visemes
+from lipwright.service.speech import read_text, visemes
 from lipwright.voices.visemes import ARKIT, OCULUS, Cue, Format, cues_srt, rhubarb_cues, rhubarb_json, rhubarb_tsv
 
 TEXT = "Mama, put five apples in the food bowl."
@@ -167,10 +168,29 @@ def test_a_text_file_is_read(tmp_path: Path) -> None:
     assert visemes(str(path), "rhubarb-tsv", language="en") == visemes(TEXT, "rhubarb-tsv", language="en")
 
 
-@pytest.mark.parametrize("name", ["missing.wav", "missing.txt", "voice over/take 1.wav", "take1.aiff"])
+@pytest.mark.parametrize("name", ["missing.wav", "missing.txt", "voice over/take 1.wav", "take1.aiff", "note.amr"])
 def test_what_looks_like_a_file_and_is_none_is_not_spoken(name: str) -> None:
     with pytest.raises(MediaNotFound):
         visemes(name, "rhubarb-json")
+
+
+def test_what_is_there_and_is_no_file_is_not_spoken(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(UnreadableMedia, match="is not a file"):
+        visemes(str(tmp_path / "pipe"), "rhubarb-json")
+    with pytest.raises(MediaNotFound, match="is a folder"):
+        visemes(str(tmp_path), "rhubarb-json")
+
+
+def test_a_recording_is_not_spoken_and_has_no_sound_to_keep(speech: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOption, match="is a recording"):
+        visemes(str(speech), "rhubarb-json", speech=tmp_path / "said.wav")
+
+
+def test_a_script_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableMedia):
+        read_text(tmp_path, "text")
 
 
 @pytest.mark.parametrize("text", ["Mama and papa met. " * 20, "Mama\0 met papa.", "ma" * 200])

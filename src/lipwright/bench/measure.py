@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from lipwright.core.errors import LipwrightError, MediaNotFound, NoVideo
+from lipwright.core.errors import InvalidOption, LipwrightError, MediaNotFound, NoVideo
 
 if TYPE_CHECKING:
     from lipwright.bench import page, spoken
@@ -49,14 +49,17 @@ def measure(args: Choice) -> Path:
     """All kinds over all videos; what is done so far is on the page at any time. Returns the page.
 
     Text is said by still pictures too.
-    Raises MediaNotFound where the folder does not exist, NoVideo where it holds no video (of these names).
+    Raises MediaNotFound where the folder does not exist, InvalidOption where it holds no clip of a name that is asked
+    for, NoVideo where it holds no video (of these names).
     """
     if not args.clips.is_dir():
         raise MediaNotFound(args.clips)
-    videos, stills = (
-        [path for path in find(args.clips, endings) if not args.only or path.stem in args.only]
-        for endings in (VIDEO, PICTURE)
-    )
+    found = [find(args.clips, endings) for endings in (VIDEO, PICTURE)]
+    names = {path.stem for paths in found for path in paths}
+    for name in args.only:
+        if name not in names:
+            raise InvalidOption("only", name, f"{args.clips} holds no clip of this name")
+    videos, stills = ([path for path in paths if not args.only or path.stem in args.only] for paths in found)
     if not videos and not (stills and args.kinds == ("text",)):
         raise NoVideo(args.clips)
     # mistakes on the command line are told before seconds go into loading the networks

@@ -10,7 +10,7 @@ import typer
 
 from lipwright.cli.screen import already_written, as_json, check_places, progress_report, speaks_errors, write_file
 from lipwright.cli.sync import choose, choose_cache, measuring, report_line, summary
-from lipwright.core.errors import InvalidOption, MediaNotFound, TextTooLong
+from lipwright.core.errors import InvalidOption, TextTooLong
 from lipwright.core.options import Look, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
 
 _DEFAULT = SyncOptions()
@@ -111,7 +111,7 @@ def say(
     options = choose(given)
     voice_options = choose_voices()
     said = words(text, text_file, voice_options)
-    kept = None if no_cache else choose_cache(cache)
+    kept = None if no_cache else choose_cache(cache, is_quiet=quiet)
     from lipwright.service import speech
 
     told: dict[str, Any] | None = None
@@ -157,15 +157,18 @@ def choose_voices() -> VoiceOptions:
 
 
 def words(text: str | None, text_file: Path | None, options: VoiceOptions) -> str:
-    """The text that was given, or that of the file. Raises InvalidOption, MediaNotFound, TextTooLong."""
+    """The text that was given, or that of the file. Raises InvalidOption, MediaNotFound, TextTooLong,
+    UnreadableMedia.
+    """
     if (text is None) == (text_file is None):
         raise InvalidOption("text", text, "give either a text or --text-file")
     if text is not None:
         _check_is_text(text)
         return text
     assert text_file is not None
-    if not text_file.is_file():
-        raise MediaNotFound(text_file)
+    from lipwright.pipeline import check_inputs
+
+    check_inputs(text_file)
     n_bytes = text_file.stat().st_size
     if n_bytes > 4 * options.max_chars + 4:  # a letter takes four bytes at most: this file is not even read
         raise TextTooLong(n_chars=n_bytes // 4, limit=options.max_chars)

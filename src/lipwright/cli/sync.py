@@ -172,7 +172,7 @@ def sync(
     }  # fmt: skip
     options = choose(given)
     speeches = {face: Path(path) for face, path in parse_pairs(assign or [], "assign", "FACE=AUDIO").items()}
-    kept = None if no_cache else choose_cache(cache)
+    kept = None if no_cache else choose_cache(cache, is_quiet=quiet)
     from lipwright import service
 
     told: dict[str, Any] | None = None
@@ -228,13 +228,24 @@ def choose(given: dict[str, Any]) -> SyncOptions:
     return SyncOptions(**{**settings, **{name: value for name, value in given.items() if value is not None}})
 
 
-def choose_cache(folder: Path | None) -> Cache | None:
-    """The folder that was given, else the environment's; None where nothing is kept. Raises InvalidOption."""
+def choose_cache(folder: Path | None, *, is_quiet: bool = False) -> Cache | None:
+    """The folder that was given, else the environment's; None where nothing is kept. Raises InvalidOption.
+
+    Who has no home, and asked for no other folder, keeps nothing, and is told.
+    """
     from lipwright.cache import Cache
     from lipwright.config import read_cache_settings
 
     settings = read_cache_settings(cache=None if folder is None else str(folder))
-    return None if settings.folder is None else Cache(settings.folder, max_bytes=settings.cache_bytes)
+    try:
+        place = settings.folder
+    except InvalidOption as exc:
+        if "cache" in settings.model_fields_set:
+            raise
+        if not is_quiet:
+            typer.echo(f"note: nothing is kept for the next speech. {exc}", err=True)
+        return None
+    return None if place is None else Cache(place, max_bytes=settings.cache_bytes)
 
 
 def parse_pairs(texts: list[str], option: str, form: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
@@ -25,6 +26,8 @@ EncoderChoice = Literal["auto", "software", "nvenc", "videotoolbox"]
 """Who encodes: a program, the machine's hardware, or hardware if it is there and loses nothing (`auto`)."""
 
 DEFAULT_ENGINE: Final = "rewrite"
+OWN_OF_ENGINES: Final = ("seed", "threads")
+"""What every engine is told of the options themselves, beside its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class SyncOptions:
     encoder: EncoderChoice = "software"
     engine: str = DEFAULT_ENGINE
     engine_options: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Passed on to the engine, which documents them."""
+    """Passed on to the engine, which documents them; `rewrite` has none."""
     intensity: float = 1.0
     """How far the mouth moves, 0.5 to 1.5; 1 is the person's own way."""
     seed: int = 0
@@ -59,26 +62,30 @@ class SyncOptions:
     """For decoding and encoding; 0 takes every core that the process may use."""
 
     def __post_init__(self) -> None:
-        if _is_whole(self.face):  # an id as Python has it
-            object.__setattr__(self, "face", str(self.face))
-        for name in ("face", "engine"):
-            _check(name, getattr(self, name), str, "give text")
-        _check("still", self.still, bool, "give true or false")
-        _check("engine_options", self.engine_options, Mapping, "give names with their values")
-        for name, value in self.engine_options.items():
-            _check(f"engine_options: {name}", value, str, "give text")
-        _one_of("when_short", self.when_short, get_args(WhenShort))
-        _one_of("when_long", self.when_long, get_args(WhenLong))
-        _one_of("look", self.look, get_args(Look))
-        _one_of("preset", self.preset, get_args(Preset))
-        _one_of("codec", self.codec, get_args(Codec))
-        _one_of("encoder", self.encoder, get_args(EncoderChoice))
-        _within("crf", self.crf, 0, 51)
-        _within("intensity", self.intensity, 0.5, 1.5)
-        _whole_within("threads", self.threads, 0, 1024)
-        _whole_within("seed", self.seed, 0, 2**63 - 1)
+        plain: dict[str, object] = {
+            "face": text_or_id("face", self.face),
+            "crf": within("crf", self.crf, 0, 51),
+            "intensity": within("intensity", self.intensity, 0.5, 1.5),
+            "threads": whole_within("threads", self.threads, 0, 1024),
+            "seed": whole_within("seed", self.seed, 0, 2**63 - 1),
+        }
         if self.keep_original_db is not None:
-            _within("keep_original_db", self.keep_original_db, -96, 24)
+            plain["keep_original_db"] = within("keep_original_db", self.keep_original_db, -96, 24)
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+        of_kind("engine", self.engine, str, "give text")
+        of_kind("still", self.still, bool, "give true or false")
+        of_kind("engine_options", self.engine_options, Mapping, "give names with their values")
+        for name, value in self.engine_options.items():
+            of_kind(f"engine_options: {name}", value, str, "give text")
+            if name in OWN_OF_ENGINES:  # it would take the place of the choice of this name, unseen
+                raise InvalidOption(f"engine_options: {name}", value, f"`{name}` is an option of its own")
+        one_of("when_short", self.when_short, get_args(WhenShort))
+        one_of("when_long", self.when_long, get_args(WhenLong))
+        one_of("look", self.look, get_args(Look))
+        one_of("preset", self.preset, get_args(Preset))
+        one_of("codec", self.codec, get_args(Codec))
+        one_of("encoder", self.encoder, get_args(EncoderChoice))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,33 +102,47 @@ class VoiceOptions:
     """Wall clock that one sentence may take; the sentence that takes longer is left out."""
 
     def __post_init__(self) -> None:
-        _within("max_chars", self.max_chars, 1, 10_000_000)
-        _within("sentence_limit_s", self.sentence_limit_s, 0.1, 3600)
+        within("max_chars", self.max_chars, 1, 10_000_000)
+        within("sentence_limit_s", self.sentence_limit_s, 0.1, 3600)
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+# The types that are declared are those of well-typed callers: values come from JSON and from programs, too.
+
+
+def one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raises InvalidOption where it is none of them."""
     if value not in choices:
         raise InvalidOption(name, value, f"choose one of {', '.join(choices)}")
 
 
-# The types that are declared are those of well-typed callers: values come from JSON, too.
-
-
-def _check(name: str, value: object, kind: type, what: str) -> None:
+def of_kind(name: str, value: object, kind: type, what: str) -> None:
+    """Raises InvalidOption where it is of another type."""
     if not isinstance(value, kind):
         raise InvalidOption(name, value, what)
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def text_or_id(name: str, value: object) -> str:
+    """The text; an id may be given as a number. Raises InvalidOption."""
+    if _is_whole(value):
+        return str(value)
+    of_kind(name, value, str, "give text")
+    return cast("str", value)
 
 
-def _whole_within(name: str, value: object, low: int, high: int) -> None:
+def whole_within(name: str, value: object, low: int, high: int) -> int:
+    """The number as Python's own; numpy's are taken, too. Raises InvalidOption."""
     if not (_is_whole(value) and low <= cast("int", value) <= high):
         raise InvalidOption(name, value, f"give a whole number from {low} to {high}")
+    return int(cast("int", value))
 
 
-def _within(name: str, value: object, low: float, high: float) -> None:
-    is_number = _is_whole(value) or isinstance(value, float)  # what is not finite lies between no two numbers
-    if not (is_number and low <= cast("float", value) <= high):
+def within(name: str, value: object, low: float, high: float) -> float:
+    """The number as Python's own; numpy's are taken, too. Raises InvalidOption."""
+    is_number = isinstance(value, Real) and value is not True and value is not False
+    if not (is_number and low <= cast("float", value) <= high):  # what is no number lies between no two
         raise InvalidOption(name, value, f"give a number from {low:g} to {high:g}")
+    return int(cast("int", value)) if _is_whole(value) else float(cast("float", value))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and value is not True and value is not False

@@ -192,12 +192,16 @@ def explained(path: Path, exc: FFmpegError | OSError) -> OutputError | Unsupport
 
 @contextmanager
 def in_place_of(path: Path) -> Generator[Path]:
-    """A new file next to `path` that takes its place at the end, or is removed on any error."""
+    """A new file next to `path` that takes its place at the end, or is removed on any error.
+
+    Where `path` is a link, the file that it leads to is replaced, or made, and the link stays.
+    """
     if path.is_dir():
         raise OutputNotWritable(path, "it is a folder")
+    place = Path(os.path.realpath(path))  # unlike `Path.resolve` it takes links that go in a circle
     # file systems count bytes, of which a character can have four; what is left still tells whose part it is
     stem = path.stem.encode(errors="ignore")[:80].decode(errors="ignore")
-    part = path.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    part = place.with_name(f".{stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         # an ordinary file, which mkstemp would keep to its owner; to ask for the mask is to set it for all threads
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
@@ -206,7 +210,7 @@ def in_place_of(path: Path) -> Generator[Path]:
     try:
         yield part
         try:
-            part.replace(path)
+            part.replace(place)
         except OSError as exc:
             raise explained(path, exc) from exc
     except BaseException:
@@ -218,7 +222,7 @@ def in_place_of(path: Path) -> Generator[Path]:
 
 @contextmanager
 def whole_or_not(path: Path) -> Generator[Path]:
-    """Where to write a file that is not media: as `in_place_of`, but a link stays one, and so does a device or a pipe.
+    """Where to write a file that is not media: as `in_place_of`, but a device or a pipe stays one.
 
     Raises OutputNotWritable, DiskFull, also for what the writing raises.
     """
@@ -226,7 +230,7 @@ def whole_or_not(path: Path) -> Generator[Path]:
         if _is_device_or_pipe(path):
             yield path  # it holds nothing older
         else:
-            with in_place_of(Path(os.path.realpath(path))) as part:
+            with in_place_of(path) as part:
                 yield part
     except OSError as exc:
         raise explained(path, exc) from exc

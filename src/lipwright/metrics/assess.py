@@ -353,10 +353,15 @@ def _drawn(values_io: Floats) -> list[float | None]:
 
 def file_figures(video_s: Fraction, audio_s: Fraction | None) -> tuple[Figure, ...]:
     """Figures of the file as a whole: does its sound end with its picture?"""
-    difference = nothing("length difference", "ms", 0)
-    if audio_s is not None:
-        difference = Measure("length difference", 1000 * float(video_s - audio_s), "ms", 0, 1)
+    if audio_s is None:
+        return unknown_file_figures()
+    difference = Measure("length difference", 1000 * float(video_s - audio_s), "ms", 0, 1)
     return (judged("length_difference", difference),)
+
+
+def unknown_file_figures() -> tuple[Figure, ...]:
+    """The same of a file that has no sound, or that cannot be read."""
+    return (judged("length_difference", nothing("length difference", "ms", 0)),)
 
 
 def overall(figures: Sequence[Mapping[str, Any]], flags: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from lipwright import media, plugins
 from lipwright.cache import Cache
 from lipwright.core.errors import BrokenEngine, InvalidOption, LipwrightError
 from lipwright.core.media import SourceInfo
-from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptions, WhenLong, WhenShort, of_kind
 from lipwright.engines.base import Engine, Progress
 from lipwright.media.native import n_cores, one_thread_each
 
@@ -83,6 +83,8 @@ def sync(
         still=still,
         threads=threads,
     )
+    if assign is not None:
+        of_kind("assign", assign, Mapping, "give faces with their recordings")
     kept = None if cache is None else Cache(Path(cache))
     with one_thread_each(), tracker_for(options, kept) as tracker:
         return sync_with(

@@ -13,6 +13,7 @@ import numpy as np
 
 from lipwright import media
 from lipwright.core.media import AudioClip, VideoInfo
+from lipwright.core.options import text_or_id, within
 from lipwright.service.reports import (
     MEASURE_S,
     VERSION,
@@ -52,8 +53,8 @@ def measure(
 ) -> dict[str, Any]:
     """The report of a result that was just made, looked at again beside its footage (docs/how-to/report.md).
 
-    Of a longer one `budget_s` seconds, spread over it. Raises Cancelled, where `progress` does, and nothing else: a
-    measurement that fails is told in the report.
+    Of a longer one `budget_s` seconds, spread over it. Raises what `progress` raises (`Cancelled`, say), and nothing
+    else: a measurement that fails is told in the report.
     """
     from lipwright.service import speech
 
@@ -75,13 +76,15 @@ def evaluate(
     """Score any video, with controls: the same report as of a result of ours.
 
     `reference` is the footage that it was made of, on the same time line; `speech` what it shall say, if that is not
-    its own sound. Raises MediaNotFound, UnreadableMedia, NoVideo, NoAudio, InvalidOption, NoFaceFound, FaceNotFound.
+    its own sound. Of a longer video `budget_s` seconds are looked at, spread over it; 0: all of it. Raises
+    MediaNotFound, UnreadableMedia, NoVideo, NoAudio, InvalidOption, NoFaceFound, FaceNotFound.
     """
     from lipwright.metrics import assess as measuring
     from lipwright.pipeline import check_inputs, parse_face
     from lipwright.vision.track import MeshTracker
 
-    choice = parse_face(face)
+    choice = parse_face(text_or_id("face", face))
+    within("budget_s", budget_s, 0, float("inf"))
     video = Path(video)
     reference, speech = (None if path is None else Path(path) for path in (reference, speech))
     check_inputs(*(path for path in (video, reference, speech) if path is not None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import Any, cast
 
 from lipwright import plugins
@@ -16,7 +15,7 @@ from lipwright.service.moderate import moderator_options
 
 def hosted_checks(settings: ServiceSettings) -> list[Check]:
     """Raises nothing: what would keep a service from working is a Check that is not well."""
-    return [*_moderation(settings), _folder(settings.folder), _children()]
+    return [*_moderation(settings), _folder(settings), _children()]
 
 
 def _moderation(settings: ServiceSettings) -> list[Check]:
@@ -40,7 +39,11 @@ def _moderation(settings: ServiceSettings) -> list[Check]:
     return found
 
 
-def _folder(folder: Path) -> Check:
+def _folder(settings: ServiceSettings) -> Check:
+    try:
+        folder = settings.folder
+    except InvalidOption as exc:
+        return Check("service", "data folder", str(exc), False)
     # it is made at the first start: what counts is the nearest folder that is there already
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):

@@ -12,7 +12,7 @@ import logging
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import metadata
 from itertools import pairwise
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lipwright.metrics.assess import Assessment, FaceAssessment
     from lipwright.metrics.flags import Flag
     from lipwright.pipeline import Speaker, SyncResult
+
+Progress = Callable[[int, int], None]
 
 # Rooms that load networks or OpenCV are imported by the functions that use them.
 
@@ -75,7 +77,7 @@ class Measuring:
 
     budget_s: float = MEASURE_S
     """Seconds of the result, spread over it; 0: it is not looked at."""
-    progress: Callable[[int, int], None] | None = None
+    progress: Progress | None = None
 
 
 def report_of(
@@ -89,25 +91,44 @@ def report_of(
     """The report of a result, plain values for JSON.
 
     `speech` is what was said, where its file is gone. Without `measuring` only what is known is told. `more` are
-    further fields. Raises Cancelled alone: where the measurement fails, the report says so.
+    further fields. Raises what `measuring.progress` raises, and nothing else: where the measurement fails, the report
+    says so.
     """
     report = {**_told(result, kind), **(more or {})}
     if measuring is None or measuring.budget_s <= 0:
         return report
     start_s, start_cpu_s = perf_counter(), process_time()
+    theirs: list[Exception] = []
     try:
-        found = _measure(result, speech, measuring)
+        found = _measure(result, speech, replace(measuring, progress=_noting(measuring.progress, theirs)))
     except Cancelled:
         raise
-    except LipwrightError as exc:
-        return _failed(report, str(exc))
     except Exception as exc:
+        if any(exc is one for one in theirs):
+            raise
+        if isinstance(exc, LipwrightError):
+            return _failed(report, str(exc))
         log.exception("the measurement of a result broke")
         return _failed(report, f"It broke ({type(exc).__name__}).")
     report["measurement"] = measurement(found, float(result.duration_s), start_s, start_cpu_s)
     for told, speaker, face in zip(report["speakers"], result.speakers, found.faces, strict=True):
         told.update(measured_face(face, speaker, float(result.duration_s), told))
     return with_verdict(report, found)
+
+
+def _noting(progress: Progress | None, raised: list[Exception]) -> Progress | None:
+    """The same; what it raises is the caller's own, and is put down as such."""
+    if progress is None:
+        return None
+
+    def noting(done: int, total: int) -> None:
+        try:
+            progress(done, total)
+        except Exception as exc:
+            raised.append(exc)
+            raise
+
+    return noting
 
 
 def failed(report: dict[str, Any], reason: str) -> dict[str, Any]:
@@ -215,7 +236,7 @@ def _told(result: SyncResult, kind: str) -> dict[str, Any]:
         "inputs": {"video": str(result.video), "audio": str(result.speakers[0].audio) if kind == "sync" else None},
         "length": _length(result),
         "measurement": _skipped(float(result.duration_s)),
-        "figures": file_figures(result.output),
+        "figures": _figures_of(result.output),
         "speakers": speakers,
         "controls": [],
         "words": {},
@@ -283,6 +304,16 @@ def _is_picture(path: Path) -> bool:
     from lipwright.portrait.picture import is_picture
 
     return is_picture(path)
+
+
+def _figures_of(output: Path) -> list[dict[str, Any]]:
+    """Those of the file; unknown ones where it is gone or damaged by now, which the measurement tells."""
+    from lipwright.metrics.assess import unknown_file_figures
+
+    try:
+        return file_figures(output)
+    except LipwrightError:
+        return [one.as_dict() for one in unknown_file_figures()]
 
 
 def file_figures(path: Path) -> list[dict[str, Any]]:

@@ -7,13 +7,13 @@ import wave
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from lipwright import media
 from lipwright.cache import Cache
-from lipwright.core.errors import InvalidOption, MediaNotFound, NoAudio, UnsupportedOutput
+from lipwright.core.errors import InvalidOption, MediaNotFound, NoAudio, UnreadableMedia, UnsupportedOutput
 from lipwright.core.media import AudioClip
-from lipwright.core.options import SyncOptions, VoiceOptions
+from lipwright.core.options import SyncOptions, VoiceOptions, of_kind, one_of, text_or_id, whole_within
 from lipwright.core.speech import Phone, Utterance
 from lipwright.core.timeline import Timeline
 from lipwright.media.native import one_thread_each
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _SOUND_ENDINGS: Final = frozenset(
     {
         ".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".mka", ".wma",
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts",
+        ".amr", ".caf", ".ac3", ".mp2", ".m4b", ".aifc", ".wv", ".w64",
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".3gp", ".3g2", ".mpg", ".mpeg", ".mts", ".m2ts",
+        ".flv", ".wmv", ".ogv",
     }
 )  # fmt: skip
 
@@ -86,6 +88,8 @@ def say(
     from lipwright.service import tracker_for
 
     options = SyncOptions() if options is None else options
+    of_kind("options", options, SyncOptions, "give lipwright.SyncOptions")
+    voice = text_or_id("voice", voice)
     kept = None if cache is None else Cache(Path(cache))
     with one_thread_each(), tracker_for(options, kept) as tracker:
         return say_with(
@@ -232,13 +236,15 @@ def pull(
     tell: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Fetch the files of a voice. `hashes` are those that nobody recorded: {file: sha256}. Raises UnknownVoice,
-    WeightsRefused.
+    WeightsRefused, InvalidOption where there is no folder for them.
     """
     from lipwright import weights
-    from lipwright.voices.files import files_of, folder_of
+    from lipwright.voices.files import NOWHERE, files_of, folder_of
 
-    options = VoiceOptions() if voice_options is None else voice_options
-    return [weights.fetch(file, folder_of(options), hashes=hashes, tell=tell) for file in files_of(name)]
+    folder = folder_of(VoiceOptions() if voice_options is None else voice_options)
+    if folder == NOWHERE:
+        raise InvalidOption("LIPWRIGHT_VOICES_FOLDER", None, "nobody knows where the home folder is; name one")
+    return [weights.fetch(file, folder, hashes=hashes, tell=tell) for file in files_of(name)]
 
 
 def sample(voice: str, output: Path, language: str | None, *, voice_options: VoiceOptions | None = None) -> Utterance:
@@ -252,31 +258,36 @@ def sample(voice: str, output: Path, language: str | None, *, voice_options: Voi
 
 
 def visemes(
-    audio_or_text: str,
+    audio_or_text: Path | str,
     file_format: Format,
     *,
     voice: str = "auto",
     language: str | None = None,
     fps: int = 60,
-    speech: Path | None = None,
+    speech: Path | str | None = None,
     voice_options: VoiceOptions | None = None,
 ) -> str:
     """Mouth cues of a recording, of a text file (.txt), or of a text that is spoken for the purpose.
 
-    `speech` is where the sound of a spoken text goes. Raises MediaNotFound for what looks like a recording's name
-    and is none; InvalidOption for a text file that is not in UTF-8; what `voices.speak` raises; UnreadableMedia,
-    NoAudio.
+    `fps` is for arkit-csv and oculus15-json, 1 to 240. `speech` is where the sound of a spoken text goes. Raises
+    MediaNotFound for what looks like a recording's name and is none, and for a folder; InvalidOption, also for a text
+    file that is not in UTF-8 and for `speech` of a recording; what `voices.speak` raises; UnreadableMedia, NoAudio.
     """
     from lipwright import articulation, voices
     from lipwright.voices import visemes as cues
 
+    one_of("file_format", file_format, get_args(cues.Format))
+    fps = whole_within("fps", fps, 1, 240)
+    speech = None if speech is None else Path(speech)
     path = path_of(audio_or_text)
     if path is not None and path.suffix.lower() != ".txt":
+        if speech is not None:
+            raise InvalidOption("speech", str(speech), f"only a text is spoken, and {path} is a recording")
         clip, sound_file = media.read_speech(path), path
         heard = articulation.listen(clip)
         phones, is_exact, duration_s = cues.heard_phones(heard, clip.duration_s), False, clip.duration_s
     else:
-        text = audio_or_text if path is None else read_text(path, "text")
+        text = str(audio_or_text) if path is None else read_text(path, "text")
         utterance = voices.speak(text, voice, language, options=voice_options)
         if speech is not None:
             write_wav(speech, utterance.clip)
@@ -298,24 +309,45 @@ def visemes(
 
 
 def read_text(path: Path, option: str) -> str:
-    """A script, with or without a byte order mark. Raises InvalidOption where it is not in UTF-8."""
+    """A script, with or without a byte order mark. Raises InvalidOption where it is not in UTF-8, UnreadableMedia."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as exc:
         raise InvalidOption(option, str(path), "it is not text in UTF-8") from exc
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
 
 
-def path_of(audio_or_text: str) -> Path | None:
-    """The file that is meant; None for a text. Raises MediaNotFound."""
-    if "\n" in audio_or_text or len(audio_or_text) > 1000:
+def _unreadable(path: Path, exc: OSError) -> UnreadableMedia:
+    return UnreadableMedia(path, (exc.strerror or str(exc)).lower(), advice="Check that you may read it.")
+
+
+def path_of(audio_or_text: Path | str) -> Path | None:
+    """The file that is meant; None for a text.
+
+    Whatever is there is meant, and never spoken. Raises MediaNotFound, for a folder too; UnreadableMedia for a pipe
+    or a device, which can be read only once, and for what may not be looked at; InvalidOption.
+    """
+    if isinstance(audio_or_text, Path):
+        from lipwright.pipeline import check_inputs
+
+        check_inputs(audio_or_text)
+        return audio_or_text
+    of_kind("audio_or_text", audio_or_text, str, "give a text, or the path of a file")
+    if not audio_or_text or "\n" in audio_or_text or len(audio_or_text) > 1000:
         return None
     path = Path(audio_or_text)
     try:
         if path.is_file():
             return path
+        is_there = path.exists()
+    except PermissionError as exc:
+        raise _unreadable(path, exc) from exc
     except (OSError, ValueError):  # no file can have this name: it is too long, or has a NUL
         return None
-    if path.suffix.lower() in _SOUND_ENDINGS | {".txt"}:  # no sentence ends so
+    if is_there and not path.is_dir():
+        raise UnreadableMedia(path, "it is not a file", advice="Write it into one first.")
+    if is_there or path.suffix.lower() in _SOUND_ENDINGS | {".txt"}:  # no sentence ends so
         raise MediaNotFound(path)
     return None
 

@@ -9,6 +9,7 @@ addresses stay what they are.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -93,9 +94,18 @@ KOKORO_STYLES: Final = WeightFile(
 )  # fmt: skip
 
 
+NOWHERE: Final = Path(os.devnull, "voices")
+"""No file can be in it."""
+
+
 def folder_of(options: VoiceOptions) -> Path:
-    """Where fetched voices are kept."""
-    return Path("~/.cache/lipwright/voices").expanduser() if options.folder is None else options.folder
+    """Where fetched voices are kept; without a home, where nothing can be: no voice was fetched."""
+    if options.folder is not None:
+        return options.folder
+    try:
+        return Path("~/.cache/lipwright/voices").expanduser()
+    except RuntimeError:
+        return NOWHERE
 
 
 def files_of(name: str) -> tuple[WeightFile, ...]:

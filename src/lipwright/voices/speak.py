@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from math import isfinite
 from typing import TypeVar
 
 import numpy as np
@@ -20,14 +19,13 @@ from numpy.typing import NDArray
 from lipwright import plugins
 from lipwright.core.errors import (
     BrokenVoice,
-    InvalidOption,
     LipwrightError,
     NothingToSay,
     UnknownLanguage,
     UnknownVoice,
 )
 from lipwright.core.media import AudioClip
-from lipwright.core.options import VoiceOptions
+from lipwright.core.options import VoiceOptions, of_kind, text_or_id, within
 from lipwright.core.speech import SILENCE, Phone, Utterance
 from lipwright.core.time import Span
 from lipwright.core.timeline import Timed, Timeline
@@ -81,8 +79,12 @@ def speak(
     at all could be said.
     """
     options = VoiceOptions() if options is None else options
-    _within("speed", speed, _SLOWEST, _FASTEST)
-    _within("pitch", pitch, -_MOST_SEMITONES, _MOST_SEMITONES)
+    voice = text_or_id("voice", voice)
+    of_kind("text", text, str, "give text")
+    if language is not None:
+        of_kind("language", language, str, "give a code such as de or pt-BR")
+    speed = within("speed", speed, _SLOWEST, _FASTEST)
+    pitch = within("pitch", pitch, -_MOST_SEMITONES, _MOST_SEMITONES)
     check_length(text, options.max_chars)
     plain = spoken_text(text) if is_ssml else text
     if not has_words(readable(plain)):
@@ -309,8 +311,3 @@ def _notes(said: Sequence[Sentence], broken: Sequence[LipwrightError], choice: _
         if n_kanji:
             notes.append("eSpeak NG does not read kanji: write Japanese in kana, or choose another voice")
     return tuple(notes)
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not (isfinite(value) and low <= value <= high):
-        raise InvalidOption(name, value, f"give a number from {low:g} to {high:g}")

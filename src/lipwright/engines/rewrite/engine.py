@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from lipwright.articulation import speaking_style
 from lipwright.articulation.opening import opening_direction, with_opening
+from lipwright.core.errors import InvalidOption
 from lipwright.core.face import FaceChoice, TrackedFace, choose_face
 from lipwright.core.media import Footage, VideoFrame
+from lipwright.core.options import OWN_OF_ENGINES
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
 from lipwright.engines.base import Memory, Progress, RenderReport, Tracker
 from lipwright.engines.people import Witness
@@ -70,7 +72,10 @@ _UNFOLDED_IO = 0.02
 
 
 class RewriteEngine:
-    """Rewrites the mouths of the footage with their own pixels; `study` takes one pass over the frames."""
+    """Rewrites the mouths of the footage with their own pixels; `study` takes one pass over the frames.
+
+    It has no options beyond those that every engine is told.
+    """
 
     name = "rewrite"
 
@@ -82,11 +87,12 @@ class RewriteEngine:
         options: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> RewriteStudied:
-        """Track all faces and keep what each of them needs to speak. Raises UnreadableMedia.
+        """Track all faces and keep what each of them needs to speak. Raises UnreadableMedia, InvalidOption.
 
         `options["threads"]`, where it is not "1": faces are tracked while what is known of them is put down. What is
         found is the same.
         """
+        _check(options or {})
         witness = tracker if isinstance(tracker, Witness) else Witness(tracker)
         study = Study(witness.cuts)
         video = source.info.video
@@ -120,6 +126,12 @@ class RewriteEngine:
         """The avatar that told `shared`. Raises ValueError where that is none of ours."""
         sitter, choice = unpacked(shared)
         return RewritePart(RewriteAvatar(source, sitter, options), choice)
+
+
+def _check(options: Mapping[str, str]) -> None:
+    for name, value in options.items():
+        if name not in OWN_OF_ENGINES:
+            raise InvalidOption(f"engine_options: {name}", value, f"`{RewriteEngine.name}` has no such option")
 
 
 def _tracked(
