@@ -242,6 +242,24 @@ def test_a_body_that_does_not_come_on_is_not_waited_for() -> None:
     assert late.value.status_code == 408
 
 
+def test_a_body_that_nobody_asks_for_does_not_come_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(door, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    async def receive() -> Any:
+        await asyncio.sleep(0)  # on its way
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    async def listen() -> None:
+        nonlocal now_s
+        counted = door._limited(receive, 10_000)
+        for _ in range(3):
+            now_s += 2 * door.PATIENCE_S  # until there is a thread, or room on a disk
+            assert (await counted())["body"] == b"a"
+
+    asyncio.run(listen())
+
+
 def test_who_waits_for_the_answer_is_waited_for_as_long_as_it_takes() -> None:
     messages: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -277,6 +295,24 @@ def test_one_owner_does_not_have_all_threads() -> None:
         return [*ended, *lane._owners]
 
     assert asyncio.run(crowd()) == ["modest"]
+
+
+def test_a_submit_that_came_whole_does_not_wait_for_uploads_over_slow_lines(here: Any) -> None:
+    address = (here.client.base_url.host, here.client.base_url.port)
+    head = f"POST /api/v3/upload HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {here.bob_key}\r\nContent-Length: 99\r\n"
+    begun = (head + "Content-Type: multipart/form-data; boundary=XX\r\n\r\n--XX").encode()
+    lines = [socket.create_connection(address) for _ in range(16)]
+    try:
+        for line in lines:
+            line.sendall(begun)
+        time.sleep(0.1)
+        body = {"video": "/files/x.mp4", "audio": "https://a.example/a.wav"}
+        answer = here.send("POST", LIPSYNC, key=here.bob_key, json=body, timeout=20)
+    finally:
+        for line in lines:
+            line.close()
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_option")
 
 
 def test_however_many_uploads_end_at_once_few_are_looked_at(

@@ -212,21 +212,26 @@ def _too_large(limit: int) -> Refusal:
 
 
 def _limited(receive: Receive, limit: int, patience_s: float = PATIENCE_S) -> Receive:
-    """Counts what comes, so that a body without a length is cut off too, and one that does not come on."""
+    """Counts what comes, so that a body without a length is cut off too, and one that does not come on.
+
+    Only the time in which it is asked for counts: a client whose upload waits here for its turn can send nothing.
+    """
     n_came = 0
     is_whole = False
-    began_s = time.monotonic()
+    waited_s = 0.0
 
     async def counted() -> Message:
-        nonlocal n_came, is_whole
+        nonlocal n_came, is_whole, waited_s
         if is_whole:
             return await receive()  # whether the client is still there, which may be asked for as long as it is
-        slow_s = began_s + patience_s + n_came / SLOWEST_BYTES_PER_S - time.monotonic()
+        slow_s = patience_s + n_came / SLOWEST_BYTES_PER_S - waited_s
+        asked_s = time.monotonic()
         try:
             async with asyncio.timeout(min(patience_s, slow_s)):
                 message = await receive()
         except TimeoutError as exc:
             raise HTTPException(408, "The body came too slowly.") from exc
+        waited_s += time.monotonic() - asked_s
         n_came += len(message.get("body", b""))
         is_whole = not message.get("more_body", False)
         if n_came > limit:

@@ -237,11 +237,12 @@ def router(
     settings: ServiceSettings,
     http: HttpSettings,
     slow: SlowLane,
+    whole: SlowLane,
     *,
     prefix: str,
     include_in_schema: bool = True,
 ) -> APIRouter:
-    """Every operation, under the prefix of a version."""
+    """Every operation, under the prefix of a version. Uploads go by `slow`, files within a submit by `whole`."""
     routes = APIRouter(
         prefix=prefix,
         tags=["WaveSpeed"],
@@ -292,7 +293,7 @@ def router(
     async def submitted(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
         wish = given.wish()
         if not are_addresses(wish.video, wish.audio):
-            return await slow.call(lambda: submitted_with_files(account, model, given, call_), account.id)
+            return await whole.call(lambda: submitted_with_files(account, model, given, call_), account.id)
         request = wanted(account, model, given, call_)
         return await crossing.submit(hosted, account, request, call_.key, call_.fingerprint(model, given))
 
