@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import re
 import time
 import uuid
 from collections.abc import MutableMapping
@@ -39,6 +40,11 @@ SLOWEST_BYTES_PER_S: Final = 1000
 KNOWN_FOR_S: Final = 2.0
 """How long a key that was revoked, or whose limits were changed, may still be taken for what it was."""
 _MOST_LET_IN: Final = 10_000
+_POLLS: Final = re.compile(r"/api/v[23]/predictions/[^/]+(?:/result)?|/openapi/v2/video/result/[^/]+")
+"""Where clients ask again and again how a job stands, each second for each of theirs."""
+_N_POLLS: Final = 10
+"""So many of these for each other request that a key may send: they cost little, and who is refused here gives up a job
+that runs, and is paid for."""
 _PUT: Final = "/put/"
 _UPLOADS: Final = ("/upload", "/upload/binary")
 
@@ -82,6 +88,7 @@ class Door:
         self._max_upload_bytes = max_upload_bytes
         self._public_url = public_url
         self._rates = Rates()
+        self._polls = Rates()
         self._let_in: dict[bytes, tuple[float, Account]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,11 +143,14 @@ class Door:
         """Whose key it is. Raises InvalidKey, KeyRevoked, and Refusal when it asks too often."""
         secret = _secret_of(headers, path)
         account = await (self._known(secret) if secret else self._visitor(headers, method))
-        wait_s = self._rates.ask(account.id, account.max_requests_per_min)
+        rates, limit, such = self._rates, account.max_requests_per_min, ""
+        if method == "GET" and _POLLS.fullmatch(path) is not None:
+            rates, limit, such = self._polls, limit * _N_POLLS, " such"
+        wait_s = rates.ask(account.id, limit)
         if wait_s is not None:
             raise Refusal(
                 429,
-                f"Too many requests: this key may send {account.max_requests_per_min} a minute.",
+                f"Too many requests: this key may send {limit}{such} a minute.",
                 500069,
                 429,
                 "rate_limited",
