@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from lipwright import sandbox
-from lipwright.core.jobs import JobRequest, JobState
+from lipwright.core.jobs import JobRequest, JobState, Media
 from lipwright.http import crossing, door, protocol
 from lipwright.http.errors import Refusal
 from lipwright.http.multipart import MAX_FIELD_BYTES, MAX_FIELDS, MultipartStream
@@ -157,6 +158,19 @@ def test_an_item_of_a_batch_that_is_no_address_is_refused_and_the_batch_is_not(h
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["items"][0]["error_code"] == "url_refused"
+
+
+def test_a_result_whose_bytes_are_gone_is_not_an_answer_that_breaks_off(
+    here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = {"video": "https://a.example/v.mp4", "audio": "https://a.example/a.wav", "enable_base64_output": True}
+    job = here.hosted.job(here.alice, here.send("POST", LIPSYNC, json=links).json()["data"]["id"])
+    gone = Media("0" * 32, 1, here.alice.id, "video", "a.mp4", "video/mp4", 9, "", job.created_at)
+    monkeypatch.setattr(here.hosted, "job", lambda *_: replace(job, state=JobState.SUCCEEDED, outputs=(gone,)))
+
+    answer = here.send("GET", f"/api/v3/predictions/{job.id}")
+
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "media_not_known")
 
 
 # --- what is endless ----------------------------------------------------------------------------------------

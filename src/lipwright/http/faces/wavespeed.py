@@ -31,7 +31,7 @@ from lipwright.http.faces.sources import Sources, are_addresses, shortened
 from lipwright.http.files import base_url_of, kind_of, media_url, no_file, own_media_id, ticket_url
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
-from lipwright.service.hosted import Hosted
+from lipwright.service.hosted import Hosted, OpenMedia
 
 STATUS: Final = {
     JobState.QUEUED: "created",
@@ -301,7 +301,9 @@ def router(
         shown = prediction(job, base_url_of(request, settings.public_url))
         if job.outputs and job.request.raw.get("enable_base64_output"):
             shown["outputs"] = []
-            return StreamingResponse(_with_base64(hosted, shown, job.outputs), media_type="application/json")
+            # before the first byte of an answer that would have to break off
+            opened = [await call(hosted.open_media, output.id) for output in job.outputs]
+            return StreamingResponse(_with_base64(shown, opened), media_type="application/json")
         return JSONResponse(success(shown))
 
     async def ended(request: Request, account: Account, job: Job) -> Job:
@@ -598,15 +600,14 @@ def _submit_route(model: models.Model, submit: Callable[..., Any]) -> Callable[.
     return submit_to_model
 
 
-async def _with_base64(hosted: Hosted, shown: dict[str, Any], outputs: tuple[Media, ...]) -> AsyncIterator[bytes]:
+async def _with_base64(shown: dict[str, Any], outputs: list[OpenMedia]) -> AsyncIterator[bytes]:
     """The envelope with each output as naked base64, a piece at a time."""
     before, after = json.dumps(success(shown), separators=(",", ":")).split('"outputs":[]', 1)
     yield f'{before}"outputs":['.encode()
     for index, output in enumerate(outputs):
         yield b'"' if index == 0 else b',"'
-        chunks = (await call(hosted.open_media, output.id)).chunks
         kept = b""
-        while (chunk := await call(next, chunks, None)) is not None:
+        while (chunk := await call(next, output.chunks, None)) is not None:
             kept += chunk
             whole = len(kept) // 3 * 3
             yield base64.b64encode(kept[:whole])
