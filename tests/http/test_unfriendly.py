@@ -173,6 +173,28 @@ def test_a_result_whose_bytes_are_gone_is_not_an_answer_that_breaks_off(
     assert (answer.status_code, answer.json()["error_code"]) == (404, "media_not_known")
 
 
+def test_a_link_of_ours_is_one_by_whatever_name_of_the_server_it_has(
+    here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF    WAVE" + bytes(100))
+    seen = {"kind": "audio", "duration_s": 12.0, "width_px": None, "height_px": None, "has_sound": True}
+    monkeypatch.setattr(sandbox, "call", lambda *_, **__: seen)
+    kept = here.hosted.upload_file(here.alice, path, "a.wav").id
+    link = f"http://another.name:18731/api/files/{kept}.wav"
+
+    def submit(audio: str) -> Any:
+        return here.send("POST", LIPSYNC, json={"video": "https://a.example/v.mp4", "audio": audio}).json()
+
+    priced = {"model_id": "pixverse/lipsync", "inputs": {"audio": link}}
+
+    assert here.hosted.job(here.alice, submit(link)["data"]["id"]).request.audio == f"media:{kept}"
+    assert here.send("POST", "/api/v3/model/price", json=priced).json()["data"]["price"] == 0.45
+    assert here.send("POST", f"{PIXVERSE}/media/upload", data={"file_url": link}).json()["Resp"]["media_type"] == "audio"
+    for unknown in (link.replace(kept, "0" * 32), link.replace("/files/", "/file/"), link + "?/files/" + kept):
+        assert submit(unknown)["error_code"] == "url_refused"
+
+
 # --- what is endless ----------------------------------------------------------------------------------------
 
 

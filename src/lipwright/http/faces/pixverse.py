@@ -31,7 +31,7 @@ from lipwright.http.bodies import CommentedRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled, submit
 from lipwright.http.errors import Refusal
 from lipwright.http.faces.sources import shortened
-from lipwright.http.files import base_url_of, media_url, no_file, own_media_id
+from lipwright.http.files import base_url_of, known_media_id, media_url, no_file
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
 from lipwright.service.hosted import Hosted
@@ -256,7 +256,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
 
         def take_from(url: str) -> Media:
             # not fetched: this server may not be reached by the address that clients know, or as a guarded one
-            media_id = own_media_id(url, ours)
+            media_id = known_media_id(hosted, url, ours)
             return hosted.upload_url(account, url) if media_id is None else hosted.upload_copy(account, media_id)
 
         if not kind.lower().startswith("multipart/"):

@@ -28,7 +28,7 @@ from lipwright.http.crossing import SlowLane, call, is_ending, look_up, pulled
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
 from lipwright.http.faces.sources import Sources, are_addresses, shortened
-from lipwright.http.files import base_url_of, kind_of, media_url, no_file, own_media_id, ticket_url
+from lipwright.http.files import base_url_of, kind_of, known_media_id, media_url, no_file, ticket_url
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
 from lipwright.service.hosted import Hosted, OpenMedia
@@ -292,7 +292,7 @@ def router(
 
     async def submitted(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
         wish = given.wish()
-        if not are_addresses(wish.video, wish.audio):
+        if not are_addresses(call_.base_urls, wish.video, wish.audio):
             return await whole.call(lambda: submitted_with_files(account, model, given, call_), account.id)
         request = wanted(account, model, given, call_)
         return await crossing.submit(hosted, account, request, call_.key, call_.fingerprint(model, given))
@@ -550,7 +550,7 @@ def router(
         seconds, text = None, asked.inputs.get("text")
         audio = asked.inputs.get("audio")
         if isinstance(audio, str):
-            media_id = own_media_id(audio, base_urls(request))
+            media_id = await call(known_media_id, hosted, audio, base_urls(request))
             if media_id is not None:
                 seconds = (await call(hosted.media, media_id)).duration_s
         if seconds is not None or not isinstance(text, str):
