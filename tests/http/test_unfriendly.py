@@ -190,9 +190,31 @@ def test_a_link_of_ours_is_one_by_whatever_name_of_the_server_it_has(
 
     assert here.hosted.job(here.alice, submit(link)["data"]["id"]).request.audio == f"media:{kept}"
     assert here.send("POST", "/api/v3/model/price", json=priced).json()["data"]["price"] == 0.45
-    assert here.send("POST", f"{PIXVERSE}/media/upload", data={"file_url": link}).json()["Resp"]["media_type"] == "audio"
+    assert (
+        here.send("POST", f"{PIXVERSE}/media/upload", data={"file_url": link}).json()["Resp"]["media_type"] == "audio"
+    )
     for unknown in (link.replace(kept, "0" * 32), link.replace("/files/", "/file/"), link + "?/files/" + kept):
         assert submit(unknown)["error_code"] == "url_refused"
+
+
+def test_what_clients_of_the_vendor_send_is_understood(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(method: str, path: str, **sent: Any) -> Any:
+        return here.send(method, f"{PIXVERSE}/video/{path}", **sent).json()
+
+    everyone = told("GET", "lip_sync/tts_list?page_num=0&page_size=0")["Resp"]["data"]
+    paged = told("GET", "lip_sync/tts_list", json={"page_num": 2, "page_size": 10})["Resp"]["data"]
+    theirs = 630_000_000_000_000_000
+    made = told("GET", f"result/{theirs}")
+    source = told("POST", "lip_sync/generate", json={"source_video_id": theirs, "audio_media_id": 1})
+    links = {"video": "https://a.example/v.mp4", "audio": "https://a.example/a.wav"}
+    job = here.hosted.job(here.alice, here.send("POST", LIPSYNC, json=links).json()["data"]["id"])
+    monkeypatch.setattr(here.hosted, "job", lambda *_: replace(job, state=JobState.SUCCEEDED))
+    expired = told("POST", "lip_sync/generate", json={"source_video_id": job.number, "audio_media_id": 1})
+
+    assert (len(everyone), paged) == (15, everyone[10:])
+    assert made["ErrCode"] == 500008
+    assert source["ErrMsg"] == "No matching source_video_id."
+    assert "has expired" in expired["ErrMsg"]
 
 
 # --- what is endless ----------------------------------------------------------------------------------------
