@@ -125,7 +125,9 @@ class ServiceSettings(BaseSettings):
         default=30, ge=1, description="A worker of another machine is dead after so long without a sign of life."
     )
     max_running: int = Field(default=2, ge=1, le=10_000, description="Jobs at a time of a new key.")
-    max_requests_per_min: int = Field(default=600, ge=1, description="Requests a minute of a new key.")
+    max_requests_per_min: int = Field(
+        default=600, ge=1, description="Requests a minute of a new key; ten times as many that ask how a job stands."
+    )
     deadline_s: float = Field(default=3600, gt=0, description="The longest that a job may take once it has begun.")
     stall_s: float = Field(
         default=600, gt=0, description="A render that tells no progress for so many seconds is ended."

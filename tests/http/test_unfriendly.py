@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from lipwright import sandbox
-from lipwright.core.jobs import JobRequest, JobState
+from lipwright.core.jobs import JobRequest, JobState, Media
 from lipwright.http import crossing, door, protocol
 from lipwright.http.errors import Refusal
 from lipwright.http.multipart import MAX_FIELD_BYTES, MAX_FIELDS, MultipartStream
@@ -159,6 +160,63 @@ def test_an_item_of_a_batch_that_is_no_address_is_refused_and_the_batch_is_not(h
     assert answer.json()["data"]["items"][0]["error_code"] == "url_refused"
 
 
+def test_a_result_whose_bytes_are_gone_is_not_an_answer_that_breaks_off(
+    here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = {"video": "https://a.example/v.mp4", "audio": "https://a.example/a.wav", "enable_base64_output": True}
+    job = here.hosted.job(here.alice, here.send("POST", LIPSYNC, json=links).json()["data"]["id"])
+    gone = Media("0" * 32, 1, here.alice.id, "video", "a.mp4", "video/mp4", 9, "", job.created_at)
+    monkeypatch.setattr(here.hosted, "job", lambda *_: replace(job, state=JobState.SUCCEEDED, outputs=(gone,)))
+
+    answer = here.send("GET", f"/api/v3/predictions/{job.id}")
+
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "media_not_known")
+
+
+def test_a_link_of_ours_is_one_by_whatever_name_of_the_server_it_has(
+    here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF    WAVE" + bytes(100))
+    seen = {"kind": "audio", "duration_s": 12.0, "width_px": None, "height_px": None, "has_sound": True}
+    monkeypatch.setattr(sandbox, "call", lambda *_, **__: seen)
+    kept = here.hosted.upload_file(here.alice, path, "a.wav").id
+    link = f"http://another.name:18731/api/files/{kept}.wav"
+
+    def submit(audio: str) -> Any:
+        return here.send("POST", LIPSYNC, json={"video": "https://a.example/v.mp4", "audio": audio}).json()
+
+    priced = {"model_id": "pixverse/lipsync", "inputs": {"audio": link}}
+
+    assert here.hosted.job(here.alice, submit(link)["data"]["id"]).request.audio == f"media:{kept}"
+    assert here.send("POST", "/api/v3/model/price", json=priced).json()["data"]["price"] == 0.45
+    assert (
+        here.send("POST", f"{PIXVERSE}/media/upload", data={"file_url": link}).json()["Resp"]["media_type"] == "audio"
+    )
+    for unknown in (link.replace(kept, "0" * 32), link.replace("/files/", "/file/"), link + "?/files/" + kept):
+        assert submit(unknown)["error_code"] == "url_refused"
+
+
+def test_what_clients_of_the_vendor_send_is_understood(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(method: str, path: str, **sent: Any) -> Any:
+        return here.send(method, f"{PIXVERSE}/video/{path}", **sent).json()
+
+    everyone = told("GET", "lip_sync/tts_list?page_num=0&page_size=0")["Resp"]["data"]
+    paged = told("GET", "lip_sync/tts_list", json={"page_num": 2, "page_size": 10})["Resp"]["data"]
+    theirs = 630_000_000_000_000_000
+    made = told("GET", f"result/{theirs}")
+    source = told("POST", "lip_sync/generate", json={"source_video_id": theirs, "audio_media_id": 1})
+    links = {"video": "https://a.example/v.mp4", "audio": "https://a.example/a.wav"}
+    job = here.hosted.job(here.alice, here.send("POST", LIPSYNC, json=links).json()["data"]["id"])
+    monkeypatch.setattr(here.hosted, "job", lambda *_: replace(job, state=JobState.SUCCEEDED))
+    expired = told("POST", "lip_sync/generate", json={"source_video_id": job.number, "audio_media_id": 1})
+
+    assert (len(everyone), paged) == (15, everyone[10:])
+    assert made["ErrCode"] == 500008
+    assert source["ErrMsg"] == "No matching source_video_id."
+    assert "has expired" in expired["ErrMsg"]
+
+
 # --- what is endless ----------------------------------------------------------------------------------------
 
 
@@ -242,6 +300,24 @@ def test_a_body_that_does_not_come_on_is_not_waited_for() -> None:
     assert late.value.status_code == 408
 
 
+def test_a_body_that_nobody_asks_for_does_not_come_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(door, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    async def receive() -> Any:
+        await asyncio.sleep(0)  # on its way
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    async def listen() -> None:
+        nonlocal now_s
+        counted = door._limited(receive, 10_000)
+        for _ in range(3):
+            now_s += 2 * door.PATIENCE_S  # until there is a thread, or room on a disk
+            assert (await counted())["body"] == b"a"
+
+    asyncio.run(listen())
+
+
 def test_who_waits_for_the_answer_is_waited_for_as_long_as_it_takes() -> None:
     messages: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -277,6 +353,24 @@ def test_one_owner_does_not_have_all_threads() -> None:
         return [*ended, *lane._owners]
 
     assert asyncio.run(crowd()) == ["modest"]
+
+
+def test_a_submit_that_came_whole_does_not_wait_for_uploads_over_slow_lines(here: Any) -> None:
+    address = (here.client.base_url.host, here.client.base_url.port)
+    head = f"POST /api/v3/upload HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {here.bob_key}\r\nContent-Length: 99\r\n"
+    begun = (head + "Content-Type: multipart/form-data; boundary=XX\r\n\r\n--XX").encode()
+    lines = [socket.create_connection(address) for _ in range(16)]
+    try:
+        for line in lines:
+            line.sendall(begun)
+        time.sleep(0.1)
+        body = {"video": "/files/x.mp4", "audio": "https://a.example/a.wav"}
+        answer = here.send("POST", LIPSYNC, key=here.bob_key, json=body, timeout=20)
+    finally:
+        for line in lines:
+            line.close()
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_option")
 
 
 def test_however_many_uploads_end_at_once_few_are_looked_at(

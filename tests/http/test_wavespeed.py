@@ -204,6 +204,12 @@ def test_keys_credits_and_rates_are_told_as_clients_expect(server: Any, uploaded
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert answers[-1].json()["code"] == 429
+    # who waits for several jobs asks for each of them every second, and must not be told that they failed
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.slow_key}"}) as slow:
+        polls = [slow.get("/api/v3/predictions/0/result") for _ in range(40)]
+    assert {answer.status_code for answer in polls[:30]} == {404}
+    assert polls[-1].status_code == 429
+    assert "may send 30 such a minute" in polls[-1].json()["message"]
 
 
 def test_a_body_is_read_as_json_also_where_the_client_does_not_say_so(

@@ -255,3 +255,30 @@ def test_a_form_that_ends_too_early_is_no_file() -> None:
         list(stream.file_chunks())
     with pytest.raises(Refusal, match="multipart"):
         MultipartStream("text/plain", iter([]))
+
+
+@pytest.mark.parametrize(
+    ("disposition", "filename"),
+    [("filename*=utf-8''%C3%BC%20x.wav", "ü x.wav"), ("filename*=UTF-8''a.wav; filename=b.wav", "b.wav")],
+)
+def test_a_name_that_is_written_the_extended_way_is_that_of_a_file(disposition: str, filename: str) -> None:
+    head = f'--XX\r\nContent-Disposition: form-data; name="file"; {disposition}\r\n\r\n'.encode()
+    stream = MultipartStream("multipart/form-data; boundary=XX", iter([head, b"RIFF\r\n--XX--\r\n"]))
+
+    assert stream.find_file({"file"})
+    assert stream.filename == filename
+    assert b"".join(stream.file_chunks()) == b"RIFF"
+
+
+def test_a_file_that_was_not_chosen_is_not_given_and_hides_nothing() -> None:
+    def named_nothing(data: bytes) -> bytes:
+        return b'--XX\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n' + data + b"\r\n"
+
+    address = b'--XX\r\nContent-Disposition: form-data; name="file_url"\r\n\r\nhttps://a.example/a\r\n--XX--\r\n'
+    stream = MultipartStream("multipart/form-data; boundary=XX", iter([named_nothing(b""), address]))
+    named = MultipartStream("multipart/form-data; boundary=XX", iter([named_nothing(b"RI"), address]))
+
+    assert not stream.find_file({"file"})
+    assert stream.fields == {"file_url": "https://a.example/a"}
+    assert named.find_file({"file"})
+    assert b"".join(named.file_chunks()) == b"RI"

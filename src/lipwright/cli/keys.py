@@ -22,7 +22,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The account's name or id.", show_default=False)]
 MaxRunning = Annotated[int | None, typer.Option(help="Jobs at a time.", show_default="LIPWRIGHT_MAX_RUNNING")]
 MaxRequests = Annotated[
-    int | None, typer.Option(help="Requests a minute.", show_default="LIPWRIGHT_MAX_REQUESTS_PER_MIN")
+    int | None,
+    typer.Option(
+        help="Requests a minute; ten times as many that ask how a job stands.",
+        show_default="LIPWRIGHT_MAX_REQUESTS_PER_MIN",
+    ),
 ]
 
 
@@ -146,7 +150,8 @@ def limit(
     name: Name,
     max_running: Annotated[int | None, typer.Option(help="Jobs at a time.", show_default="as it is")] = None,
     max_requests_per_min: Annotated[
-        int | None, typer.Option(help="Requests a minute.", show_default="as it is")
+        int | None,
+        typer.Option(help="Requests a minute; ten times as many that ask how a job stands.", show_default="as it is"),
     ] = None,
     priority: Annotated[
         int | None, typer.Option(help="1 to 1000; the lowest number renders first.", show_default="as it is")

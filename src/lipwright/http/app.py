@@ -58,7 +58,7 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         # never a redirect that drops a body: clients differ in how they spell the last slash
         redirect_slashes=False,
     )
-    figures, slow = Figures(), SlowLane()
+    figures, slow, whole = Figures(), SlowLane(), SlowLane()
     app.add_middleware(
         Door,
         hosted=hosted,
@@ -68,10 +68,10 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         public_url=settings.public_url,
     )
     for router in (
-        wavespeed.router(hosted, settings, http, slow, prefix="/api/v3"),
-        wavespeed.router(hosted, settings, http, slow, prefix="/api/v2", include_in_schema=False),
+        wavespeed.router(hosted, settings, http, slow, whole, prefix="/api/v3"),
+        wavespeed.router(hosted, settings, http, slow, whole, prefix="/api/v2", include_in_schema=False),
         pixverse.router(hosted, settings, slow),
-        batch.router(hosted, settings, slow),
+        batch.router(hosted, settings, whole),
         files.router(hosted, slow),
         reports.router(hosted),
         health.router(hosted, figures),

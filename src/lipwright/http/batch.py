@@ -120,7 +120,7 @@ class BatchAnswer(BaseModel):
     data: BatchOut
 
 
-def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRouter:
+def router(hosted: Hosted, settings: ServiceSettings, whole: SlowLane) -> APIRouter:
     """`/api/lipwright/batches`."""
     routes = APIRouter(
         prefix=API.rstrip("/"),
@@ -157,7 +157,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         ]
         fingerprint = hashlib.sha256(given.model_dump_json(exclude_unset=True).encode()).hexdigest()
         try:
-            batch = await slow.call(
+            batch = await whole.call(
                 lambda: hosted.batches.submit(account, wanted, fingerprint, idempotency_key), account.id
             )
         except BrokenOff as exc:
@@ -173,7 +173,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     async def cancel(batch_id: str, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """End all that has not ended; what succeeded stays."""
         account: Account = account_of(request)
-        return answer(request, await slow.call(lambda: hosted.batches.cancel(account, batch_id), account.id))
+        return answer(request, await whole.call(lambda: hosted.batches.cancel(account, batch_id), account.id))
 
     return routes
 

@@ -59,7 +59,10 @@ def is_ending(request: Request) -> bool:
 
 
 class SlowLane:
-    """Threads for uploads, whose pace clients set: they keep no short call waiting, and no owner has them all."""
+    """Threads for what takes long: it keeps no short call waiting, and no owner has them all.
+
+    An app has one for uploads, whose pace clients set, and one for files that came whole, within a request.
+    """
 
     def __init__(self, n_threads: int = 64, n_each: int = 16) -> None:
         self._n_threads = n_threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import re
 import time
 import uuid
 from collections.abc import MutableMapping
@@ -39,6 +40,11 @@ SLOWEST_BYTES_PER_S: Final = 1000
 KNOWN_FOR_S: Final = 2.0
 """How long a key that was revoked, or whose limits were changed, may still be taken for what it was."""
 _MOST_LET_IN: Final = 10_000
+_POLLS: Final = re.compile(r"/api/v[23]/predictions/[^/]+(?:/result)?|/openapi/v2/video/result/[^/]+")
+"""Where clients ask again and again how a job stands, each second for each of theirs."""
+_N_POLLS: Final = 10
+"""So many of these for each other request that a key may send: they cost little, and who is refused here gives up a job
+that runs, and is paid for."""
 _PUT: Final = "/put/"
 _UPLOADS: Final = ("/upload", "/upload/binary")
 
@@ -82,6 +88,7 @@ class Door:
         self._max_upload_bytes = max_upload_bytes
         self._public_url = public_url
         self._rates = Rates()
+        self._polls = Rates()
         self._let_in: dict[bytes, tuple[float, Account]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,11 +143,14 @@ class Door:
         """Whose key it is. Raises InvalidKey, KeyRevoked, and Refusal when it asks too often."""
         secret = _secret_of(headers, path)
         account = await (self._known(secret) if secret else self._visitor(headers, method))
-        wait_s = self._rates.ask(account.id, account.max_requests_per_min)
+        rates, limit, such = self._rates, account.max_requests_per_min, ""
+        if method == "GET" and _POLLS.fullmatch(path) is not None:
+            rates, limit, such = self._polls, limit * _N_POLLS, " such"
+        wait_s = rates.ask(account.id, limit)
         if wait_s is not None:
             raise Refusal(
                 429,
-                f"Too many requests: this key may send {account.max_requests_per_min} a minute.",
+                f"Too many requests: this key may send {limit}{such} a minute.",
                 500069,
                 429,
                 "rate_limited",
@@ -212,21 +222,26 @@ def _too_large(limit: int) -> Refusal:
 
 
 def _limited(receive: Receive, limit: int, patience_s: float = PATIENCE_S) -> Receive:
-    """Counts what comes, so that a body without a length is cut off too, and one that does not come on."""
+    """Counts what comes, so that a body without a length is cut off too, and one that does not come on.
+
+    Only the time in which it is asked for counts: a client whose upload waits here for its turn can send nothing.
+    """
     n_came = 0
     is_whole = False
-    began_s = time.monotonic()
+    waited_s = 0.0
 
     async def counted() -> Message:
-        nonlocal n_came, is_whole
+        nonlocal n_came, is_whole, waited_s
         if is_whole:
             return await receive()  # whether the client is still there, which may be asked for as long as it is
-        slow_s = began_s + patience_s + n_came / SLOWEST_BYTES_PER_S - time.monotonic()
+        slow_s = patience_s + n_came / SLOWEST_BYTES_PER_S - waited_s
+        asked_s = time.monotonic()
         try:
             async with asyncio.timeout(min(patience_s, slow_s)):
                 message = await receive()
         except TimeoutError as exc:
             raise HTTPException(408, "The body came too slowly.") from exc
+        waited_s += time.monotonic() - asked_s
         n_came += len(message.get("body", b""))
         is_whole = not message.get("more_body", False)
         if n_came > limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 import re
 from pathlib import PurePosixPath
@@ -11,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from lipwright.core.errors import MediaNotKnown
 from lipwright.core.jobs import Media, UploadTicket
 from lipwright.http.crossing import SlowLane, call, pulled
 from lipwright.http.errors import Refusal
@@ -35,6 +37,7 @@ SUFFIXES: Final = {
     "image/webp": ".webp",
 }
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_LIKE_OURS: Final = re.compile(r"https?://[^?#]{1,2000}/files/([0-9a-f]{32})(?:[.][a-z0-9]{1,5})?", re.IGNORECASE)
 _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
@@ -61,6 +64,23 @@ def own_media_id(url: str, base_urls: set[str]) -> str | None:
         if address.startswith(folder):
             return address.removeprefix(folder).partition(".")[0]
     return None
+
+
+def known_media_id(hosted: Hosted, url: str, base_urls: set[str]) -> str | None:
+    """As `own_media_id`, also where the link has another name of this server, or is of another that has its database.
+
+    Whoever knows an id may read what it names, and the id cannot be guessed: if it is known here, it is that one.
+    """
+    media_id = own_media_id(url, base_urls)
+    if media_id is None and (found := _LIKE_OURS.fullmatch(url)) is not None:
+        with contextlib.suppress(MediaNotKnown):  # somebody else's, after all
+            return hosted.media(found[1]).id
+    return media_id
+
+
+def may_be_ours(url: str, base_urls: set[str]) -> bool:
+    """Whether `known_media_id` has to ask the database."""
+    return own_media_id(url, base_urls) is None and _LIKE_OURS.fullmatch(url) is not None
 
 
 def kind_of(content_type: str, filename: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from email.message import Message
+from itertools import chain
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
@@ -29,7 +31,7 @@ class MultipartStream:
     def __init__(self, content_type: str, chunks: Iterator[bytes]) -> None:
         self.fields: dict[str, str] = {}
         self.filename = ""
-        self._events = self._parse(boundary_of(content_type), chunks)
+        self._events: Iterator[tuple[str, Any]] = self._parse(boundary_of(content_type), chunks)
 
     def find_file(self, names: Collection[str]) -> bool:
         """False when the form ended without a file of one of these names. Raises Refusal if it is malformed."""
@@ -45,7 +47,7 @@ class MultipartStream:
                     raise Refusal(413, f"The form has more than {MAX_FIELDS} fields.", 400017, code="media_too_large")
                 is_file = filename is not None
                 value.clear()
-                if is_file and name in names:
+                if is_file and name in names and (filename or self._has_bytes()):
                     self.filename = filename or "upload"
                     return True
             elif event == "data" and not is_file:
@@ -66,6 +68,16 @@ class MultipartStream:
             elif event == "end":
                 return
 
+    def _has_bytes(self) -> bool:
+        """Whether the part that has begun is not empty. A browser sends an empty one for a file that was not chosen."""
+        for event, data in self._events:
+            if event == "end":
+                return False
+            if data:
+                self._events = chain([(event, data)], self._events)
+                break
+        return True
+
     @staticmethod
     def _parse(boundary: bytes, chunks: Iterator[bytes]) -> Iterator[tuple[str, Any]]:
         waiting: list[tuple[str, Any]] = []
@@ -79,9 +91,10 @@ class MultipartStream:
             value.clear()
 
         def on_headers_finished() -> None:
-            _, options = parse_options_header(headers.get(b"content-disposition", b""))
+            disposition = headers.get(b"content-disposition", b"")
+            _, options = parse_options_header(disposition)
             filename = options.get(b"filename")
-            shown = None if filename is None else filename.decode("utf-8", "replace")
+            shown = _extended_filename(disposition) if filename is None else filename.decode("utf-8", "replace")
             waiting.append(("begin", (options.get(b"name", b"").decode("utf-8", "replace"), shown)))
             headers.clear()
 
@@ -106,3 +119,10 @@ class MultipartStream:
             waiting.clear()
         if not is_whole[0]:
             raise Refusal(400, "The multipart body ended too early.", code="upload_incomplete")
+
+
+def _extended_filename(disposition: bytes) -> str | None:
+    """That of `filename*=UTF-8''...`, which has no place in forms, but some clients send nothing else."""
+    header = Message()
+    header["Content-Disposition"] = disposition.decode("latin-1")
+    return header.get_filename()

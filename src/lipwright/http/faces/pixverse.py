@@ -31,7 +31,7 @@ from lipwright.http.bodies import CommentedRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled, submit
 from lipwright.http.errors import Refusal
 from lipwright.http.faces.sources import shortened
-from lipwright.http.files import base_url_of, media_url, no_file, own_media_id
+from lipwright.http.files import base_url_of, known_media_id, media_url, no_file
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
 from lipwright.service.hosted import Hosted
@@ -42,7 +42,8 @@ DELETED: Final = 6
 REFUSED: Final = 7
 FAILED: Final = 8
 MODEL: Final = "pixverse/lip_sync"
-MAX_NUMBER: Final = 2**53 - 1
+MAX_NUMBER: Final = 2**63 - 1
+"""Ours are below 2**53; the vendor's, which clients may still have, are not, and are not known here."""
 MAX_KEY: Final = 200
 """Characters of an idempotency key."""
 UNLIMITED_CREDITS: Final = 1_000_000
@@ -261,7 +262,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
 
         def take_from(url: str) -> Media:
             # not fetched: this server may not be reached by the address that clients know, or as a guarded one
-            media_id = own_media_id(url, ours)
+            media_id = known_media_id(hosted, url, ours)
             return hosted.upload_url(account, url) if media_id is None else hosted.upload_copy(account, media_id)
 
         if not kind.lower().startswith("multipart/"):
@@ -333,7 +334,9 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             job = hosted.job(account, number)
         except JobNotFound as exc:
             raise refused("No matching source_video_id.", "job_not_found") from exc
-        if job.state is not JobState.SUCCEEDED or not job.outputs:
+        if job.state is JobState.SUCCEEDED and not job.outputs:
+            raise refused("The video of source_video_id has expired; upload it again.", "media_not_known")
+        if job.state is not JobState.SUCCEEDED:
             raise refused("The source_video_id is not done, or it failed.", "media_not_known")
         return f"media:{job.outputs[0].id}"
 
@@ -429,11 +432,15 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         responses={200: {"model": SpeakersAnswer}},
     )
     async def speakers(  # pyright: ignore[reportUnusedFunction]
-        page_num: Annotated[str, Query(examples=["1"])] = "1", page_size: Annotated[str, Query(examples=["20"])] = "20"
+        request: Request,
+        page_num: Annotated[str | None, Query(examples=["1"])] = None,
+        page_size: Annotated[str | None, Query(examples=["20"])] = None,
     ) -> JSONResponse:
         """Who can speak a text."""
         found = await call(hosted.speakers)
-        page, size = max(1, _whole(page_num, 1)), min(100, max(1, _whole(page_size, 20)))
+        body = {} if page_num and page_size else _said(await request.body())
+        page = _whole(page_num or str(body.get("page_num")), 1) or 1
+        size = min(100, _whole(page_size or str(body.get("page_size")), 20) or 20)
         shown = found[(page - 1) * size : page * size]
         return success({"total": len(found), "data": [{"speaker_id": one.id, "name": one.name} for one in shown]})
 
@@ -485,6 +492,15 @@ def _field(content_type: str, body: bytes, name: str) -> str:
         value: Any = cast("dict[str, Any]", said).get(name) if isinstance(said, dict) else None
         return value if isinstance(value, str) else ""
     return next(iter(parse_qs(body.decode("utf-8", "replace")).get(name, [])), "")
+
+
+def _said(body: bytes) -> dict[str, Any]:
+    """A body of JSON, as the vendor's how-to sends it with this GET; whatever else came with it means nothing."""
+    try:
+        said: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
 def _whole(text: str, otherwise: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from lipwright.core.errors import InvalidOption
 from lipwright.core.jobs import Account
 from lipwright.fetch.guard import MAX_URL
-from lipwright.http.files import own_media_id
+from lipwright.http.files import known_media_id, may_be_ours
 from lipwright.service.hosted import Hosted
 
 # a browser's recording is of a type such as video/webm;codecs=vp8,opus, sometimes with quotation marks
@@ -40,7 +40,7 @@ class Sources:
         """`media:ID` or an http(s) address. Raises InvalidOption, and what `Hosted.upload_file` raises."""
         given = given.strip()
         if _ADDRESS.match(given):
-            media_id = own_media_id(given, self._base_urls)
+            media_id = known_media_id(self._hosted, given, self._base_urls)
             return given if media_id is None else f"media:{media_id}"
         if given.startswith("media:"):
             return given
@@ -57,9 +57,11 @@ class Sources:
         return f"media:{self._kept[digest]}"
 
 
-def are_addresses(*given: str | None) -> bool:
-    """Whether none of these is a file within the request: to `settle` them takes no time."""
-    return all(one is None or _IS_ADDRESS.match(one) for one in given)
+def are_addresses(base_urls: set[str], *given: str | None) -> bool:
+    """Whether none of these is a file within the request, or has to be looked up: to `settle` them takes no time."""
+    return all(
+        one is None or (_IS_ADDRESS.match(one) is not None and not may_be_ours(one.strip(), base_urls)) for one in given
+    )
 
 
 def decoded(text: str) -> Iterator[bytes]:

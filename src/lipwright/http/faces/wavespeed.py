@@ -28,10 +28,10 @@ from lipwright.http.crossing import SlowLane, call, is_ending, look_up, pulled
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
 from lipwright.http.faces.sources import Sources, are_addresses, shortened
-from lipwright.http.files import base_url_of, kind_of, media_url, no_file, own_media_id, ticket_url
+from lipwright.http.files import base_url_of, kind_of, known_media_id, media_url, no_file, ticket_url
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
-from lipwright.service.hosted import Hosted
+from lipwright.service.hosted import Hosted, OpenMedia
 from lipwright.service.prices import speech_s_of
 
 STATUS: Final = {
@@ -238,11 +238,12 @@ def router(
     settings: ServiceSettings,
     http: HttpSettings,
     slow: SlowLane,
+    whole: SlowLane,
     *,
     prefix: str,
     include_in_schema: bool = True,
 ) -> APIRouter:
-    """Every operation, under the prefix of a version."""
+    """Every operation, under the prefix of a version. Uploads go by `slow`, files within a submit by `whole`."""
     routes = APIRouter(
         prefix=prefix,
         tags=["WaveSpeed"],
@@ -292,8 +293,8 @@ def router(
 
     async def submitted(account: Account, model: models.Model, given: models.Inputs, call_: _Call) -> Job:
         wish = given.wish()
-        if not are_addresses(wish.video, wish.audio):
-            return await slow.call(lambda: submitted_with_files(account, model, given, call_), account.id)
+        if not are_addresses(call_.base_urls, wish.video, wish.audio):
+            return await whole.call(lambda: submitted_with_files(account, model, given, call_), account.id)
         request = wanted(account, model, given, call_)
         return await crossing.submit(hosted, account, request, call_.key, call_.fingerprint(model, given))
 
@@ -301,7 +302,9 @@ def router(
         shown = prediction(job, base_url_of(request, settings.public_url))
         if job.outputs and job.request.raw.get("enable_base64_output"):
             shown["outputs"] = []
-            return StreamingResponse(_with_base64(hosted, shown, job.outputs), media_type="application/json")
+            # before the first byte of an answer that would have to break off
+            opened = [await call(hosted.open_media, output.id) for output in job.outputs]
+            return StreamingResponse(_with_base64(shown, opened), media_type="application/json")
         return JSONResponse(success(shown))
 
     async def ended(request: Request, account: Account, job: Job) -> Job:
@@ -549,7 +552,9 @@ def router(
 
         async def uploaded_as(name: str) -> Media | None:
             link = given.get(name)
-            media_id = own_media_id(link, base_urls(request)) if isinstance(link, str) else None
+            if not isinstance(link, str):
+                return None
+            media_id = await call(known_media_id, hosted, link, base_urls(request))
             return None if media_id is None else await call(hosted.media, media_id)
 
         speech_s = speech_s_of(await uploaded_as("audio"))
@@ -603,15 +608,14 @@ def _submit_route(model: models.Model, submit: Callable[..., Any]) -> Callable[.
     return submit_to_model
 
 
-async def _with_base64(hosted: Hosted, shown: dict[str, Any], outputs: tuple[Media, ...]) -> AsyncIterator[bytes]:
+async def _with_base64(shown: dict[str, Any], outputs: list[OpenMedia]) -> AsyncIterator[bytes]:
     """The envelope with each output as naked base64, a piece at a time."""
     before, after = json.dumps(success(shown), separators=(",", ":")).split('"outputs":[]', 1)
     yield f'{before}"outputs":['.encode()
     for index, output in enumerate(outputs):
         yield b'"' if index == 0 else b',"'
-        chunks = (await call(hosted.open_media, output.id)).chunks
         kept = b""
-        while (chunk := await call(next, chunks, None)) is not None:
+        while (chunk := await call(next, output.chunks, None)) is not None:
             kept += chunk
             whole = len(kept) // 3 * 3
             yield base64.b64encode(kept[:whole])
