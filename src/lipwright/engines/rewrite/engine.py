@@ -498,7 +498,8 @@ class RewriteAvatar:
             )
         patch.follow_jaw(picture, points[:, :2], to, io_px, smoothing=smoothing)
         black = 0 if frame.colour.is_full_range else 16
-        patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black)
+        crowded = to if self._sitter.is_crowded else None  # on footage of nothing but skin it is not looked for
+        patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black, to=crowded)
         if interior is not None:
             was_open = float(largest_gap(face.posed.shapes(range(row, row + 1))[0]))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
