@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from lipwright.engines.rewrite.engine import RewriteAvatar
 from lipwright.engines.rewrite.interior import Teeth, _upper_teeth
 from lipwright.engines.rewrite.picture import Picture, Region
+from lipwright.vision import mesh
 
 LUMA = np.array((0.299, 0.587, 0.114))
 
@@ -71,3 +73,19 @@ def test_what_is_drawn_is_as_dark_as_the_skin_around_it(avatar: RewriteAvatar, l
     picture = Picture([luma, np.full((240, 240, 2), 128, np.uint8)], region, (2, 2), 8)
 
     assert avatar._interior()._light(picture, points) == pytest.approx(light, abs=0.03)
+
+
+def test_nothing_is_drawn_darker_than_the_blacks_of_the_footage(avatar: RewriteAvatar) -> None:
+    face, inside = avatar.face, avatar._interior()
+    points = np.array(face.landmarks.row(0)[:, :2], np.float64)
+    points[:, 1] += np.where(np.isin(np.arange(478), mesh.INNER_LOWER), 0.15 * face.posed.of(0).scale, 0)
+    shown: list[float] = []
+    for darkest in (0.0, 60.0):
+        luma = np.full((512, 512), 140, np.uint8)
+        picture = Picture([luma, np.full((256, 256, 2), 128, np.uint8)], Region(0, 0, 512, 512), (2, 2), 8)
+        drawn = replace(inside, darkest=darkest)
+        drawn.paint(picture, points, face.closed, face.posed.of(0), was_open_io=0.0, index=0)
+        shown.append(float(luma.min()))
+
+    assert shown[0] < 50
+    assert shown[1] >= 60

@@ -13,7 +13,7 @@ from lipwright.core.face import TrackedFace
 from lipwright.core.media import Plane
 from lipwright.engines.rewrite.patch import DILATION_IO, _stay_inside, blend, mouth_region, patch_alpha
 from lipwright.engines.rewrite.picture import Picture, Region
-from lipwright.engines.rewrite.shared import Lenders
+from lipwright.engines.rewrite.shared import Lenders, crowded_mouths
 from lipwright.engines.rewrite.warp import Grid
 from lipwright.vision import mesh
 
@@ -120,6 +120,23 @@ def test_lips_from_a_brighter_or_darker_moment_have_the_contrast_of_this_one(
     assert np.abs(face.parts[0][alpha > 0.999].astype(float) - now[alpha > 0.999]).mean() < 2
 
 
+@pytest.mark.parametrize("veil", [0.3, 0.6])
+def test_lips_under_a_fade_to_white_have_the_contrast_that_is_left(points: NDArray[Any], veil: float) -> None:
+    region = mouth_region(points, eyes_px(points), 0.25, frame_size=FRAME_PX, step=(2, 2))
+    clear = lips_over(np.full((region.height, region.width), 116.0), points, region, 0.6)
+    now = clear + veil * (235 - clear)
+    face, donor = flat(region, now, 0), flat(region, clear, 0)
+    donor.parts[1][...] = (108, 152)
+    face.parts[1][...] = np.rint(128 + (1 - veil) * np.array((-20, 24)))
+    alpha = patch_alpha(region, points, eyes_px(points))
+
+    blend(face, donor, alpha, eyes_px(points), match=True)
+
+    inside = alpha > 0.999
+    contrast = np.ptp(face.parts[0][inside].astype(float)) / np.ptp(now[inside])
+    assert 0.95 < contrast < 1.25
+
+
 def test_what_lies_before_the_skin_beside_the_mouth_stays_and_stains_nothing(points: NDArray[Any]) -> None:
     io_px = eyes_px(points)
     region = mouth_region(points, io_px, 0.25, bounds=FRAME, step=(2, 2))
@@ -137,6 +154,26 @@ def test_what_lies_before_the_skin_beside_the_mouth_stays_and_stains_nothing(poi
     shown = face.parts[0].astype(float)
     assert shown[y - 1 : y + 2, x - 8 : x + 8].min() > 225
     assert np.abs(shown[alpha > 0.999] - 116).max() <= 1
+
+
+def test_what_lies_before_the_skin_just_below_the_lips_stays_where_it_is_looked_for(points: NDArray[Any]) -> None:
+    io_px = eyes_px(points)
+    region = mouth_region(points, io_px, 0.25, frame_size=FRAME_PX, step=(2, 2))
+    alpha = patch_alpha(region, points, io_px)
+    skin = np.full((region.height, region.width), 146.0)
+    x, y = (int(v) for v in points[17] - (region.left, region.top))
+    rows = slice(y + round(0.05 * io_px), y + round(0.20 * io_px))
+    columns = slice(x - round(0.1 * io_px), x + round(0.1 * io_px))
+    microphone = skin.copy()
+    microphone[rows, columns] = 30
+    shown: list[NDArray[Any]] = []
+    for to in (None, points):
+        face = flat(region, microphone, 128)
+        blend(face, flat(region, skin, 128), alpha, io_px, match=True, to=to)
+        shown.append(face.parts[0][rows, columns][1:4].astype(float))
+
+    assert np.median(shown[0]) > 100
+    assert np.median(shown[1]) < 50
 
 
 def test_a_jaw_that_moves_reads_nothing_from_beyond_what_may_change() -> None:
@@ -161,9 +198,6 @@ def test_a_jaw_that_moves_reads_nothing_from_beyond_what_may_change() -> None:
 def test_mouths_that_the_edge_of_the_picture_cuts_are_not_lent_where_there_are_others(
     points: NDArray[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from types import SimpleNamespace
-
-    from lipwright.core.face import Pose
     from lipwright.engines.rewrite import shared
 
     monkeypatch.setattr(shared, "mouth_look", lambda *_: np.zeros(4, np.float32))
@@ -177,11 +211,36 @@ def test_mouths_that_the_edge_of_the_picture_cuts_are_not_lent_where_there_are_o
     def picture(where: Region) -> Picture:
         return flat(where, np.zeros((where.height, where.width)), 128)
 
-    face: Any = SimpleNamespace(
+    for n_whole, lent in ((60, 60), (10, 100)):
+        mouths = {row: picture(region if row < n_whole else cut) for row in range(100)}
+        assert len(Lenders.among(mouths, still_face(landmarks, io_px)).rows) == lent
+
+
+def still_face(landmarks: NDArray[Any], io_px: float) -> Any:
+    """A hundred frames of one face."""
+    from types import SimpleNamespace
+
+    from lipwright.core.face import Pose
+
+    return SimpleNamespace(
         strength=np.ones(100),
         landmarks=SimpleNamespace(row=lambda _: landmarks),
         posed=SimpleNamespace(of=lambda _: Pose(io_px, np.eye(3), np.zeros(3))),
     )
-    for n_whole, lent in ((60, 60), (10, 100)):
-        mouths = {row: picture(region if row < n_whole else cut) for row in range(100)}
-        assert len(Lenders.among(mouths, face).rows) == lent
+
+
+def test_mouths_with_something_beside_them_are_known_however_many_they_are(points: NDArray[Any]) -> None:
+    region = mouth_region(points, eyes_px(points), 0.30, frame_size=FRAME_PX, step=(2, 2))
+    landmarks = np.hstack([points, np.zeros((478, 1))]).astype(np.float32)
+    x, y = (points[18] - (region.left, region.top)).astype(int) // 2
+
+    def mouth(row: int, n_covered: int) -> Picture:
+        picture = flat(region, np.full((region.height, region.width), 120.0), 128)
+        picture.parts[1][...] = (108, 152) if row % 3 else (112, 160)  # light changes its colour
+        if row < n_covered:
+            picture.parts[1][y:, x - 8 : x + 8] = 128
+        return picture
+
+    for n_covered in (0, 60):
+        mouths = {row: mouth(row, n_covered) for row in range(100)}
+        assert sorted(crowded_mouths(mouths, still_face(landmarks, eyes_px(points)))) == list(range(n_covered))

@@ -76,6 +76,21 @@ def test_what_covers_the_mouth_is_seen_and_nothing_else(talker: list[tuple[Video
     assert np.flatnonzero(found.is_hidden).tolist() == list(hidden)
 
 
+def test_a_microphone_at_a_corner_of_the_lips_for_half_of_the_clip_is_seen(
+    talker: list[tuple[VideoFrame, TrackedFace]],
+):
+    def at_the_corner(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+        io_px = float(np.linalg.norm(points[33] - points[263]))
+        x, y = (round(float(v)) & ~1 for v in points[291, :2])
+        half = round(0.2 * io_px) & ~1
+        for plane, code, step in zip(frame.planes, (30, 128, 128), (1, 2, 2), strict=True):
+            plane[(y - half) // step : (y + half) // step, (x - half) // step : (x + half) // step] = code
+
+    found = observe(talker, at_the_corner, range(20, 50))
+
+    assert np.flatnonzero(found.is_hidden).tolist() == list(range(20, 50))
+
+
 def test_strength_ramps_over_four_frames_on_either_side(talker: list[tuple[VideoFrame, TrackedFace]]):
     strength = observe(talker, microphone, range(25, 40)).strength
 

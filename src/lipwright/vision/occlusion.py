@@ -29,6 +29,11 @@ _OVER_MEDIAN: Final = 2.6
 _OVER_SPREAD: Final = 8.0
 _RING_TIMES: Final = 2.0
 """Skin shows more shadows than lips do: it must differ by so much more."""
+_OWN_TINT: Final = (30, 70)
+"""Percentiles of blue and red difference that lips have of their own: whatever else is seen there is less red."""
+_LEAST_TINT: Final = 7.0
+_TINT_SHARE: Final = 0.3
+"""Farther from it than either, levels of 8 bits and share of their own colour, lips never are, but for a moment."""
 _PATCH_IO: Final = 0.012
 """Half the side of the little square that is averaged at each point."""
 _RAMP_FRAMES: Final = 4
@@ -82,7 +87,8 @@ class OcclusionMeter:
             return Occlusion(np.zeros(n, np.bool_), np.zeros(n), np.inf)
         table = np.array(self._looks, np.float64)
         points = table.reshape(n, -1, 3)
-        colours = _in_usual_light(points[:, : len(_CHEEKS)], points[:, len(_CHEEKS) :])
+        cheeks, seen = points[:, : len(_CHEEKS)], points[:, len(_CHEEKS) :]
+        colours = _in_usual_light(cheeks, seen)
         usual = np.asarray(np.median(colours, axis=0), np.float64)
         spread = np.asarray(1.4826 * np.median(np.abs(colours - usual), axis=0), np.float64)
         unlike: NDArray[np.float64] = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
@@ -92,8 +98,33 @@ class OcclusionMeter:
         around = 1.4826 * float(np.median(np.abs(score - middle)))
         threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
         ring = unlike[:, _N_LIP_GROUPS:].min(1)
-        is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold)
+        is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold) | _are_of_other_tint(cheeks, seen, colours)
         return Occlusion(_without_flashes(is_hidden), score, threshold)
+
+
+def _are_of_other_tint(
+    cheeks: NDArray[np.float64], colours: NDArray[np.float64], lit: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """(n,) whether a part of the lips has a colour that lips do not have, of colours (n, n_groups, 3).
+
+    What comes before the mouth again and again is usual on the clip; a thing at a corner covers few parts of the lips.
+    It must be seen in the colours as they would be in usual light, and as they are where all of them are paler.
+    """
+    strong: NDArray[np.float64] = np.linalg.norm(cheeks[..., 1:] - 128, axis=2)
+    # a fade, a flash or a haze takes from lips and all cheeks alike; a hand before the mouth covers some of them
+    usual = np.maximum(np.asarray(np.median(strong, axis=0), np.float64), 1.0)
+    left = np.minimum((strong / usual).max(1), 1.0)[:, None, None]
+    away: NDArray[np.float64] | None = None
+    for seen, share in ((lit, np.ones_like(left)), (colours, left)):
+        tints = seen[:, :_N_LIP_GROUPS, 1:] - 128
+        blue, red = (np.asarray(np.percentile(tints[..., axis], at, axis=0)) for axis, at in enumerate(_OWN_TINT))
+        own = np.stack([blue, red], axis=-1).astype(np.float64)
+        off: NDArray[np.float64] = np.sqrt(((tints - share * own) ** 2).mean(2))
+        strength: NDArray[np.float64] = np.sqrt((own * own).sum(1))
+        limit = max(_LEAST_TINT, _TINT_SHARE * float(np.median(strength)))
+        away = off / limit if away is None else np.minimum(away, off / limit)
+    assert away is not None
+    return np.asarray((away > 1).any(1))
 
 
 def _in_usual_light(cheeks: NDArray[np.float64], colours: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -69,6 +69,8 @@ _UNCOVERED_SHARE = 0.25
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
 _UNFOLDED_IO = 0.02
+_SHOWN = 60
+"""Mouths that are asked how dark the footage gets, where none is open."""
 
 
 class RewriteEngine:
@@ -457,7 +459,19 @@ class RewriteAvatar:
             ]
             teeth = harvest_teeth(views, face.closed, palette.tooth, to_rgb)
         back = from_rgb_matrix(video.colour, video.height_px)
-        return Interior(self.face.closed, palette, teeth, self._drawing, back, self._seed, float(sitter.skin[0]))
+        return Interior(
+            self.face.closed, palette, teeth, self._drawing, back, self._seed, float(sitter.skin[0]),
+            darkest=self._darkest(to_rgb),
+        )  # fmt: skip
+
+    def _darkest(self, to_rgb: Floats) -> float:
+        """R'G'B' of the darkest that the mouths show: lifted blacks are lifted in what is drawn too."""
+        shown = [
+            float(np.percentile(self._mouths[row].parts[0], 0.2)) / (1 << (self._mouths[row].bits - 8))
+            for row in self._open_rows() or sorted(self._mouths)[:_SHOWN]
+            if row in self._mouths
+        ]
+        return max(0.0, float(to_rgb[0, 0] * min(shown) + to_rgb[0, 3] + to_rgb[0, 1:3].sum() * 128)) if shown else 0.0
 
     def _places(self, rows: NDArray[np.intp], targets: Points) -> Floats:
         """Where the mesh points of these rows (k,) go, (k, 478, 2) source pixels."""
@@ -510,7 +524,8 @@ class RewriteAvatar:
             )
         patch.follow_jaw(picture, points[:, :2], to, io_px, smoothing=smoothing)
         black = 0 if frame.colour.is_full_range else 16
-        patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black)
+        crowded = to if self._sitter.is_crowded else None  # on footage of nothing but skin it is not looked for
+        patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black, to=crowded)
         if interior is not None:
             was_open = float(largest_gap(face.posed.shapes(range(row, row + 1))[0]))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)

@@ -155,6 +155,8 @@ class Interior:
     seed: int = 0
     skin_luma: float | None = None
     """Of the skin that the palette goes by, 8-bit scale, None: unknown. Where skin is darker, so is what is drawn."""
+    darkest: float = 0.0
+    """R'G'B' 0..255 of the footage's own blacks: nothing is drawn darker."""
 
     @property
     def anchor(self) -> Floats:
@@ -196,6 +198,8 @@ class Interior:
         if region.is_empty:
             return
         rgb = self._picture(region, upper, lower, target, pose, index) * self._light(face, to)
+        if self.darkest > 0:
+            rgb += np.maximum(np.float32(self.darkest) - rgb @ _LUMA.astype(np.float32), 0)[..., None]
         if self.palette.saturation < 1:
             grey = rgb @ _LUMA.astype(np.float32)
             rgb = grey[..., None] + np.float32(self.palette.saturation) * (rgb - grey[..., None])

@@ -76,12 +76,18 @@ _WHITE = (255.0,)
 _UNSEEN_PX = 0.02
 _RING_FROM, _RING_TO = 0.02, 0.98
 """Where the patch is seen through, so that it can be compared with what is under it."""
-_GAINS = (0.4, 2.5)
+_GAINS = (0.1, 2.5)
+_TINTED = 0.06
+"""Of grey: what has less colour does not tell how much of it is left."""
+_AS_COLOURFUL = 0.85
+"""One skin in one light is as colourful at any moment, nearly: so much of its colours is all of its contrast."""
 _DARK = 0.03
 """Of grey: skin that is darker tells no ratio."""
 _FOREIGN_LIGHT, _FOREIGN_TINT = 45, 28
 """Two moments of one skin, lit alike, differ by less: 8-bit code values."""
 _FOREIGN_RIM_IO = 0.03
+_LIP_RIM_IO = 0.03
+"""So near to the lips skin takes their colour; nothing is looked for there."""
 _MEMBRANE_CELLS = (2, 5, 12)
 """Widths of its blurs."""
 _SHIFT = 4  # fractional bits of cv2 polygons
@@ -268,26 +274,36 @@ def patch_alpha(region: Region, to: Floats, io_px: float) -> Float32:
 
 
 def blend(
-    face: Picture, mouth: Picture, alpha: Float32, io_px: float, *, match: bool, cover: float = 1.0, black: int = 16
+    face: Picture,
+    mouth: Picture,
+    alpha: Float32,
+    io_px: float,
+    *,
+    match: bool,
+    cover: float = 1.0,
+    black: int = 16,
+    to: Floats | None = None,
 ) -> None:
     """Lay `mouth` onto `face`, in place, so far as `cover` (0..1) says; `black` is black's luma, 8-bit scale.
 
     With `match`, the mouth is first lit as the skin around it is, sharpened to its sharpness, and shifted in colour by
     a membrane: the difference on the patch's edge, spread inwards (after Farbman et al. 2009, by three
     normalised Gaussians in place of mean-value coordinates). What lies before the skin there (captions, a logo)
-    takes no part, and stays.
+    takes no part, and stays; with mesh points `to` (478, 2) also what lies farther in (a microphone), up to the lips.
     """
     views = [window(part, face.region, mouth.region, step) for part, step in zip(face.parts, face.steps, strict=True)]
     unders = [view.astype(np.float32) for view in views]
     overs = [part.astype(np.float32) for part in mouth.parts]
     if match:
+        levels = (black << (face.bits - 8), 128 << (face.bits - 8), (235 if black else 255) << (face.bits - 8))
         ring = ((alpha > _RING_FROM) & (alpha < _RING_TO)).astype(np.uint8)
         if ring.any():
-            _light(overs, unders, ring, black << (face.bits - 8), 128 << (face.bits - 8))
-            seen = _around_foreign(overs, unders, ring, alpha, io_px, 1 << (face.bits - 8))
+            _light(overs, unders, ring, *levels)
+            within = ring if to is None else _skin_of(mouth.region, alpha, to, io_px)
+            seen = _around_foreign(overs, unders, ring, within, alpha, io_px, 1 << (face.bits - 8))
             if seen is not alpha:
                 alpha = seen
-                _light(overs, unders, ring, black << (face.bits - 8), 128 << (face.bits - 8))
+                _light(overs, unders, ring, *levels)
         overs[0] = _match_sharpness(overs[0], unders[0], ring, io_px)  # sharpness is in the luma
         _add_membrane(overs, unders, ring, cell_px=max(1, int(io_px / 24)))
     alpha = alpha * np.float32(cover)
@@ -295,22 +311,55 @@ def blend(
         lay_over(view, under, over, alpha, face.peak)
 
 
-def _light(overs: list[Float32], unders: list[Float32], ring: NDArray[np.uint8], black: int, grey: int) -> None:
+def _light(
+    overs: list[Float32], unders: list[Float32], ring: NDArray[np.uint8], black: int, grey: int, white: int
+) -> None:
     """Light and colours of `overs` as strong as those of `unders` are on the ring (0 or 1), in place.
 
-    What is only added to keeps its contrast: lips from twice as bright a moment were twice as red and dark.
+    What is only added to keeps its contrast: lips from twice as bright a moment were twice as red and dark. But a fade
+    to white, a flash or a haze adds light and takes contrast away: then no more of it is left than of the colours.
     """
     is_light, was_light = (max(cv2.mean(part, ring)[0] - black, _DARK * grey) for part in (unders[0], overs[0]))
-    gain = float(np.clip(is_light / was_light, *_GAINS))
+    gain = is_light / was_light
+    if gain > 1 and len(overs) > 1:
+        height, width = overs[1].shape[:2]
+        sampled = np.asarray(cv2.resize(ring, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+        is_tint, was_tint = (_tint(part, sampled, grey) for part in (unders[1], overs[1]))
+        if was_tint > _TINTED * grey:
+            # a lamp of another colour takes colours too, but adds no light
+            left = (white - black - is_light) / max(white - black - was_light, 1.0)
+            gain = min(gain, max(left, is_tint / was_tint / _AS_COLOURFUL))
+    gain = float(np.clip(gain, *_GAINS))
     for part, zero in zip(overs, (black, grey), strict=False):
         part *= np.float32(gain)
         part += np.float32(zero * (1 - gain))
 
 
+def _tint(colours: Float32, ring: NDArray[np.uint8], grey: int) -> float:
+    """How far from grey the mean of the colours (h, w, 2) is on the ring (0 or 1)."""
+    blue, red, *_ = cv2.mean(colours, ring)
+    return float(np.hypot(blue - grey, red - grey))
+
+
+def _skin_of(region: Region, alpha: Float32, to: Floats, io_px: float) -> NDArray[np.uint8]:
+    """1 where a patch covers skin, 0 on the lips of mesh points `to` and beyond it: (h, w)."""
+    skin = np.asarray(alpha > _RING_FROM, np.uint8)
+    hull = _fixed(cv2.convexHull(to[_LIPS].astype(np.float32))[:, 0] - (region.left, region.top))
+    cv2.fillPoly(skin, [hull], (0.0,), cv2.LINE_8, _SHIFT)
+    cv2.polylines(skin, [hull], True, (0.0,), max(1, round(2 * _LIP_RIM_IO * io_px)), cv2.LINE_8, _SHIFT)
+    return skin
+
+
 def _around_foreign(
-    overs: list[Float32], unders: list[Float32], ring: NDArray[np.uint8], alpha: Float32, io_px: float, level: int
+    overs: list[Float32],
+    unders: list[Float32],
+    ring: NDArray[np.uint8],
+    within: NDArray[np.uint8],
+    alpha: Float32,
+    io_px: float,
+    level: int,
 ) -> Float32:
-    """The mask without what on the ring is not this skin; the ring (0 or 1) loses it too, in place.
+    """The mask without what `within` (0 or 1) is not this skin as on the ring; the ring (0 or 1) loses it, in place.
 
     `level` is a code value on the 8-bit scale. It is looked for at half the size.
     """
@@ -324,7 +373,8 @@ def _around_foreign(
     foreign = np.zeros_like(near)
     for part, limit in zip(away, limits, strict=False):
         foreign |= np.abs(part - np.float32(cv2.mean(part, near)[0])) > limit
-    foreign &= near
+    inside = np.ascontiguousarray(within[::2, ::2])
+    foreign &= inside
     if foreign.any():
         # noise has no size
         foreign = np.asarray(cv2.morphologyEx(foreign, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
@@ -333,7 +383,7 @@ def _around_foreign(
     rim_px = _FOREIGN_RIM_IO * io_px / 2
     reach = 2 * max(1, round(rim_px)) + 1
     around = np.asarray(cv2.dilate(foreign, np.ones((reach, reach), np.uint8)), np.float32)
-    hidden = around * (alpha[::2, ::2] < _RING_TO)
+    hidden = around * (inside if within is not ring else (alpha[::2, ::2] < _RING_TO))
     height, width = ring.shape
     whole = np.asarray(cv2.resize(around, (width, height), interpolation=cv2.INTER_NEAREST))
     ring[whole > 0] = 0

@@ -7,7 +7,7 @@ they were: what is rendered later, or elsewhere, has the same pixels.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -35,6 +35,17 @@ _CLEAR: Final = 0.99
 _FEWEST_WHOLE: Final = 40
 """With fewer mouths that lie wholly in the picture, those that its edge cuts are lent too."""
 _LIPS: Final = np.array(mesh.LIPS)
+_BY_THE_LIPS: Final = np.array(
+    (
+        164, 167, 393, 165, 391, 18, 83, 313, 106, 335, 182, 406, 201, 421, 194, 418, 200,
+        92, 322, 186, 410, 57, 287, 43, 273, 204, 424, 202, 422,
+    )
+)  # fmt: skip
+_LEAST_TINT: Final = 8.0
+_TINT_SHARE: Final = 0.35
+"""Farther from its own colour than either, levels of 8 bits and share of how colourful lips are, no skin by them is."""
+_CROWDED_SHARE: Final = 0.05
+"""Of the mouths that something is beside: with fewer, chance may have put it there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +60,9 @@ class Lenders:
     """(k, 840) as `mouth_look`."""
 
     @classmethod
-    def among(cls, mouths: Mapping[int, Picture], face: Face) -> Lenders:
-        """Those of `mouths` that nothing covers, on frames that may be changed."""
-        clear = sorted(row for row in mouths if face.strength[row] > _CLEAR)
+    def among(cls, mouths: Mapping[int, Picture], face: Face, crowded: Set[int] = frozenset()) -> Lenders:
+        """Those of `mouths` that nothing covers, on frames that may be changed, but for those of `crowded` rows."""
+        clear = sorted(row for row in mouths if face.strength[row] > _CLEAR and row not in crowded)
         whole = [row for row in clear if _is_whole(mouths[row], face.landmarks.row(row), face.posed.of(row).scale)]
         rows = np.array(whole if len(whole) >= _FEWEST_WHOLE else clear, np.intp)
         views = [
@@ -59,6 +70,34 @@ class Lenders:
         ]
         looks = [mouth_look(*view) for view in views]
         return cls(rows, np.array([lip_sharpness(*view) for view in views]), np.array(looks, np.float32))
+
+
+def crowded_mouths(mouths: Mapping[int, Picture], face: Face) -> frozenset[int]:
+    """The rows whose mouths have something beside them, over the skin around the lips: it would be lent with them.
+
+    A microphone below the lips leaves them free, on every frame of some footage.
+    """
+    rows = sorted(row for row in mouths if face.strength[row] > _CLEAR)
+    if not rows or len(mouths[rows[0]].parts) < 2:  # without colours nothing tells skin from what is none
+        return frozenset()
+    skin = np.array([_tints(mouths[row], face.landmarks.row(row)[_BY_THE_LIPS]) for row in rows])
+    lips = np.array([_tints(mouths[row], face.landmarks.row(row)[_LIPS]) for row in rows])
+    # skin is redder than most of what comes before it
+    off = skin - np.stack([np.percentile(skin[..., 0], 30, axis=0), np.percentile(skin[..., 1], 70, axis=0)], axis=-1)
+    # light of another colour falls on all of it
+    off -= np.median(off, axis=1, keepdims=True)
+    limit = max(_LEAST_TINT, _TINT_SHARE * float(np.linalg.norm(np.median(lips, axis=(0, 1)))))
+    away = np.sqrt((off**2).mean(2)).max(1)
+    return frozenset(row for row, far in zip(rows, away.tolist(), strict=True) if far > limit)
+
+
+def _tints(mouth: Picture, points: NDArray[Any]) -> Floats:
+    """(n, 2) how far from grey the colours are at these points (n, 2 or 3), 8-bit scale."""
+    at = np.rint((points[:, :2] - (mouth.region.left, mouth.region.top) + 0.5) / mouth.step - 0.5).astype(np.intp)
+    height, width = mouth.parts[1].shape[:2]
+    x, y = (at[:, axis, None] + np.array((-1, 0, 1)) for axis in (0, 1))
+    near = mouth.parts[1][np.clip(y, 0, height - 1)[:, :, None], np.clip(x, 0, width - 1)[:, None, :]]
+    return np.asarray(near.mean((1, 2)) / (1 << (mouth.bits - 8)) - 128, np.float64)
 
 
 def _is_whole(mouth: Picture, points: NDArray[Any], io_px: float) -> bool:
@@ -81,6 +120,8 @@ class Sitter:
     lip: Floats
     lenders: Lenders | None
     """None where no mouth is ever lent: the footage does not show how this one talks."""
+    is_crowded: bool = False
+    """Something comes before the mouth, or close to it, on some of the frames."""
 
 
 def sitter_of(study: FaceStudy) -> Sitter:
@@ -88,8 +129,10 @@ def sitter_of(study: FaceStudy) -> Sitter:
     face = prepare_face(study)
     mouths = {face.row_of[study.frame_index[row]]: mouth for row, mouth in study.mouths.items()}
     skin, lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
-    lenders = Lenders.among(mouths, face) if face.is_talking else None
-    return Sitter(study.face_id, face, mouths, skin, lip, lenders)
+    crowded = crowded_mouths(mouths, face)
+    is_crowded = len(crowded) > _CROWDED_SHARE * len(mouths) or "occluded" in face.reason
+    lenders = Lenders.among(mouths, face, crowded) if face.is_talking else None
+    return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +163,7 @@ def packed_sitter(sitter: Sitter) -> Memory:
     yield "face_id", np.array(sitter.face_id)
     yield "skin", sitter.skin
     yield "lip", sitter.lip
+    yield "is_crowded", np.array(sitter.is_crowded)
     for name in _OF_FACE:
         yield f"face/{name}", getattr(face, name)
     yield "face/quarter_turns", np.array(face.quarter_turns)
@@ -188,7 +232,9 @@ def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
     n = len(face.frame_index)
     if not n or {n} != {len(landmarks), len(face.strength), len(face.time_s), len(face.coefficients)}:
         raise ValueError(f"face {memory['face_id']} has rows of different lengths")
-    return Sitter(int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders)
+    # what was kept before anything beside a mouth was looked for does not tell
+    is_crowded = bool(memory.get("is_crowded", False))
+    return Sitter(int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders, is_crowded)
 
 
 def _choice(memory: Mapping[str, NDArray[Any]]) -> Choice:
