@@ -122,7 +122,7 @@ def test_lips_from_a_brighter_or_darker_moment_have_the_contrast_of_this_one(
 
 @pytest.mark.parametrize("veil", [0.3, 0.6])
 def test_lips_under_a_fade_to_white_have_the_contrast_that_is_left(points: NDArray[Any], veil: float) -> None:
-    region = mouth_region(points, eyes_px(points), 0.25, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, eyes_px(points), 0.25, bounds=FRAME, step=(2, 2))
     clear = lips_over(np.full((region.height, region.width), 116.0), points, region, 0.6)
     now = clear + veil * (235 - clear)
     face, donor = flat(region, now, 0), flat(region, clear, 0)
@@ -158,7 +158,7 @@ def test_what_lies_before_the_skin_beside_the_mouth_stays_and_stains_nothing(poi
 
 def test_what_lies_before_the_skin_just_below_the_lips_stays_where_it_is_looked_for(points: NDArray[Any]) -> None:
     io_px = eyes_px(points)
-    region = mouth_region(points, io_px, 0.25, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, io_px, 0.25, bounds=FRAME, step=(2, 2))
     alpha = patch_alpha(region, points, io_px)
     skin = np.full((region.height, region.width), 146.0)
     x, y = (int(v) for v in points[17] - (region.left, region.top))
@@ -230,7 +230,7 @@ def still_face(landmarks: NDArray[Any], io_px: float) -> Any:
 
 
 def test_mouths_with_something_beside_them_are_known_however_many_they_are(points: NDArray[Any]) -> None:
-    region = mouth_region(points, eyes_px(points), 0.30, frame_size=FRAME_PX, step=(2, 2))
+    region = mouth_region(points, eyes_px(points), 0.30, bounds=FRAME, step=(2, 2))
     landmarks = np.hstack([points, np.zeros((478, 1))]).astype(np.float32)
     x, y = (points[18] - (region.left, region.top)).astype(int) // 2
 
