@@ -71,6 +71,8 @@ _LEAST_STRENGTH = 0.01
 _UNFOLDED_IO = 0.02
 _SHOWN = 60
 """Mouths that are asked how dark the footage gets, where none is open."""
+_BEHIND_LIPS = 0.45
+"""Of the light of the lips: what is seen between them is no lighter, where pale skin has no blacks beside it."""
 
 
 class RewriteEngine:
@@ -461,7 +463,7 @@ class RewriteAvatar:
         back = from_rgb_matrix(video.colour, video.height_px)
         return Interior(
             self.face.closed, palette, teeth, self._drawing, back, self._seed, float(sitter.skin[0]),
-            darkest=self._darkest(to_rgb),
+            darkest=min(self._darkest(to_rgb), _BEHIND_LIPS * float(lip @ (0.299, 0.587, 0.114))),
         )  # fmt: skip
 
     def _darkest(self, to_rgb: Floats) -> float:
