@@ -77,6 +77,15 @@ class MakeVideo(Protocol):
     ) -> Path: ...
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_urgent() -> Iterator[None]:
+    """AV1 that a test writes itself leaves no real-time thread behind: all that is started later would be so too."""
+    from lipwright.media.native import as_urgent_as_before
+
+    with as_urgent_as_before():
+        yield
+
+
 def video_maker(folder: Path) -> MakeVideo:
     """Writes small videos into `folder`; frame k shows the number k. `ticks` are presentation times in `time_base`."""
 

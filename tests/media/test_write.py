@@ -356,6 +356,24 @@ def test_the_shape_of_pixels_stays_or_its_loss_is_told(make_video: Any, tmp_path
     assert (video.sample_aspect == Fraction(4, 3)) != any("pixels are 4:3" in note for note in written.notes)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only Linux tells how urgent a thread is")
+def test_av1_is_no_more_urgent_than_all_else_on_the_machine(make_video: Any, tmp_path: Path):
+    footage = open_footage(make_video(n=12))
+    video, seen = footage.info.video, set[int]()
+    assert video is not None
+
+    def watched() -> Iterator[VideoFrame]:
+        for frame in footage.play(range(12)):
+            yield frame
+            seen.update(os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir())
+
+    write_video(
+        tmp_path / "out.mp4", watched(), footage.info, duration_s=video.duration_s, audio=AudioPlan(None), codec="av1"
+    )
+
+    assert seen == {os.SCHED_OTHER}
+
+
 @pytest.mark.parametrize(
     ("codec", "ending", "pixel_format", "wanted"),
     [

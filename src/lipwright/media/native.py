@@ -1,4 +1,4 @@
-"""Threads of native libraries: one each while we work, since our stages are threads themselves.
+"""Threads of native libraries: one each while we work, since our stages are threads themselves, and none before others.
 
 The matrices here are small. A second thread of OpenBLAS or OpenCV waits for work by spinning, which takes up to a
 quarter of all CPU time and speeds nothing up. The command line says so by the environment, before they load; a program
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from threading import Lock
 
 
@@ -55,6 +56,34 @@ def one_thread_each() -> Generator[None]:
 
     with _opencv().one_thread(), threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+@contextmanager
+def as_urgent_as_before() -> Generator[None]:
+    """No thread is of more consequence to the system after the block than before it, whatever was opened in it.
+
+    SVT-AV1 makes itself, and the thread that opens it, as urgent as Linux knows (SCHED_FIFO, 99), where it may: as
+    root. All that this process started from then on was so too, and on a busy machine nothing else ran any more.
+    """
+    before = _urgent()
+    try:
+        yield
+    finally:
+        for thread in _urgent() - before:
+            with suppress(OSError):  # it has ended
+                os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+
+
+def _urgent() -> set[int]:
+    """The threads of this process that run before all ordinary ones; none where there is no telling."""
+    found: set[int] = set()
+    if hasattr(os, "sched_getscheduler"):
+        with suppress(OSError):  # no /proc
+            for task in Path("/proc/self/task").iterdir():
+                with suppress(OSError):  # it has ended
+                    if os.sched_getscheduler(int(task.name)) in (os.SCHED_FIFO, os.SCHED_RR):
+                        found.add(int(task.name))
+    return found
 
 
 def n_cores() -> int:

@@ -43,7 +43,7 @@ from lipwright.media.encoders import (
     options_of,
 )
 from lipwright.media.extras import Extras
-from lipwright.media.native import n_cores
+from lipwright.media.native import as_urgent_as_before, n_cores
 from lipwright.media.overlap import behind, kept_open
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame, planes_of
 from lipwright.media.soundtrack import AudioPlan, Silent, Soundtrack, soundtrack
@@ -387,6 +387,9 @@ class _Writer:
         frame.time_base = self._clock
         frame.duration = n_ticks
         frame.pict_type = 0  # a decoded frame's type would force the encoder's choice
+        if not self._stream.codec_context.is_open:
+            with as_urgent_as_before():
+                self._stream.codec_context.open(strict=False)
         self._out.mux(self._stream.encode(frame))
         self.n_frames += 1
 
