@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -88,31 +87,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         made.process.wait()
 
 
-def no_dearer_than_others(path: str, folder: Path) -> str:
-    """What starts the program without the right to run before everybody else.
-
-    Root's Chromium gives its sound real-time priority. On a busy machine two such threads once held both cores for an
-    hour and a half, waiting for threads that they kept from running.
-    """
-    setpriv = shutil.which("setpriv")
-    if os.geteuid() != 0 or setpriv is None:
-        return path
-    command = [setpriv, "--inh-caps", "-sys_nice", "--bounding-set", "-sys_nice"]
-    if subprocess.run([*command, "true"], capture_output=True).returncode != 0:  # a container's root without that right
-        return path
-    script = folder / "chromium"
-    script.write_text(f'#!/bin/sh\nexec {shlex.join([*command, path])} "$@"\n')
-    script.chmod(0o755)
-    return str(script)
-
-
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """Chromium of the system: Playwright's own cannot be fetched everywhere."""
     path = os.environ.get("LIPWRIGHT_TEST_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("no Chromium: `make programs` installs Debian's, where there is apt and the right to use it")
-    path = no_dearer_than_others(path, tmp_path_factory.mktemp("browser"))
     with sync_playwright() as playwright:
         flags = ["--autoplay-policy=no-user-gesture-required", "--mute-audio"]
         # a camera and a microphone that are none
