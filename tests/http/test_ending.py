@@ -7,8 +7,12 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
+
+import pytest
 
 from lipwright.demo import speech_path
 
@@ -26,42 +30,66 @@ main()
 """
 
 
-def test_the_worker_takes_no_more_while_the_last_requests_are_still_answered(tmp_path: Path) -> None:
+@dataclass
+class Started:
+    """A server in its own process, whose last requests have 25 s."""
+
+    process: subprocess.Popen[bytes]
+    log_path: Path
+
+    def said(self, pattern: str) -> str:
+        until_s = monotonic() + 60
+        while (found := re.search(pattern, self.log_path.read_text())) is None:
+            assert self.process.poll() is None, self.log_path.read_text()
+            assert monotonic() < until_s, self.log_path.read_text()
+            sleep(0.01)
+        return found[1]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Started]:
     environment = os.environ | {"LIPWRIGHT_DATA": str(tmp_path / "data"), "LIPWRIGHT_DRAIN_S": "25"}
     log_path = tmp_path / "log"
     with log_path.open("wb") as log:
         command = [sys.executable, "-c", SERVE, "serve", "--port", "0"]
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-
-    def said(pattern: str) -> str:
-        until_s = monotonic() + 60
-        while (found := re.search(pattern, log_path.read_text())) is None:
-            assert server.poll() is None, log_path.read_text()
-            assert monotonic() < until_s, log_path.read_text()
-            sleep(0.1)
-        return found[1]
-
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        key, address = said(r"API key .*: (\S+)"), said(r"Listening at http://(\S+)")
-        data = speech_path().read_bytes()
-        upload = http.client.HTTPConnection(address, timeout=60)
-        head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.flac"\r\n\r\n'
-        body = head + data + b"\r\n--x--\r\n"
-        upload.putrequest("POST", "/api/v3/media/upload/binary")
-        for name, value in (
-            ("Authorization", f"Bearer {key}"),
-            ("Content-Type", "multipart/form-data; boundary=x"),
-            ("Content-Length", str(len(body))),
-        ):
-            upload.putheader(name, value)
-        upload.endheaders(body[:1000])
-        sleep(0.5)
-        server.terminate()
-
-        assert said(r"the worker was told (\S+)") == "25.0"
-        upload.send(body[1000:])
-        assert upload.getresponse().status == 200
-        assert server.wait(60) == 0, log_path.read_text()
+        yield Started(process, log_path)
     finally:
-        server.kill()
-        server.wait()
+        process.kill()
+        process.wait()
+
+
+def test_the_worker_takes_no_more_while_the_last_requests_are_still_answered(server: Started) -> None:
+    key, address = server.said(r"API key .*: (\S+)"), server.said(r"Listening at http://(\S+)")
+    data = speech_path().read_bytes()
+    upload = http.client.HTTPConnection(address, timeout=60)
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.flac"\r\n\r\n'
+    body = head + data + b"\r\n--x--\r\n"
+    upload.putrequest("POST", "/api/v3/media/upload/binary")
+    for name, value in (
+        ("Authorization", f"Bearer {key}"),
+        ("Content-Type", "multipart/form-data; boundary=x"),
+        ("Content-Length", str(len(body))),
+        ("Expect", "100-continue"),
+    ):
+        upload.putheader(name, value)
+    upload.endheaders()
+    # the server reads it: from here on it has begun
+    assert upload.sock.recv(1000).startswith(b"HTTP/1.1 100 ")
+    server.process.terminate()
+
+    assert server.said(r"the worker was told (\S+)") == "25.0"
+    upload.send(body)
+    assert upload.getresponse().status == 200
+    assert server.process.wait(60) == 0, server.log_path.read_text()
+
+
+def test_a_server_that_says_it_listens_can_be_told_to_end_the_same_moment(server: Started) -> None:
+    server.said(r"Listening at http://(\S+)")
+    server.process.terminate()
+
+    assert server.process.wait(60) == 0, server.log_path.read_text()
+    told = re.search(r"the worker was told (\S+)", server.log_path.read_text())
+    assert told is not None, server.log_path.read_text()
+    assert told[1] == "25.0"

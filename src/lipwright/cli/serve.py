@@ -74,28 +74,34 @@ def serve(
         draining = threading.Thread(target=hosted.stop_worker, args=(http.drain_s,), name="drain")
 
         class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                # said by who answers, and ends as it should: a process manager may ask for either at once
+                typer.echo(f"Listening at {address} (its documentation: {address}/docs)")
+                if link is not None:
+                    typer.echo(
+                        f"Open the page, signed in (works once, on this machine): {address}/playground/enter/{link}"
+                    )
+
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
                 log.info("ending", drain_s=http.drain_s)
                 if worker:
                     draining.start()
                 await super().shutdown(sockets)
 
-        server = Server(config)
-        # pages that follow a job let go of their connection, and come back to the next server
-        app.state.is_ending = lambda: server.should_exit
         listening = _listen(http.host, http.port)
         address = _address(listening)
+        # whoever starts a server that only this machine reaches is its operator
+        link = hosted.page.make_link() if _is_loopback(listening) else None
         if worker:
             hosted.start_worker(
                 SignedWebhooks(settings.public_url or address, credit_microusd=settings.credit_microusd)
             )
         else:
             hosted.start_tidying()
-        typer.echo(f"Listening at {address} (its documentation: {address}/docs)")
-        # whoever starts a server that only this machine reaches is its operator
-        link = hosted.page.make_link() if _is_loopback(listening) else None
-        if link is not None:
-            typer.echo(f"Open the page, signed in (works once, on this machine): {address}/playground/enter/{link}")
+        server = Server(config)
+        # pages that follow a job let go of their connection, and come back to the next server
+        app.state.is_ending = lambda: server.should_exit
         # a thread at work, such as a submit's, gives way to one that answers a poll after a fifth of the usual time
         sys.setswitchinterval(0.001)
         # what is loaded by now stays: looking through it for garbage stopped everyone for a tenth of a second each time
