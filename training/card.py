@@ -19,8 +19,8 @@ def opening_mark(name: str) -> str:
     return f"<!-- {name}: written by make train -->"
 
 
-def fill(card: Path, parts: Mapping[str, str]) -> None:
-    """Put each part between its marks.
+def fill(card: Path, parts: Mapping[str, str | None]) -> None:
+    """Put each part between its marks; one that is None stays as it is.
 
     Raises:
         ValueError: the card has no place for a part, or a place that no part fills.
@@ -30,6 +30,8 @@ def fill(card: Path, parts: Mapping[str, str]) -> None:
     if places != set(parts):
         raise ValueError(f"{card}: places {sorted(places)}, parts {sorted(parts)}")
     for name, part in parts.items():
+        if part is None:
+            continue
         place = re.compile(f"{re.escape(opening_mark(name))}.*?{re.escape(END)}", re.DOTALL)
         filled = f"{opening_mark(name)}\n{part.strip()}\n{END}"
         text, found = place.subn(lambda _, filled=filled: filled, text)
@@ -40,12 +42,15 @@ def fill(card: Path, parts: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """The network in the package."""
+    """The networks in the package."""
 
     version: str
-    sha256: str
+    lips_sha256: str
     n_bytes: int
     n_parameters: int
+    """Of the lips."""
+    articulator_sha256: str
+    encoder_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +59,17 @@ class Steps:
 
     hours: float
     phones: int
-    folds: tuple[int, int]
-    everybody: tuple[int, int]
+    articulator: tuple[int, int]
 
 
 def identity(shipped: Shipped) -> str:
     """Rows of the card's first table."""
     rows = [
         ("version", shipped.version),
-        ("sha256", f"`{shipped.sha256}`"),
-        ("size", f"{shipped.n_bytes:,} bytes, {shipped.n_parameters:,} parameters, fp32, ONNX opset 17"),
+        ("`lips.onnx`", f"sha256 `{shipped.lips_sha256}`"),
+        ("", f"{shipped.n_bytes:,} bytes, {shipped.n_parameters:,} parameters, fp32, ONNX opset 17"),
+        ("`articulator.onnx`", f"sha256 `{shipped.articulator_sha256}`"),
+        ("`moonshine_tiny_encoder.ort`", f"sha256 `{shipped.encoder_sha256}`"),
     ]
     return "\n".join(table(("", ""), rows))
 
@@ -78,9 +84,20 @@ def schedule(steps: Steps, accuracy: Mapping[str, float]) -> str:
     rows = [
         ("synthetic speech", f"{steps.hours:.1f} h"),
         ("stage 1, phones", f"{steps.phones} steps of 24 crops of 2.56 s"),
-        ("stage 2, folds", f"{steps.folds[0]} and then {steps.folds[1]} steps of 24 crops of video, 8 of synthesis"),
-        ("stage 2, shipped network", f"{steps.everybody[0]} and then {steps.everybody[1]} such steps"),
+        (
+            "stage 2, articulator",
+            f"{steps.articulator[0]} and then {steps.articulator[1]} steps of 24 crops of video, 8 of synthesis",
+        ),
         *((f"20 ms frames classed right, {voice}", f"{100 * share:.0f} %") for voice, share in accuracy.items()),
+    ]
+    return "\n".join(table(("", ""), rows))
+
+
+def lips_schedule(folds: int, everybody: int, n_nets: int) -> str:
+    """How long stage 3 was."""
+    rows = [
+        ("stage 3, folds", f"{n_nets} networks, {folds} steps of 24 crops of 2.56 s each"),
+        ("stage 3, shipped network", f"{n_nets} networks, {everybody} such steps each"),
     ]
     return "\n".join(table(("", ""), rows))
 

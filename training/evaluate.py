@@ -61,7 +61,7 @@ def correlation(a: Floats, b: Floats) -> float:
 def load_fold(path: Path, recordings: Sequence[Recording]) -> list[Judged]:
     with np.load(path) as table:
         mean, spread = table["mean"].astype(np.float32), table["spread"].astype(np.float32)
-        people = Population(path.stem, "", mean, spread, np.ones(N_SHAPE, np.float32), 1.0)
+        people = Population(path.stem, "", "", "", mean, spread, np.ones(N_SHAPE, np.float32), 1.0)
         names = {key.split("/")[0] for key in table.files if "/" in key}
         speakers = {r.speaker for r in recordings if r.name in names}
         basis, _ = make_basis([r for r in recordings if r.speaker not in speakers])

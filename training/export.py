@@ -12,16 +12,30 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lipwright.articulation.encoder import N_FEATURES
 from lipwright.articulation.features import N_BANDS
 from lipwright.core.timeline import N_SHAPE
 from lipwright.vision.shape import ShapeBasis
+from training.lips import Several
 from training.network import Articulator
 
 
-class _ForRunTime(nn.Module):
-    """The heads that are used, with probabilities instead of logits; learned-only measures left out."""
+class _Sounds(nn.Module):
+    """The articulator's heads, with probabilities instead of logits; learned-only measures left out."""
 
-    def __init__(self, net: Articulator, turn: NDArray[np.floating] | None) -> None:
+    def __init__(self, net: Articulator) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        shapes, gates, phones = self.net(mel)
+        return shapes[..., : N_SHAPE + 3], torch.sigmoid(gates), torch.softmax(phones, dim=-1)
+
+
+class _Lips(nn.Module):
+    """Shapes, in another basis or not, and closure as a probability; learned-only measures left out."""
+
+    def __init__(self, net: Several, turn: NDArray[np.floating] | None) -> None:
         super().__init__()
         self.net = net
         whole = np.eye(N_SHAPE + 3, dtype=np.float32)
@@ -29,12 +43,12 @@ class _ForRunTime(nn.Module):
             whole[:N_SHAPE, :N_SHAPE] = turn
         self.register_buffer("turn", torch.from_numpy(whole) if turn is not None else None)
 
-    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        shapes, gates, phones = self.net(mel)
+    def forward(self, features: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
+        shapes, gates = self.net(features, mel)
         shapes = shapes[..., : N_SHAPE + 3]
         if self.turn is not None:
             shapes = shapes @ self.turn
-        return shapes, torch.sigmoid(gates), torch.softmax(phones, dim=-1)
+        return shapes, torch.sigmoid(gates)
 
 
 def turn_between(
@@ -59,6 +73,8 @@ class Constants:
 
     version: str
     model_sha256: str
+    lips_sha256: str
+    encoder_sha256: str
     mean: list[float]
     """(N_SHAPE,) average shape while speaking."""
     spread: list[float]
@@ -69,17 +85,26 @@ class Constants:
     """The same of the opening that they draw."""
 
 
-def export_onnx(net: Articulator, path: Path, turn: NDArray[np.floating] | None = None) -> str:
-    """Write the network, its coefficients turned into another basis or not; returns the file's sha256.
+def export_onnx(net: Articulator, path: Path) -> str:
+    """Write what hears rest and phones; returns the file's sha256. Batch 1, time free."""
+    outputs = ("shape", "gates", "phones")
+    return _export(_Sounds(net), (torch.zeros(1, 200, N_BANDS),), path, {"mel": "columns"}, outputs)
 
-    Batch 1, time free.
-    """
-    net.eval()
+
+def export_lips(net: Several, path: Path, turn: NDArray[np.floating] | None = None) -> str:
+    """Write what says the lips, its coefficients turned into another basis or not; returns the file's sha256."""
+    given = torch.zeros(1, 100, N_FEATURES), torch.zeros(1, 200, N_BANDS)
+    return _export(_Lips(net, turn), given, path, {"features": "ticks", "mel": "columns"}, ("shape", "closure"))
+
+
+def _export(
+    net: nn.Module, given: tuple[Tensor, ...], path: Path, inputs: dict[str, str], outputs: tuple[str, ...]
+) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
-        _ForRunTime(net, turn).eval(), (torch.zeros(1, 200, N_BANDS),), str(path), dynamo=False, opset_version=17,
-        input_names=["mel"], output_names=["shape", "gates", "phones"],
-        dynamic_axes={"mel": {1: "columns"}, **{name: {1: "ticks"} for name in ("shape", "gates", "phones")}},
+        net.eval(), given, str(path), dynamo=False, opset_version=17,
+        input_names=list(inputs), output_names=list(outputs),
+        dynamic_axes={name: {1: axis} for name, axis in inputs.items()} | {name: {1: "ticks"} for name in outputs},
     )  # fmt: skip
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -20,17 +20,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training import card, shape_basis, synthesis, train
+from lipwright.articulation import encoder
+from training import card, lips, shape_basis, synthesis, train
 from training.augment import Noises
 from training.evaluate import Report, load_folds
-from training.export import Constants, export_onnx, rounded, turn_between, write_constants
+from training.export import Constants, export_lips, export_onnx, rounded, turn_between, write_constants
 from training.folds import speaking_constants, split
 from training.noises import make_babble, make_noises
 from training.recordings import read_recordings
+from training.variants import load_variants, save_variants
 
-VERSION = "1"
+VERSION = "2"
 N_FOLDS = 5
 PACKAGE = Path("src/lipwright")
+ROOM = PACKAGE / "articulation"
 CARDS = Path("docs/models")
 
 
@@ -40,15 +43,16 @@ class Schedule:
 
     hours: float = 6.0
     phone_steps: int = 1000
-    lip_steps: int = 450
+    articulator_steps: int = 450
+    lips_steps: int = lips.N_STEPS
 
 
 FULL = Schedule()
-QUICK = Schedule(hours=1.0, phone_steps=200, lip_steps=100)
+QUICK = Schedule(hours=1.0, phone_steps=200, articulator_steps=100, lips_steps=40)
 
 
 def make_phones(work: Path, schedule: Schedule) -> None:
-    """Stage 1, on synthetic speech alone: no lips, so every fold may start from it."""
+    """Stage 1, on synthetic speech alone."""
     corpus = synthesis.load_corpus(work / "tts.npz")
     rng = np.random.default_rng(0)
     utterances = np.flatnonzero(~corpus.is_test)
@@ -66,12 +70,12 @@ def run_module(name: str, *arguments: str) -> None:
 
 
 def make_folds(data: Path, work: Path, schedule: Schedule, n_jobs: int) -> None:
-    """Stage 2 on four fifths of the speakers, and the rest predicted, five times."""
+    """Stage 3 on four fifths of the speakers, and the rest predicted, five times."""
 
     def fold(index: int) -> None:
         if not (work / f"fold_{index}.npz").exists():
             where = ("--data", str(data), "--work", str(work))
-            run_module("training.folds", *where, "--fold", str(index), "--steps", str(schedule.lip_steps))
+            run_module("training.lips", *where, "--fold", str(index), "--steps", str(schedule.lips_steps))
 
     with ThreadPoolExecutor(n_jobs) as pool:
         list(pool.map(fold, range(N_FOLDS)))
@@ -85,62 +89,72 @@ def export_folds(data: Path, work: Path) -> None:
     for fold in range(N_FOLDS):
         inside, outside = split(recordings, fold)
         basis, _ = shape_basis.make_basis(inside)
-        net = train.Articulator()
-        net.load_state_dict(torch.load(work / f"fold_{fold}.pt", weights_only=True))
         turn = turn_between(basis, speaking_constants(inside, basis)[1], everybody, spread)
-        export_onnx(net, work / f"fold_{fold}.onnx", turn)
+        export_lips(lips.load_several(work / f"fold_{fold}.pt"), work / f"fold_{fold}.onnx", turn)
         print(f"fold_{fold}.onnx has not met", *sorted(r.name for r in outside))
 
 
-def lips_longer(n_steps: int) -> int:
+def longer(n_steps: int) -> int:
     """Steps for everybody, where the folds with a quarter fewer people take `n_steps`."""
     return n_steps * 5 // 4
 
 
-def make_network(data: Path, work: Path, schedule: Schedule) -> None:
-    """Stage 2 on everybody, a quarter longer for a quarter more people."""
+def make_articulator(data: Path, work: Path, schedule: Schedule) -> None:
+    """Stage 2 on everybody."""
     recordings = read_recordings(data)
     basis, _ = shape_basis.make_basis(recordings)
     lessons = [train.lesson_of(recording, basis) for recording in recordings]
     noises = Noises(make_noises(), make_babble([np.exp(lesson.log_power) for lesson in lessons]))
     corpus = synthesis.load_corpus(work / "tts.npz")
     start = torch.load(work / "phones.pt", weights_only=True)
-    n_steps = lips_longer(schedule.lip_steps)
+    n_steps = longer(schedule.articulator_steps)
     net = train.fit_averaged(start, lessons, corpus, noises, n_steps=n_steps, seed=99, log="everybody")
-    torch.save(net.state_dict(), work / "everybody.pt")
+    torch.save(net.state_dict(), work / "articulator.pt")
+    export_onnx(net, ROOM / "articulator.onnx")
+
+
+def make_lips(data: Path, work: Path, schedule: Schedule) -> None:
+    """Stage 3 on everybody, a quarter longer for a quarter more people."""
+    recordings = read_recordings(data)
+    basis, _ = shape_basis.make_basis(recordings)
+    heard = load_variants(work / "variants.npz")
+    net = lips.fit_several(recordings, heard, basis, n_steps=longer(schedule.lips_steps), seed=N_FOLDS)
+    torch.save(net.state_dict(), work / "lips.pt")
 
 
 def export(data: Path, work: Path, report: Report) -> card.Shipped:
-    """The network and its constants, into the package."""
-    net = train.Articulator()
-    net.load_state_dict(torch.load(work / "everybody.pt", weights_only=True))
-    room = PACKAGE / "articulation"
-    sha256 = export_onnx(net, room / "articulator.onnx")
+    """What says the lips, and the constants of all, into the package."""
+    net = lips.load_several(work / "lips.pt")
+    lips_sha256 = export_lips(net, ROOM / "lips.onnx")
+    articulator_sha256, encoder_sha256 = (
+        hashlib.sha256((ROOM / name).read_bytes()).hexdigest() for name in ("articulator.onnx", encoder.FILE)
+    )
     recordings = read_recordings(data)
     mean, spread = speaking_constants(recordings, shape_basis.make_basis(recordings)[0])
     shrinkage, opening_shrinkage = report.shrinkage
     constants = Constants(
-        VERSION, sha256, rounded(mean), rounded(spread), rounded(shrinkage), round(opening_shrinkage, 4)
-    )
-    write_constants(constants, room / "articulator.json")
+        VERSION, articulator_sha256, lips_sha256, encoder_sha256, rounded(mean), rounded(spread), rounded(shrinkage),
+        round(opening_shrinkage, 4),
+    )  # fmt: skip
+    write_constants(constants, ROOM / "articulator.json")
     n_parameters = sum(weights.numel() for weights in net.parameters())
-    return card.Shipped(VERSION, sha256, (room / "articulator.onnx").stat().st_size, n_parameters)
+    n_bytes = (ROOM / "lips.onnx").stat().st_size
+    return card.Shipped(VERSION, lips_sha256, n_bytes, n_parameters, articulator_sha256, encoder_sha256)
 
 
 def write_cards(work: Path, schedule: Schedule, shipped: card.Shipped, report: Report) -> None:
-    """What was measured, into the model cards."""
-    n_steps = schedule.lip_steps
-    longer = lips_longer(n_steps)
-    steps = card.Steps(
-        synthesis.load_corpus(work / "tts.npz").seconds / 3600,
-        schedule.phone_steps,
-        (n_steps, train.second_cycle(n_steps)),
-        (longer, train.second_cycle(longer)),
-    )
-    accuracy: dict[str, float] = json.loads((work / "phones.json").read_text())
+    """What was measured, into the model cards; the schedule of stages 1 and 2 stays where they did not run here."""
+    of_articulator = None
+    if (work / "phones.json").exists():
+        steps = longer(schedule.articulator_steps)
+        accuracy: dict[str, float] = json.loads((work / "phones.json").read_text())
+        hours = synthesis.load_corpus(work / "tts.npz").seconds / 3600
+        trained = card.Steps(hours, schedule.phone_steps, (steps, train.second_cycle(steps)))
+        of_articulator = card.schedule(trained, accuracy)
     parts = {
         "identity": card.identity(shipped),
-        "schedule": card.schedule(steps, accuracy),
+        "schedule": of_articulator,
+        "lips-schedule": card.lips_schedule(schedule.lips_steps, longer(schedule.lips_steps), lips.N_NETS),
         "bars": card.bars(report),
         "figures": str(report),
     }
@@ -152,11 +166,12 @@ def write_cards(work: Path, schedule: Schedule, shipped: card.Shipped, report: R
 
 def main() -> None:
     torch.set_num_threads(1)
-    parser = argparse.ArgumentParser(description="Make the shape basis and the articulation network.")
+    parser = argparse.ArgumentParser(description="Make the shape basis and the networks of articulation.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2, help="folds at a time")
     parser.add_argument("--quick", action="store_true", help="a short schedule, to see that everything runs")
+    parser.add_argument("--lips", action="store_true", help="stage 3 alone, beside the articulator that ships")
     arguments = parser.parse_args()
     data, work = arguments.data, arguments.work
     schedule = QUICK if arguments.quick else FULL
@@ -165,16 +180,21 @@ def main() -> None:
     people = read_recordings(data)
     shape_basis.save_basis(shape_basis.make_basis(people)[0], PACKAGE / "vision/shape_basis.npz")
     (work / "shape_basis.md").write_text(shape_basis.report(people) + "\n")
-    if not (work / "tts.npz").exists():
-        synthesis.save_corpus(synthesis.make_corpus(schedule.hours), work / "tts.npz")
     if not (work / "bilabials.json").exists():
         run_module("training.bilabials", "--data", str(data), "--out", str(work / "bilabials.json"))
-    if not (work / "phones.pt").exists():
-        make_phones(work, schedule)
+    if not arguments.lips:
+        if not (work / "tts.npz").exists():
+            synthesis.save_corpus(synthesis.make_corpus(schedule.hours), work / "tts.npz")
+        if not (work / "phones.pt").exists():
+            make_phones(work, schedule)
+        if not (work / "articulator.pt").exists():
+            make_articulator(data, work, schedule)
+    if not (work / "variants.npz").exists():
+        save_variants(people, work / "variants.npz")
     make_folds(data, work, schedule, arguments.jobs)
     export_folds(data, work)
-    if not (work / "everybody.pt").exists():
-        make_network(data, work, schedule)
+    if not (work / "lips.pt").exists():
+        make_lips(data, work, schedule)
     report = Report(load_folds(data, work), json.loads((work / "bilabials.json").read_text()))
     (work / "report.md").write_text(f"{report}\n")
     shipped = export(data, work, report)

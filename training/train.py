@@ -187,7 +187,7 @@ class Averager:
         net.load_state_dict(self._mean)
 
 
-def run(net: Articulator, n_steps: int, peak_rate: float, loss_of: object, log: str) -> None:
+def run(net: nn.Module, n_steps: int, peak_rate: float, loss_of: object, log: str) -> None:
     """AdamW, one cycle of the learning rate, clipped gradients; ends with the mean of the last half's weights."""
     assert callable(loss_of)
     optimiser = torch.optim.AdamW(net.parameters(), lr=peak_rate, weight_decay=0.02)

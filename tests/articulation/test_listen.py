@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipwright.articulation import listen, listen_to
+from lipwright.articulation import encoder, listen, listen_to
 from lipwright.articulation.network import population
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
@@ -132,18 +132,25 @@ def test_the_opening_that_is_heard_follows_the_real_lips(talker: TrackedClip):
     assert np.corrcoef(heard.opening, real)[0, 1] > 0.6
 
 
-def test_the_model_is_the_one_that_its_constants_and_its_card_speak_of():
-    sha256 = hashlib.sha256(ROOM.joinpath("articulator.onnx").read_bytes()).hexdigest()
+def test_the_models_are_those_that_their_constants_and_their_card_speak_of():
+    files = ("articulator.onnx", "lips.onnx", encoder.FILE)
+    hashes = [hashlib.sha256(ROOM.joinpath(name).read_bytes()).hexdigest() for name in files]
 
-    assert population().model_sha256 == sha256
+    people = population()
+    assert [people.model_sha256, people.lips_sha256, people.encoder_sha256] == hashes
     card = Path(__file__).resolve().parents[2] / "docs" / "models" / "articulation.md"
     stated = re.findall(r"\b[0-9a-f]{64}\b", card.read_text())
-    assert sha256 in stated
-    assert population().version in card.read_text()
+    assert set(hashes) <= set(stated)
+    assert people.version in card.read_text()
 
 
-def test_the_model_is_small_enough_to_travel_with_the_package():
-    assert len(ROOM.joinpath("articulator.onnx").read_bytes()) <= 3_000_000
+def test_the_models_are_small_enough_to_travel_with_the_package():
+    files = ("articulator.onnx", "lips.onnx", encoder.FILE)
+    assert sum(len(ROOM.joinpath(name).read_bytes()) for name in files) <= 25_000_000
+
+
+def test_what_others_made_comes_with_its_licence():
+    assert "Copyright (c) 2025 Moonshine AI" in ROOM.joinpath("moonshine_tiny_encoder.LICENSE").read_text()
 
 
 def test_the_constants_are_those_of_people():
@@ -152,5 +159,5 @@ def test_the_constants_are_those_of_people():
     assert (people.spread > 0).all()
     assert ((people.shrinkage > 0) & (people.shrinkage < 1)).all()
     assert set(json.loads(ROOM.joinpath("articulator.json").read_text())) == {
-        "version", "model_sha256", "mean", "spread", "shrinkage", "opening_shrinkage",
+        "version", "model_sha256", "lips_sha256", "encoder_sha256", "mean", "spread", "shrinkage", "opening_shrinkage",
     }  # fmt: skip

@@ -1,4 +1,9 @@
-"""Listening: speech in, what the mouth does out, by a small network on one thread of the CPU."""
+"""Listening: speech in, what the mouth does out, by small networks on one thread of the CPU.
+
+sound ---> mel picture ------+---> articulator ---> rest, phones
+      |                      |
+      +--> encoder (frozen) -+---> lips ----------> shape, closure
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from typing import IO, Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.articulation import features
+from lipwright.articulation import encoder, features
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
 from lipwright.core.timeline import N_SHAPE
@@ -31,7 +36,9 @@ _BLOCK = 1000
 _MARGIN = 100
 """Ticks heard on either side of a block, so that its edges are like the middle (to 3e-7; 50 ticks to 1e-4)."""
 _HELD_BYTES = 2 << 20
-"""More than this of the mel picture (five minutes) goes to a file without a name."""
+"""More than this of the mel picture (80 s), and of the encoder's rows, goes to a file without a name."""
+_ROWS_ARE: Final = np.dtype(np.float16)
+"""The encoder's rows while they wait, and as they were learned from: 100 MB an hour."""
 _SILENCE_DB = -100.0
 
 Floats = NDArray[np.float32]
@@ -88,6 +95,8 @@ class Population:
 
     version: str
     model_sha256: str
+    lips_sha256: str
+    encoder_sha256: str
     mean: Floats
     """(N_SHAPE,) average shape while speaking."""
     spread: Floats
@@ -105,36 +114,49 @@ def population() -> Population:
     table = json.loads(text)
     mean, spread, shrinkage = (np.array(table[name], np.float32) for name in ("mean", "spread", "shrinkage"))
     assert mean.shape == spread.shape == shrinkage.shape == (N_SHAPE,), "articulator.json belongs to another basis"
-    return Population(table["version"], table["model_sha256"], mean, spread, shrinkage, table["opening_shrinkage"])
+    return Population(
+        table["version"], table["model_sha256"], table["lips_sha256"], table["encoder_sha256"], mean, spread, shrinkage,
+        table["opening_shrinkage"],
+    )  # fmt: skip
 
 
 def load() -> None:
-    """Read the network now: the first speech finds it ready."""
+    """Read the networks now: the first speech finds them ready."""
     assert population()
-    assert _session(None)
+    assert _session("articulator.onnx")
+    assert _session("lips.onnx")
+    encoder.load()
 
 
 @cache
-def _session(model: Path | None) -> Any:
-    """One thread: the network runs at thousands of times real time on it."""
+def _session(model: str | Path) -> Any:
+    """One thread: these networks run at thousands of times real time on it. By name: one that ships."""
     runtime = onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    shipped = resources.files("lipwright.articulation").joinpath("articulator.onnx")
-    content = shipped.read_bytes() if model is None else model.read_bytes()
+    shipped = resources.files("lipwright.articulation")
+    content = model.read_bytes() if isinstance(model, Path) else shipped.joinpath(model).read_bytes()
     return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def _say(mel: Floats, model: Path | None) -> list[Floats]:
-    """Shape z-scores (1, t, N_SHAPE + 3), closure and rest (1, t, 2) and phones (1, t, 20) of a picture (2 t, 64)."""
-    return cast(list[Floats], _session(model).run(None, {"mel": mel[None]}))
+def _sounds(mel: Floats) -> tuple[Floats, Floats]:
+    """Rest (t,) and phones (t, 20) of a picture (2 t, 64)."""
+    gates, phones = cast(list[Floats], _session("articulator.onnx").run(["gates", "phones"], {"mel": mel[None]}))
+    return gates[0, :, 1], phones[0]
+
+
+def _lips(heard: Floats, mel: Floats, model: Path | None) -> tuple[Floats, Floats]:
+    """Shape z-scores (t, N_SHAPE + 3) and closure (t,) of the encoder's rows (t, 288) and a picture (2 t, 64)."""
+    given = {"features": heard[None], "mel": mel[None]}
+    shape, closure = cast(list[Floats], _session(model or "lips.onnx").run(["shape", "closure"], given))
+    return shape[0], closure[0, :, 0]
 
 
 def listen(speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None = None) -> Heard:
     """Hear a recording at 16 kHz, of any length: ceil(duration * 50) ticks, at least one.
 
-    `model` is another network than the shipped one, such as that of a fold (training/README.md), to judge the
+    `model` says the lips in place of the shipped network, such as that of a fold (training/README.md), to judge the
     product on people it has not met. Raises ValueError where the recording is not at 16 kHz.
     """
     if speech.rate_hz != features.RATE_HZ:
@@ -150,20 +172,27 @@ def listen_to(
 ) -> tuple[Heard, Fraction]:
     """`listen` to a recording that comes in pieces (n,) at 16 kHz, and its duration in seconds.
 
-    Needs no more memory for hours than for minutes, beside the result: the mel picture is made once, and lies on
-    disk where it is long; the network goes through it in blocks of `block_ticks` with margins.
+    Needs no more memory for hours than for minutes, beside the result: the mel picture and the encoder's rows are made
+    once, and lie on disk where they are long; the networks go through them in blocks of `block_ticks` with margins.
     """
     n_samples = 0
 
-    def counted() -> Iterator[Floats]:
+    def encoded(rows: IO[bytes]) -> Iterator[Floats]:
         nonlocal n_samples
+        encoding = encoder.Encoding()
         for piece in pieces:
             n_samples += len(piece)
+            for some in encoding.add(piece):
+                rows.write(some.astype(_ROWS_ARE).tobytes())
             yield piece
+        rows.write(encoding.end().astype(_ROWS_ARE).tobytes())
 
     measuring = features.Measuring()
-    with tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as picture:
-        for power in features.mel_blocks(counted()):
+    with (
+        tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as picture,
+        tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as encoder_rows,
+    ):
+        for power in features.mel_blocks(encoded(encoder_rows)):
             measuring.look(power)
             picture.write(power.tobytes())
         hearing = measuring.result()
@@ -172,13 +201,12 @@ def listen_to(
         for start in range(0, n_ticks, block_ticks):
             stop = min(n_ticks, start + block_ticks)
             first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
-            power = _columns(picture, 2 * first, 2 * last)
-            kept = slice(start - first, stop - first)
-            said = (column[0, kept] for column in _say(hearing.normalise(power), model))
-            energy = power.mean(1).reshape(-1, 2).mean(1)[kept]
-            rows.append((*said, energy))
-    shapes, gates, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
-    rest = gates[:, 1]
+            power = _read(picture, 2 * first, 2 * last, features.N_BANDS, np.dtype(np.float32))
+            coded = _read(encoder_rows, first, last, encoder.N_FEATURES, _ROWS_ARE).astype(np.float32)
+            mel = hearing.normalise(power)
+            said = (*_lips(coded, mel, model), *_sounds(mel), power.mean(1).reshape(-1, 2).mean(1))
+            rows.append(tuple(column[start - first : stop - first] for column in said))
+    shapes, closure, rest, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
     if hearing.is_silent:
         rest = np.ones_like(rest)
         phones = np.zeros_like(phones)
@@ -186,14 +214,14 @@ def listen_to(
     energy_db = 10 * np.log10(np.maximum(energy / max(hearing.loudness, 1e-30), 10 ** (_SILENCE_DB / 10)))
     heard = Heard(
         shape=shapes[:, :N_SHAPE], opening=shapes[:, N_SHAPE], width=shapes[:, N_SHAPE + 1],
-        jaw=shapes[:, N_SHAPE + 2], closure=gates[:, 0], rest=rest, phones=phones,
+        jaw=shapes[:, N_SHAPE + 2], closure=closure, rest=rest, phones=phones,
         energy_db=energy_db.astype(np.float32),
     )  # fmt: skip
     return heard, Fraction(n_samples, features.RATE_HZ)
 
 
-def _columns(picture: IO[bytes], start: int, stop: int) -> features.Mel:
-    """These columns (stop - start, N_BANDS) of a mel picture that was written to a file."""
-    n_bytes = features.N_BANDS * np.dtype(np.float32).itemsize
-    picture.seek(start * n_bytes)
-    return np.frombuffer(picture.read((stop - start) * n_bytes), np.float32).reshape(-1, features.N_BANDS)
+def _read(file: IO[bytes], start: int, stop: int, width: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """These rows (stop - start, width) of a table that was written to a file."""
+    n_bytes = width * kind.itemsize
+    file.seek(start * n_bytes)
+    return np.frombuffer(file.read((stop - start) * n_bytes), kind).reshape(-1, width)
