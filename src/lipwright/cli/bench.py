@@ -32,7 +32,7 @@ def bench(
     seconds: Annotated[float, typer.Option(min=0.1, help="At most so much of each clip.")] = 20.0,
     speech_seconds: Annotated[float, typer.Option(min=0.1, help="So much of another person's speech.")] = 8.0,
     network: Annotated[
-        Path | None, typer.Option(help="For halves: another articulation network, that has not met these people.")
+        Path | None, typer.Option(help="For halves: another network of lips (lips.onnx) that has not met them.")
     ] = None,
     sentences: Annotated[
         int | None, typer.Option(min=1, help="For text: so many of the fifty sentences.", show_default="all")
