@@ -25,7 +25,7 @@ from training import train
 from training.conditions import conditions
 from training.folds import speaking_constants, split
 from training.network import Residual
-from training.recordings import CHANNELS, Recording, advanced, read_recordings, without_drift
+from training.recordings import CHANNELS, Recording, read_recordings
 from training.shape_basis import make_basis
 from training.variants import Variant, heard, load_variants
 
@@ -82,7 +82,7 @@ class Several(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class Lesson:
     """One variant of a recording, ready to be learned from."""
 
     features: NDArray[np.float32]
@@ -91,24 +91,20 @@ class Heard:
     """(n, 15): z-scores of CHANNELS; how surely the lips are closed, 0..1."""
 
 
-def lesson_of(recording: Recording, variants: Sequence[Variant], basis: ShapeBasis) -> list[Heard]:
-    """The targets of `train.lesson_of`, for every variant at its own speed."""
-    lag = recording.lag_frames
-    moved = without_drift(np.concatenate([recording.coefficients(basis), recording.measures()], axis=1))
-    z = (moved - moved.mean(0)) / (moved.std(0) + 1e-4)
-    closed = 1 / (1 + np.exp((recording.largest_gap() - train.CLOSED_IO) / 0.006))
-    usual = np.concatenate([advanced(z, lag), advanced(closed[:, None], lag)], axis=1)
-    made: list[Heard] = []
+def lesson_of(recording: Recording, variants: Sequence[Variant], basis: ShapeBasis) -> list[Lesson]:
+    """`train.targets_of` for every variant, at its own speed."""
+    usual = train.targets_of(recording, basis)
+    made: list[Lesson] = []
     for variant in variants:
         n = min(len(variant.features), round(len(usual) / variant.speed))
         at = np.arange(n) * variant.speed
         targets = np.stack([np.interp(at, np.arange(len(usual)), column) for column in usual.T], axis=1)
         features, mel = variant.features[:n].astype(np.float32), variant.mel[: 2 * n].astype(np.float32)
-        made.append(Heard(features, mel, targets.astype(np.float32)))
+        made.append(Lesson(features, mel, targets.astype(np.float32)))
     return made
 
 
-def crop(variants: Sequence[Heard], rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
+def crop(variants: Sequence[Lesson], rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
     """(CROP, 288), (2 CROP, 64) and (CROP, 15), NaN past the end of short recordings."""
     one = variants[0 if rng.random() < _AS_IT_IS else int(rng.integers(1, len(variants)))]
     n = len(one.targets)
@@ -122,7 +118,7 @@ def crop(variants: Sequence[Heard], rng: np.random.Generator) -> tuple[NDArray[n
     )
 
 
-def fit(recordings: Sequence[Recording], lessons: Sequence[Sequence[Heard]], *, n_steps: int, seed: int) -> Lips:
+def fit(recordings: Sequence[Recording], lessons: Sequence[Sequence[Lesson]], *, n_steps: int, seed: int) -> Lips:
     """One network."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)

@@ -61,15 +61,18 @@ def rest_labels(power: Mel) -> NDArray[np.float32]:
     return rest.astype(np.float32)
 
 
-def lesson_of(recording: Recording, basis: ShapeBasis, lag_frames: int | None = None) -> Lesson:
-    """Targets in step with the sound, without slow drift, each channel at unit spread."""
-    lag = recording.lag_frames if lag_frames is None else lag_frames
-    n = recording.n_ticks
-    power = features.mel_power(recording.speech.samples)[: 2 * n]
+def targets_of(recording: Recording, basis: ShapeBasis) -> NDArray[np.float64]:
+    """(n, 15) in step with the sound: CHANNELS without slow drift, at unit spread; how surely the lips are closed."""
     moved = without_drift(np.concatenate([recording.coefficients(basis), recording.measures()], axis=1))
     z = (moved - moved.mean(0)) / (moved.std(0) + 1e-4)
     closed = 1 / (1 + np.exp((recording.largest_gap() - CLOSED_IO) / 0.006))
-    targets = np.concatenate([advanced(z, lag), advanced(closed[:, None], lag), rest_labels(power)[:, None]], axis=1)
+    return advanced(np.concatenate([z, closed[:, None]], axis=1), recording.lag_frames)
+
+
+def lesson_of(recording: Recording, basis: ShapeBasis) -> Lesson:
+    """A recording as it is heard, its targets and where it rests."""
+    power = features.mel_power(recording.speech.samples)[: 2 * recording.n_ticks]
+    targets = np.concatenate([targets_of(recording, basis), rest_labels(power)[:, None]], axis=1)
     return Lesson(recording.speaker, np.log(power + 1e-12), targets.astype(np.float32))
 
 

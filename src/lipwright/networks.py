@@ -21,3 +21,16 @@ def onnxruntime() -> Any:
     for name, value in SILENCE.items():
         os.environ.setdefault(name, value)
     return import_module("onnxruntime")
+
+
+def open_network(content: bytes, n_threads: int = 1) -> Any:
+    """A network (an ONNX or ORT file's bytes) on so many threads of the CPU: an onnxruntime.InferenceSession.
+
+    One is the calling thread alone: small networks wait for a second one longer than it works. Raises what
+    onnxruntime raises for a file that is none.
+    """
+    runtime = onnxruntime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

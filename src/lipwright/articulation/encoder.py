@@ -22,7 +22,7 @@ from typing import Any, Final, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.networks import onnxruntime
+from lipwright.networks import open_network
 
 Features: TypeAlias = NDArray[np.float32]
 """(n_ticks, N_FEATURES)."""
@@ -58,17 +58,11 @@ def load() -> None:
 
 @cache
 def _session() -> Any:
-    """One thread: see `network`."""
-    runtime = onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    content = resources.files("lipwright.articulation").joinpath(FILE).read_bytes()
-    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return open_network(resources.files("lipwright.articulation").joinpath(FILE).read_bytes())
 
 
 def _encode(window: Samples) -> Features:
-    """(n, N_FEATURES), a row every 24 ms."""
+    """What is heard in a window (n_samples,): (n, N_FEATURES), a row every 24 ms."""
     even = window * np.float32(_LOUDNESS / max(float(np.sqrt(np.mean(window * window))), _QUIETEST))
     heard = {"input_values": even[None], "attention_mask": np.ones((1, len(even)), np.int64)}
     return cast(Features, _session().run(None, heard)[0][0])

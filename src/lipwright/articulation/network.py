@@ -25,7 +25,7 @@ from lipwright.articulation import encoder, features
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
 from lipwright.core.timeline import N_SHAPE
-from lipwright.networks import onnxruntime
+from lipwright.networks import open_network
 
 TICK_RATE_HZ: Final = 50
 """A tick is one row of what the network says: a 50th of a second."""
@@ -130,14 +130,9 @@ def load() -> None:
 
 @cache
 def _session(model: str | Path) -> Any:
-    """One thread: these networks run at thousands of times real time on it. By name: one that ships."""
-    runtime = onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
+    """By name: one that ships."""
     shipped = resources.files("lipwright.articulation")
-    content = model.read_bytes() if isinstance(model, Path) else shipped.joinpath(model).read_bytes()
-    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return open_network(model.read_bytes() if isinstance(model, Path) else shipped.joinpath(model).read_bytes())
 
 
 def _sounds(mel: Floats) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.core.errors import BrokenVoice
-from lipwright.networks import onnxruntime
+from lipwright.networks import open_network
 
 _MODEL_GRAPH, _GRAPH_NODE, _GRAPH_OUTPUT = 7, 1, 12
 _NODE_OUTPUT, _NODE_KIND, _VALUE_NAME = 2, 4, 1
@@ -31,12 +31,8 @@ class Session(Protocol):
 
 def open_session(content: bytes, name: str) -> Session:
     """A network on two threads of the CPU. Raises BrokenVoice where it cannot be read."""
-    runtime = onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 2
-    options.inter_op_num_threads = 1
     try:
-        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return open_network(content, n_threads=2)
     except Exception as exc:
         raise BrokenVoice(name, f"its network cannot be opened ({exc})") from exc
 
