@@ -14,9 +14,9 @@ from lipwright.store.tables import outbox
 
 WAITS_S: Final = (2, 10, 30, 60, 300, 900, 3600, 4 * 3600)
 """After the first attempt that fails, the second, and so on; about five and a half hours in all."""
-LEASE_S: Final = 90.0
-"""Whoever takes a delivery has so long to send it; if he dies, another one takes it then. Times of sending are by the
-database's clock, for several machines compare them."""
+LEASE_S: Final = 45.0
+"""Whoever takes a delivery has so long to send it (an attempt ends after 30 s); if he dies, another one takes it then.
+Times of sending are by the database's clock, for several machines compare them."""
 
 
 def add(connection: sa.Connection, job_id: str, account_id: str, face: str, url: str) -> None:
