@@ -67,9 +67,9 @@ def identity(shipped: Shipped) -> str:
     rows = [
         ("version", shipped.version),
         ("`lips.onnx`", f"sha256 `{shipped.lips_sha256}`"),
-        ("", f"{shipped.n_bytes:,} bytes, {shipped.n_parameters:,} parameters, fp32, ONNX opset 17"),
+        ("", f"{shipped.n_bytes:,} bytes, {shipped.n_parameters:,} parameters, stored in 16 bits, ONNX opset 17"),
         ("`articulator.onnx`", f"sha256 `{shipped.articulator_sha256}`"),
-        ("`moonshine_tiny_encoder.ort`", f"sha256 `{shipped.encoder_sha256}`"),
+        ("`moonshine_tiny_encoder.onnx`", f"sha256 `{shipped.encoder_sha256}`"),
     ]
     return "\n".join(table(("", ""), rows))
 

@@ -30,7 +30,7 @@ from training.noises import make_babble, make_noises
 from training.recordings import read_recordings
 from training.variants import load_variants, save_variants
 
-VERSION = "2"
+VERSION = "3"
 N_FOLDS = 5
 PACKAGE = Path("src/lipwright")
 ROOM = PACKAGE / "articulation"

@@ -113,15 +113,18 @@ def test_what_is_not_speech_leaves_the_mouth_at_its_own_rest(sound: NDArray[np.f
     assert not track.closure.any()
 
 
-def test_a_talker_holds_one_parted_shape_in_short_pauses_and_rests_before_and_after():
+def test_a_talker_stands_still_in_short_pauses_as_parted_as_the_sound_leaves_them_and_rests_before_and_after():
     heard = said(ticks((1, 1.0), (0, 2.0), (1, 0.8), (0, 2.0), (1, 0.8), (0, 2.0), (1, 1.0)))
+    heard.shape[150:190] += (0.05 * OPENING / (OPENING @ OPENING) / population().spread).astype(np.float32)
     style = talking_style(rest=-0.01)
 
     track = plan(heard, style)
 
     first, second = track.coefficients[165:180], track.coefficients[305:320]
-    assert np.ptp(opening_of(track)[165:180]) < 0.5
-    np.testing.assert_allclose(first.mean(0), second.mean(0), atol=1e-3)
+    for held in (first, second):
+        assert 100 * np.ptp(held @ OPENING) < 0.2
+        assert (held @ OPENING).min() >= 0
+    assert (first @ OPENING).mean() > (second @ OPENING).mean() + 0.02
     np.testing.assert_allclose(track.coefficients[:30], np.tile(style.rest, (30, 1)), atol=1e-6)
     np.testing.assert_allclose(track.coefficients[-30:], np.tile(style.rest, (30, 1)), atol=1e-6)
 
@@ -205,17 +208,24 @@ def test_lips_never_pass_through_each_other():
     assert opening_of(track).min() > -0.01
 
 
-def test_a_plan_of_delayed_speech_is_the_delayed_plan(talker: TrackedClip):
+@pytest.mark.parametrize(
+    ("delay_ms", "most_io"),
+    [
+        pytest.param(480, 0.15, id="by a whole number of the encoder's rows"),
+        pytest.param(500, 0.5, id="between them, where every sound falls otherwise into its rows of 24 ms"),
+    ],
+)
+def test_a_plan_of_delayed_speech_is_the_delayed_plan(talker: TrackedClip, delay_ms: int, most_io: float):
     style = speaking_style(talker.coefficients, talker.opening, talker.times_s)
-    later = np.concatenate([np.zeros(RATE_HZ // 2, np.float32), talker.speech.samples])
+    later = np.concatenate([np.zeros(RATE_HZ * delay_ms // 1000, np.float32), talker.speech.samples])
 
     usual = opening_of(plan(listen(talker.speech), style))
     delayed = opening_of(plan(listen(clip(later)), style))
 
-    inside = slice(50, len(usual) - 50)
-    errors = [np.abs(delayed[25 + slip :][inside] - usual[inside]).mean() for slip in (-1, 0, 1)]
+    inside, ticks = slice(50, len(usual) - 50), delay_ms // 20
+    errors = [np.abs(delayed[ticks + slip :][inside] - usual[inside]).mean() for slip in (-1, 0, 1)]
     assert int(np.argmin(errors)) == 1
-    assert errors[1] < 0.3
+    assert errors[1] < most_io
 
 
 def test_nothing_in_the_plan_shifts_time():

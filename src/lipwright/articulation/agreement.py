@@ -22,7 +22,7 @@ LEAST_TALK_S: Final = 2.0
 """Less speech says nothing about an offset."""
 LEAST_FIT: Final = 0.36
 """Correlation from which lips count as those that speak: for 7 s at a time, of people held out from training, all who
-spoke had more (98 of 100 in noise at 5 dB), and 93 of 100 who did not had less."""
+spoke had more (98 of 100 in noise at 5 dB), and 95 of 100 who did not had less."""
 SURE: Final = 0.5
 """Confidence from which an offset is believed."""
 _RIVAL_S: Final = 0.15

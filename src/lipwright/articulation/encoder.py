@@ -1,4 +1,4 @@
-"""What a recogniser of speech makes of a sound: the frozen encoder of Moonshine Tiny, in windows.
+"""What a recogniser of speech makes of a sound: the first half of the frozen encoder of Moonshine Tiny, in windows.
 
     samples   |---------------------------------------------------|   16 kHz, mono
     windows   [ 1 s |        10 s        | 1 s ]                       each by itself, at one loudness,
@@ -8,8 +8,8 @@
 It has heard far more people, rooms and microphones than there is footage of lips to learn from: what it makes of a
 sound is nearly the same whoever says it. It says nothing about lips; `network` does, on top of it.
 
-Jeffries et al. 2024, "Moonshine: Speech Recognition for Live Transcription and Voice Commands"; the file is that of
-the package moonshine-voice 0.0.49 (MIT; docs/models/articulation.md).
+Jeffries et al. 2024, "Moonshine: Speech Recognition for Live Transcription and Voice Commands"; `training/ears.py` cuts
+it out of the file of the package moonshine-voice 0.0.49 (MIT; docs/models/articulation.md).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Features: TypeAlias = NDArray[np.float32]
 Samples: TypeAlias = NDArray[np.float32]
 """(n_samples,) at 16 kHz."""
 
-FILE: Final = "moonshine_tiny_encoder.ort"
+FILE: Final = "moonshine_tiny_encoder.onnx"
 RATE_HZ: Final = 16_000
 N_FEATURES: Final = 288
 _TICK: Final = 320

@@ -151,11 +151,6 @@ def plan(
     # who smiles with parted lips keeps them as they are in short pauses too, not at once in that smile again
     is_parted = float(style.rest @ direction) > PARTED_IO
     pauses = find_pauses(heard, is_talker=style.is_talking or is_parted)
-    held = np.zeros(n, bool)
-    for pause in pauses:
-        if pause.kind == "hold":
-            held[pause.start : pause.stop] = True
-    parted = spoken[held].mean(0) if held.any() else style.rest.astype(np.float64)
 
     closure = closure_strength(heard) if facts is None else facts.closure
     opening = np.maximum(0.0, spoken @ direction)  # lips never pass through each other
@@ -163,10 +158,11 @@ def plan(
         opening += facts.to_teeth * (np.minimum(opening, LIP_TO_TEETH_IO) - opening)
     spoken = with_opening(spoken, (1 - closure) * opening, spread, direction)
 
+    # as parted as the sound leaves them there: nearer to real lips than one pose for all short pauses (0.006 of r)
+    poses = [spoken[one.start : one.stop].mean(0) if one.kind == "hold" else style.rest for one in pauses]
     still, rest = np.zeros(n), np.zeros(n)
-    for pause in pauses:
+    for pause, pose in zip(pauses, poses, strict=True):
         weight = _ease(n, pause.start, pause.stop) if facts is None else _ease(n, pause.start, pause.stop, _KNOWN_EASE)
-        pose = parted if pause.kind == "hold" else style.rest
         spoken += weight[:, None] * (pose - spoken)
         still = np.maximum(still, weight)
         if style.is_talking or pause.kind == "rest":

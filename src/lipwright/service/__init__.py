@@ -292,7 +292,7 @@ _PACKAGES = (
 _MODELS = (
     ("lipwright.articulation", "articulator.onnx"),
     ("lipwright.articulation", "lips.onnx"),
-    ("lipwright.articulation", "moonshine_tiny_encoder.ort"),
+    ("lipwright.articulation", "moonshine_tiny_encoder.onnx"),
     ("lipwright.articulation", "phone_shapes.npz"),
     ("lipwright.vision", "shape_basis.npz"),
     ("mediapipe", "modules/face_landmark/face_landmark_with_attention.tflite"),
