@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.articulation.curves import highest, runs, smooth
-from lipwright.articulation.network import SMOOTHING_S, Heard, Population
+from lipwright.articulation.network import N_HIDDEN, SMOOTHING_S, Heard, Population
 from lipwright.articulation.opening import opening_direction
 from lipwright.articulation.plan import at_full_amplitude, plan
 from lipwright.articulation.style import population_style, speaking_style
@@ -78,6 +78,7 @@ def load_fold(path: Path, recordings: Sequence[Recording]) -> list[Judged]:
                 heard[condition] = Heard(
                     shapes[:, :N_SHAPE], shapes[:, N_SHAPE], shapes[:, N_SHAPE + 1], shapes[:, N_SHAPE + 2],
                     gates[:, 0], gates[:, 1], phones, np.zeros(len(shapes), np.float32),
+                    np.zeros((len(shapes), N_HIDDEN), np.float16),
                 )  # fmt: skip
             truth = np.concatenate([recording.coefficients(basis), recording.measures()], axis=1)
             gap = recording.largest_gap()[:, None]

@@ -18,7 +18,7 @@ from lipwright.articulation.encoder import N_FEATURES
 from lipwright.articulation.features import N_BANDS
 from lipwright.core.timeline import N_SHAPE
 from lipwright.vision.shape import ShapeBasis
-from training.lips import Several
+from training.lips import Components, Several
 from training.network import Articulator
 
 
@@ -35,22 +35,24 @@ class _Sounds(nn.Module):
 
 
 class _Lips(nn.Module):
-    """Shapes, in another basis or not, and closure as a probability; learned-only measures left out."""
+    """Shapes, in another basis or not, closure as a probability, hidden layers; learned-only measures left out."""
 
-    def __init__(self, net: Several, turn: NDArray[np.floating] | None) -> None:
+    def __init__(self, net: Several, hidden: Components, turn: NDArray[np.floating] | None) -> None:
         super().__init__()
         self.net = net
         whole = np.eye(N_SHAPE + 3, dtype=np.float32)
         if turn is not None:
             whole[:N_SHAPE, :N_SHAPE] = turn
         self.register_buffer("turn", torch.from_numpy(whole) if turn is not None else None)
+        self.register_buffer("middle", torch.from_numpy(hidden.mean))
+        self.register_buffer("axes", torch.from_numpy(hidden.weights))
 
-    def forward(self, features: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
-        shapes, gates = self.net(features, mel)
+    def forward(self, features: Tensor, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        shapes, gates, hidden = self.net(features, mel)
         shapes = shapes[..., : N_SHAPE + 3]
         if self.turn is not None:
             shapes = shapes @ self.turn
-        return shapes, torch.sigmoid(gates)
+        return shapes, torch.sigmoid(gates), (hidden - self.middle) @ self.axes
 
 
 def turn_between(
@@ -106,10 +108,11 @@ def export_onnx(net: Articulator, path: Path) -> str:
     return _export(_Sounds(net), (torch.zeros(1, 200, N_BANDS),), path, {"mel": "columns"}, outputs)
 
 
-def export_lips(net: Several, path: Path, turn: NDArray[np.floating] | None = None) -> str:
+def export_lips(net: Several, hidden: Components, path: Path, turn: NDArray[np.floating] | None = None) -> str:
     """Write what says the lips, its coefficients turned into another basis or not; returns the file's sha256."""
     given = torch.zeros(1, 100, N_FEATURES), torch.zeros(1, 200, N_BANDS)
-    _export(_Lips(net, turn), given, path, {"features": "ticks", "mel": "columns"}, ("shape", "closure"))
+    inputs = {"features": "ticks", "mel": "columns"}
+    _export(_Lips(net, hidden, turn), given, path, inputs, ("shape", "closure", "hidden"))
     path.write_bytes(halved(onnx.load(path)).SerializeToString())
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -55,8 +55,8 @@ class Lips(nn.Module):
         self.shape_head = nn.Sequential(nn.Linear(known, 96), nn.GELU(), nn.Linear(96, len(CHANNELS)))
         self.closure_head = nn.Linear(known, 1)
 
-    def forward(self, features: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, t, 288) and (b, 2 t, 64) -> shape z-scores (b, t, 14), logits of closure (b, t, 1)."""
+    def forward(self, features: Tensor, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(b, t, 288) and (b, 2 t, 64) -> shape z-scores (b, t, 14), logits of closure (b, t, 1), hidden (b, t, 96)."""
         pairs = mel.reshape(mel.shape[0], -1, 2 * N_BANDS)
         x = torch.cat([self.enter(self.drop(features).transpose(1, 2)), self.enter_mel(pairs.transpose(1, 2))], dim=1)
         x = F.gelu(self.norm(x))
@@ -65,20 +65,21 @@ class Lips(nn.Module):
         x = x.transpose(1, 2)
         around, _ = self.around(x)
         known = self.dropout(torch.cat([x, around], dim=-1))
-        return self.shape_head(known), self.closure_head(known)
+        hidden = self.shape_head[:2](known)
+        return self.shape_head[2](hidden), self.closure_head(known), hidden
 
 
 class Several(nn.Module):
-    """The mean of what several say."""
+    """The mean of what several say; their hidden layers side by side."""
 
     def __init__(self, nets: Sequence[Lips]) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
 
-    def forward(self, features: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As `Lips`."""
-        said = [net(features, mel) for net in self.nets]
-        return torch.stack([shape for shape, _ in said]).mean(0), torch.stack([gate for _, gate in said]).mean(0)
+        shapes, gates, hidden = zip(*[net(features, mel) for net in self.nets], strict=True)
+        return torch.stack(shapes).mean(0), torch.stack(gates).mean(0), torch.cat(hidden, dim=-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +130,7 @@ def fit(recordings: Sequence[Recording], lessons: Sequence[Sequence[Lesson]], *,
     def loss_of(net: Lips) -> Tensor:
         crops = [crop(lessons[rng.choice(len(lessons), p=odds)], rng) for _ in range(_BATCH)]
         features, mel, wanted = (torch.from_numpy(np.stack(parts)) for parts in zip(*crops, strict=True))
-        shapes, gates = net(features, mel)
+        shapes, gates, _ = net(features, mel)
         n = len(CHANNELS)
         return train.shape_loss(shapes, wanted[..., :n]) + 0.5 * train.gate_loss(gates[..., 0], wanted[..., n])
 
@@ -154,11 +155,41 @@ def load_several(path: Path) -> Several:
     return net.eval()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Components:
+    """Principal components of what the hidden layers say of speech."""
+
+    mean: NDArray[np.float32]
+    """(n_hidden,)."""
+    weights: NDArray[np.float32]
+    """(n_hidden, N_HIDDEN): each component by the fourth root of its variance, unit variance in the mean."""
+
+
+@torch.no_grad()
+def components(net: Several, variants: Sequence[Variant]) -> Components:
+    """Of these recordings, heard as they are.
+
+    By the fourth root, as much lies in between as they are, where the first eight have nine tenths of all variance, and
+    all alike, where the last are noise: for learning from little speech that was best (docs/decisions/0023).
+    """
+    said = np.concatenate([net(*_given(variant))[2][0].numpy() for variant in variants]).astype(np.float64)
+    mean = said.mean(0)
+    variance, axes = np.linalg.eigh(np.cov((said - mean).T))
+    variance, axes = variance[::-1][: network.N_HIDDEN], axes[:, ::-1][:, : network.N_HIDDEN]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(network.N_HIDDEN)])
+    weights = axes * variance**-0.25 / np.sqrt(np.sqrt(variance).mean())
+    return Components(mean.astype(np.float32), weights.astype(np.float32))
+
+
+def _given(variant: Variant) -> tuple[Tensor, Tensor]:
+    features, mel = (torch.from_numpy(part.astype(np.float32))[None] for part in (variant.features, variant.mel))
+    return features, mel
+
+
 @torch.no_grad()
 def predict(net: Several, variant: Variant) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Shape z-scores (n, 14), closure probabilities (n,)."""
-    features, mel = (torch.from_numpy(part.astype(np.float32))[None] for part in (variant.features, variant.mel))
-    shapes, gates = net(features, mel)
+    shapes, gates, _ = net(*_given(variant))
     return shapes[0].numpy(), torch.sigmoid(gates[0, :, 0]).numpy()
 
 

@@ -30,7 +30,7 @@ from training.noises import make_babble, make_noises
 from training.recordings import read_recordings
 from training.variants import load_variants, save_variants
 
-VERSION = "3"
+VERSION = "4"
 N_FOLDS = 5
 PACKAGE = Path("src/lipwright")
 ROOM = PACKAGE / "articulation"
@@ -86,11 +86,14 @@ def export_folds(data: Path, work: Path) -> None:
     recordings = read_recordings(data)
     everybody, _ = shape_basis.make_basis(recordings)
     _, spread = speaking_constants(recordings, everybody)
+    heard = load_variants(work / "variants.npz")
     for fold in range(N_FOLDS):
         inside, outside = split(recordings, fold)
         basis, _ = shape_basis.make_basis(inside)
         turn = turn_between(basis, speaking_constants(inside, basis)[1], everybody, spread)
-        export_lips(lips.load_several(work / f"fold_{fold}.pt"), work / f"fold_{fold}.onnx", turn)
+        net = lips.load_several(work / f"fold_{fold}.pt")
+        hidden = lips.components(net, [heard[recording.name][0] for recording in inside])
+        export_lips(net, hidden, work / f"fold_{fold}.onnx", turn)
         print(f"fold_{fold}.onnx has not met", *sorted(r.name for r in outside))
 
 
@@ -125,11 +128,13 @@ def make_lips(data: Path, work: Path, schedule: Schedule) -> None:
 def export(data: Path, work: Path, report: Report) -> card.Shipped:
     """What says the lips, and the constants of all, into the package."""
     net = lips.load_several(work / "lips.pt")
-    lips_sha256 = export_lips(net, ROOM / "lips.onnx")
+    recordings = read_recordings(data)
+    heard = load_variants(work / "variants.npz")
+    hidden = lips.components(net, [heard[recording.name][0] for recording in recordings])
+    lips_sha256 = export_lips(net, hidden, ROOM / "lips.onnx")
     articulator_sha256, encoder_sha256 = (
         hashlib.sha256((ROOM / name).read_bytes()).hexdigest() for name in ("articulator.onnx", encoder.FILE)
     )
-    recordings = read_recordings(data)
     mean, spread = speaking_constants(recordings, shape_basis.make_basis(recordings)[0])
     shrinkage, opening_shrinkage = report.shrinkage
     constants = Constants(

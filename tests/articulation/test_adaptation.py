@@ -13,7 +13,7 @@ from lipwright import media
 from lipwright.articulation import Adaptation, Agreement, Heard, adapt, agreement, listen, plan, speaking_style
 from lipwright.articulation.adaptation import LEAST_S
 from lipwright.articulation.curves import Floats, smooth
-from lipwright.articulation.network import population
+from lipwright.articulation.network import N_HIDDEN, population
 from lipwright.articulation.opening import own_direction
 from lipwright.articulation.phones import PHONES
 from lipwright.core.timeline import N_SHAPE, SpeakingStyle
@@ -66,6 +66,24 @@ def test_a_way_of_speaking_is_learned_and_goes_for_what_was_not_heard_before(hea
 
     assert fit(own, seen[half:]) > fit(usual, seen[half:]) + 0.2
     assert learned.learned_s == pytest.approx(half / 50, rel=0.2)
+
+
+def test_what_the_network_hears_and_does_not_say_of_anybody_is_learned_of_somebody(heard: Heard) -> None:
+    half = len(heard) // 2
+    people = population()
+    ways = np.random.default_rng(3).normal(0, 1, (N_HIDDEN, N_SHAPE))
+    moved = smooth(heard.hidden, 1.5) @ ways
+    seen = people.mean + people.spread * moved / moved.std(0)
+    style = style_of(seen[:half], np.arange(half) / 50)
+    deaf = replace(heard, hidden=np.zeros_like(heard.hidden))
+
+    of_all, of_shapes_and_sounds = (adapt(part(one, 0, half), style, SURE) for one in (heard, deaf))
+
+    assert of_all is not None
+    assert of_shapes_and_sounds is not None
+    rest = slice(half, len(heard))
+    by_all, by_less = (shapes(learned, heard)[rest] for learned in (of_all, of_shapes_and_sounds))
+    assert fit(by_all, seen[rest]) > fit(by_less, seen[rest]) + 0.1
 
 
 @pytest.mark.parametrize("late_s", [-0.12, 0.0, 0.16])

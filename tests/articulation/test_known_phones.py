@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 
 from lipwright.articulation import Heard, listen, plan
 from lipwright.articulation.known_phones import Known, corrected, heard_as_said, known, shapes_of
-from lipwright.articulation.network import population
+from lipwright.articulation.network import N_HIDDEN, population
 from lipwright.articulation.opening import opening_direction
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
@@ -69,7 +69,8 @@ def nothing_heard(n: int, z: float = 0.0) -> Heard:
     phones[:, PHONES.index("A")] = 1
     flat = np.full(n, z, np.float32)
     still = np.zeros(n, np.float32)
-    return Heard(np.full((n, N_SHAPE), z, np.float32), flat, flat, flat, still, still, phones, still)
+    hidden = np.zeros((n, N_HIDDEN), np.float16)
+    return Heard(np.full((n, N_SHAPE), z, np.float32), flat, flat, flat, still, still, phones, still, hidden)
 
 
 @pytest.mark.parametrize("is_talking", [True, False])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lipwright.articulation import Heard, listen, plan, population_style, speaking_style
-from lipwright.articulation.network import population
+from lipwright.articulation.network import N_HIDDEN, population
 from lipwright.articulation.opening import opening_direction
 from lipwright.articulation.phones import PHONES
 from lipwright.articulation.plan import closure_strength, find_pauses
@@ -41,7 +42,8 @@ def said(rest: NDArray[np.float64], *, closure: NDArray[np.float64] | None = Non
     z = (moves * population().shrinkage).astype(np.float32)
     zeros = np.zeros(n, np.float32)
     shut = zeros if closure is None else closure.astype(np.float32)
-    return Heard(z, z[:, 0], z[:, 1], z[:, 2], shut, rest.astype(np.float32), phones, zeros)
+    hidden = np.zeros((n, N_HIDDEN), np.float16)
+    return Heard(z, z[:, 0], z[:, 1], z[:, 2], shut, rest.astype(np.float32), phones, zeros, hidden)
 
 
 def ticks(*stretches: tuple[float, float]) -> NDArray[np.float64]:
@@ -232,9 +234,7 @@ def test_nothing_in_the_plan_shifts_time():
     heard = said(np.zeros(401))
     shape_alone = np.zeros_like(heard.shape)
     shape_alone[200, 0] = 1.0
-    impulse = Heard(
-        shape_alone, heard.opening, heard.width, heard.jaw, heard.closure, heard.rest, heard.phones, heard.energy_db
-    )
+    impulse = replace(heard, shape=shape_alone)
 
     moved = plan(impulse, talking_style()).coefficients[:, 0] - talking_style().mean[0]
 

@@ -6,20 +6,23 @@ seen      what this mouth did with that sound              ..--.. .:"::
 
 The network knows people in general. Somebody who hardly moves the upper lip, or rounds little, does so in every
 sentence, and half a minute of their own speech tells. Ridge regression (Hoerl and Kennard 1970) of what the network
-left unexplained, on its own shapes and on the sounds around: the less speech there is, the less is changed. Training
-the network itself any further takes more speech than footage has (docs/decisions/0018).
+left unexplained, on its own shapes, on the sounds around, and on its last hidden layers, off which shapes are read: the
+less speech there is, the less is changed. Training the network itself any further takes more speech than footage has
+(docs/decisions/0018, 0023).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lipwright.articulation.agreement import SURE, Agreement, near_speech, seen_at
 from lipwright.articulation.curves import Array, Floats, smooth
-from lipwright.articulation.network import SMOOTHING_S, TICK_RATE_HZ, Heard, Population, population
+from lipwright.articulation.network import N_HIDDEN, SMOOTHING_S, TICK_RATE_HZ, Heard, Population, population
 from lipwright.articulation.opening import own_direction
 from lipwright.articulation.style import DRIFT_S
 from lipwright.core.timeline import N_SHAPE, SeenMouth, SpeakingStyle
@@ -32,14 +35,14 @@ SPAN_S: Final = 1200.0
 """Nor what comes later than this after its beginning, so that hours need no more memory."""
 _TAPS: Final = (-6, -3, 0, 3, 6)
 """Ticks at which the sounds around are looked at: 120 ms to either side."""
-_SHAPES_PENALTY, _SOUNDS_PENALTY = 600.0, 10_000.0
-"""In ticks of unit spread: 12 s of speech weigh as much as knowing nothing; the many inputs of sounds weigh less."""
+_SHAPES_PENALTY, _SOUNDS_PENALTY, _HIDDEN_PENALTY = 600.0, 10_000.0, 1000.0
+"""In ticks of unit spread: 12 s of speech weigh as much as knowing nothing; many inputs weigh less each."""
 _LEAST_SHAPE, _LEAST_SOUND = 0.5, 0.05
 """Inputs that vary by less, of the population's shrinkage and as a probability, are not made more of."""
 _OTHERS_SHRINKAGE: Final = 0.45
 """Spread of the network's own width and jaw on people it has not met."""
 _N_SHAPES: Final = N_SHAPE + 3
-"""Inputs that are shapes: coefficients, opening, width, jaw; all others are sounds."""
+"""Inputs that are shapes: coefficients, opening, width, jaw; then come sounds, and then N_HIDDEN of hidden layers."""
 _PIECE_TICKS: Final = 60 * TICK_RATE_HZ
 """A speech is adapted so much at a time: all inputs of an hour would be 170 MB."""
 _REACH_S: Final = 0.5
@@ -62,9 +65,9 @@ class Adaptation:
 
     def applied(self, heard: Heard, people: Population) -> tuple[Heard, Population]:
         """What was heard in anybody's voice, in this person's shapes, and what its numbers mean then."""
-        shapes, sounds = _said(heard, slice(None))
+        said = _said(heard, slice(None))
         pieces = np.array_split(np.arange(len(heard)), 1 + len(heard) // _PIECE_TICKS)
-        shape = np.concatenate([_inputs(shapes, sounds, at) @ self.weights + self.bias for at in pieces])
+        shape = np.concatenate([_inputs(said, at) @ self.weights + self.bias for at in pieces])
         own = replace(people, shrinkage=self.shrinkage.astype(np.float32), opening_shrinkage=self.opening_shrinkage)
         return replace(heard, shape=shape.astype(np.float32)), own
 
@@ -95,9 +98,8 @@ def adapt(
     first, stop = max(0, int(ticks[0]) + _TAPS[0]), int(ticks[-1]) + 1 + _TAPS[-1]
     moved = _without_drift(style.seen, at_s[first:stop])[ticks - first]
     moved -= moved.mean(0)
-    shapes, sounds = _said(own_sound, slice(first, stop))
-    smoothing = SMOOTHING_S * TICK_RATE_HZ
-    inputs = _inputs(smooth(shapes, smoothing), smooth(sounds, smoothing), ticks - first)
+    said = _said(own_sound, slice(first, stop))
+    inputs = _inputs([smooth(one, SMOOTHING_S * TICK_RATE_HZ) for one in said], ticks - first)
     mean = inputs.mean(0)
     inputs -= mean
 
@@ -126,25 +128,27 @@ def _without_drift(seen: SeenMouth, at_s: Floats) -> Floats:
 
 def _unexplained(inputs: Floats, left: Floats, people: Population) -> Floats:
     """(n_inputs, N_SHAPE) ridge weights on inputs (n, n_inputs) of what they explain of `left` (n, N_SHAPE)."""
-    n_inputs = inputs.shape[1]
-    is_shape = np.arange(n_inputs) < _N_SHAPES
+    n_sounds = inputs.shape[1] - _N_SHAPES - N_HIDDEN
+    penalty = np.repeat([_SHAPES_PENALTY, _SOUNDS_PENALTY, _HIDDEN_PENALTY], [_N_SHAPES, n_sounds, N_HIDDEN])
     usual = np.array([*people.shrinkage, people.opening_shrinkage, _OTHERS_SHRINKAGE, _OTHERS_SHRINKAGE])
-    least = np.full(n_inputs, _LEAST_SOUND)
+    least = np.full(len(penalty), _LEAST_SOUND)
     least[:_N_SHAPES] = _LEAST_SHAPE * usual
     scale = np.maximum(np.std(inputs, axis=0), least)
-    penalty = np.diag(np.where(is_shape, _SHAPES_PENALTY, _SOUNDS_PENALTY))
+    scale[-N_HIDDEN:] = 1.0  # principal components as they come: what hardly varies says little
     even: Floats = inputs / scale
-    return cast(Floats, np.linalg.solve(even.T @ even + penalty, even.T @ left)) / scale[:, None]
+    return cast(Floats, np.linalg.solve(even.T @ even + np.diag(penalty), even.T @ left)) / scale[:, None]
 
 
-def _said(heard: Heard, part: slice) -> tuple[Array, Array]:
-    """Shapes (n, _N_SHAPES) and sounds (n, 22) of a part of what was heard."""
+def _said(heard: Heard, part: slice) -> list[NDArray[Any]]:
+    """Shapes (n, _N_SHAPES), sounds (n, 22) and hidden layers (n, N_HIDDEN) of a part of what was heard."""
     shapes = (heard.shape, heard.opening[:, None], heard.width[:, None], heard.jaw[:, None])
     sounds = (heard.phones, heard.closure[:, None], heard.rest[:, None])
-    return np.concatenate([one[part] for one in shapes], axis=1), np.concatenate([one[part] for one in sounds], axis=1)
+    both = [np.concatenate([one[part] for one in some], axis=1) for some in (shapes, sounds)]
+    return [*both, heard.hidden[part]]
 
 
-def _inputs(shapes: Array, sounds: Array, ticks: Array) -> Floats:
-    """(k, n_inputs) what the map looks at for these ticks (k,): shapes first, then the sounds around."""
-    last = len(sounds) - 1
-    return np.concatenate([shapes[ticks], *(sounds[np.clip(ticks + tap, 0, last)] for tap in _TAPS)], axis=1)
+def _inputs(said: Sequence[NDArray[Any]], ticks: Array) -> Floats:
+    """(k, n_inputs) what the map looks at for these ticks (k,): shapes, the sounds around, hidden layers."""
+    shapes, sounds, hidden = said
+    around = (sounds[np.clip(ticks + tap, 0, len(sounds) - 1)] for tap in _TAPS)
+    return np.concatenate([shapes[ticks], *around, hidden[ticks]], axis=1)

@@ -40,6 +40,8 @@ _HELD_BYTES = 2 << 20
 _ROWS_ARE: Final = np.dtype(np.float16)
 """The encoder's rows while they wait, and as they were learned from: 100 MB an hour."""
 _SILENCE_DB = -100.0
+N_HIDDEN: Final = 32
+"""Numbers that stand for the networks' last hidden layers."""
 
 Floats = NDArray[np.float32]
 
@@ -66,6 +68,10 @@ class Heard:
     """(n, 20) probabilities of `PHONES`."""
     energy_db: Floats
     """(n,) loudness relative to the loud part of the recording."""
+    hidden: NDArray[np.float16]
+    """(n, N_HIDDEN) what shape is read off: principal components of the last hidden layers, unit variance in the mean.
+
+    It says more of a sound than what it does in anybody's mouth; `adapt` reads off what it does in somebody's."""
 
     def __len__(self) -> int:
         return len(self.shape)
@@ -82,9 +88,10 @@ class Heard:
         still = {"rest": np.ones(n_more), "phones": np.tile(np.arange(len(PHONES)) == PHONES.index("sil"), (n_more, 1))}
         still["energy_db"] = np.full(n_more, _SILENCE_DB)
 
-        def longer(name: str) -> Floats:
-            heard: Floats = getattr(self, name)
-            return np.concatenate([heard, still.get(name, np.zeros((n_more, *heard.shape[1:])))]).astype(np.float32)
+        def longer(name: str) -> NDArray[Any]:
+            heard: NDArray[Any] = getattr(self, name)
+            more = still.get(name, np.zeros((n_more, *heard.shape[1:])))
+            return np.concatenate([heard, more.astype(heard.dtype)])
 
         return Heard(**{field.name: longer(field.name) for field in fields(self)})
 
@@ -141,11 +148,15 @@ def _sounds(mel: Floats) -> tuple[Floats, Floats]:
     return gates[0, :, 1], phones[0]
 
 
-def _lips(heard: Floats, mel: Floats, model: Path | None) -> tuple[Floats, Floats]:
-    """Shape z-scores (t, N_SHAPE + 3) and closure (t,) of the encoder's rows (t, 288) and a picture (2 t, 64)."""
+def _lips(heard: Floats, mel: Floats, model: Path | None) -> tuple[Floats, Floats, Floats]:
+    """Shape z-scores (t, N_SHAPE + 3), closure (t,) and hidden (t, N_HIDDEN).
+
+    Of the encoder's rows (t, 288) and a picture (2 t, 64).
+    """
     given = {"features": heard[None], "mel": mel[None]}
-    shape, closure = cast(list[Floats], _session(model or "lips.onnx").run(["shape", "closure"], given))
-    return shape[0], closure[0, :, 0]
+    said = _session(model or "lips.onnx").run(["shape", "closure", "hidden"], given)
+    shape, closure, hidden = cast(list[Floats], said)
+    return shape[0], closure[0, :, 0], hidden[0]
 
 
 def listen(speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None = None) -> Heard:
@@ -192,16 +203,18 @@ def listen_to(
             picture.write(power.tobytes())
         hearing = measuring.result()
         n_ticks = features.n_columns(n_samples) // 2
-        rows: list[tuple[Floats, ...]] = []
+        rows: list[tuple[NDArray[Any], ...]] = []
         for start in range(0, n_ticks, block_ticks):
             stop = min(n_ticks, start + block_ticks)
             first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
             power = _read(picture, 2 * first, 2 * last, features.N_BANDS, np.dtype(np.float32))
             coded = _read(encoder_rows, first, last, encoder.N_FEATURES, _ROWS_ARE).astype(np.float32)
             mel = hearing.normalise(power)
-            said = (*_lips(coded, mel, model), *_sounds(mel), power.mean(1).reshape(-1, 2).mean(1))
+            shape, closure, hidden = _lips(coded, mel, model)
+            energy = power.mean(1).reshape(-1, 2).mean(1)
+            said = (shape, closure, hidden.astype(np.float16), *_sounds(mel), energy)
             rows.append(tuple(column[start - first : stop - first] for column in said))
-    shapes, closure, rest, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
+    shapes, closure, hidden, rest, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
     if hearing.is_silent:
         rest = np.ones_like(rest)
         phones = np.zeros_like(phones)
@@ -210,7 +223,7 @@ def listen_to(
     heard = Heard(
         shape=shapes[:, :N_SHAPE], opening=shapes[:, N_SHAPE], width=shapes[:, N_SHAPE + 1],
         jaw=shapes[:, N_SHAPE + 2], closure=closure, rest=rest, phones=phones,
-        energy_db=energy_db.astype(np.float32),
+        energy_db=energy_db.astype(np.float32), hidden=hidden,
     )  # fmt: skip
     return heard, Fraction(n_samples, features.RATE_HZ)
 
