@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lipwright.core.timeline import FramePlan, MouthTrack
+from lipwright.engines.rewrite import RewriteEngine
 from lipwright.engines.rewrite.engine import RewriteAvatar
 from lipwright.engines.rewrite.interior import Teeth, _upper_teeth
 from lipwright.engines.rewrite.picture import Picture, Region
+from lipwright.engines.rewrite.study import edge_blur_px
+from lipwright.media import MediaFootage
 from lipwright.vision import mesh
 
 LUMA = np.array((0.299, 0.587, 0.114))
@@ -89,3 +95,70 @@ def test_nothing_is_drawn_darker_than_the_blacks_of_the_footage(avatar: RewriteA
 
     assert shown[0] < 50
     assert shown[1] >= 60
+
+
+def mouth(avatar: RewriteAvatar) -> Picture:
+    return avatar._mouths[min(avatar._mouths)]
+
+
+@pytest.mark.parametrize("blur_px", [1.5, 2.5, 4.0])
+@pytest.mark.parametrize("bits", [8, 10])
+def test_how_soft_footage_is_can_be_told_from_its_edges(avatar: RewriteAvatar, blur_px: float, bits: int) -> None:
+    sharp = mouth(avatar)
+    io_px = avatar.face.posed.of(min(avatar._mouths)).scale
+    luma = cv2.GaussianBlur(sharp.parts[0].astype(np.float32), (0, 0), blur_px) * 2 ** (bits - 8)
+    soft = Picture([luma.astype(np.uint8 if bits == 8 else np.uint16), sharp.parts[1]], sharp.region, sharp.step, bits)
+
+    own_px = edge_blur_px(sharp, io_px)
+
+    assert own_px < 1.1
+    assert 0.65 < edge_blur_px(soft, io_px) / np.hypot(own_px, blur_px) < 1.1
+
+
+def test_a_picture_without_edges_is_not_called_soft() -> None:
+    sides = Region(0, 0, 60, 60)
+    flat = Picture([np.full((60, 60), 120, np.uint8), np.full((30, 30, 2), 128, np.uint8)], sides, (2, 2), 8)
+
+    assert edge_blur_px(flat, 80.0) == 0.0
+
+
+def drawn_with(avatar: RewriteAvatar, blur_px: float, *, gap_io: float = 0.15) -> NDArray[np.float64]:
+    """Luma of a mouth that is drawn open into a face of one grey."""
+    face = avatar.face
+    points = np.array(face.landmarks.row(0)[:, :2], np.float64)
+    points[:, 1] += np.where(np.isin(np.arange(478), mesh.INNER_LOWER), gap_io * face.posed.of(0).scale, 0)
+    luma = np.full((512, 512), 140, np.uint8)
+    picture = Picture([luma, np.full((256, 256, 2), 128, np.uint8)], Region(0, 0, 512, 512), (2, 2), 8)
+    drawn = replace(avatar._interior(), blur_px=blur_px, teeth=None)
+    drawn.paint(picture, points, face.closed, face.posed.of(0), was_open_io=0.0, index=0)
+    return luma.astype(np.float64)
+
+
+def test_teeth_are_drawn_no_sharper_than_the_footage_is(avatar: RewriteAvatar) -> None:
+    slopes: list[float] = []
+    for blur_px in (0.0, 1.0, 2.0, 4.0):
+        down, across = np.gradient(drawn_with(avatar, blur_px))
+        slopes.append(float(np.sort(np.hypot(down, across), axis=None)[-50:].mean()))
+
+    assert slopes[1] == slopes[0]  # sharp footage
+    assert slopes[2] < 0.8 * slopes[0]
+    assert slopes[3] < 0.75 * slopes[2]
+
+
+def test_a_part_draws_what_the_whole_draws_though_no_frame_shows_an_open_mouth(
+    avatar: RewriteAvatar, portrait: MediaFootage
+) -> None:
+    sitter = avatar._sitter
+    shut = replace(sitter.face, opening=np.zeros_like(sitter.face.opening))
+    whole = RewriteAvatar(portrait, replace(sitter, face=shut, darkest=70.0, blur_px=3.0), {})
+    plan = FramePlan(tuple(range(8)), tuple(Fraction(k, 25) for k in range(8)), Fraction(8, 25))
+    wave = np.zeros((8, 8), np.float32)
+    wave[:, 0] = 0.25
+    says = MouthTrack(wave, np.zeros(8, np.float32), np.zeros(8, np.float32), Fraction(25))
+
+    shared = dict(whole.share(says, plan))
+    part = RewriteEngine().part(portrait, shared, {})
+
+    assert not [name for name in shared if name.startswith("mouths/")]
+    expected = [frame.planes[0].tobytes() for frame in whole.speak(says, plan)]
+    assert [frame.planes[0].tobytes() for frame in part.speak_part(plan, range(8))] == expected

@@ -37,6 +37,7 @@ from lipwright.engines.rewrite.select import (
 from lipwright.engines.rewrite.shared import (
     Choice,
     Sitter,
+    open_rows,
     packed_choice,
     packed_sitter,
     sitter_of,
@@ -69,8 +70,6 @@ _UNCOVERED_SHARE = 0.25
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
 _UNFOLDED_IO = 0.02
-_SHOWN = 60
-"""Mouths that are asked how dark the footage gets, where none is open."""
 _BEHIND_LIPS = 0.45
 """Of the light of the lips: what is seen between them is no lighter, where pale skin has no blacks beside it."""
 
@@ -440,9 +439,8 @@ class RewriteAvatar:
 
     def _open_rows(self) -> list[int]:
         """Where the mouth is open widest: teeth may be seen there."""
-        video, gap = self._source.info.video, self.face.opening
-        n_views = 6 if video is not None and video.is_seamless else 60  # all frames of a picture show the same teeth
-        return [row for row in np.argsort(-gap)[:n_views].tolist() if gap[row] > 0.045]
+        video = self._source.info.video
+        return open_rows(self.face, 6 if video is not None and video.is_seamless else 60)  # a picture's are all alike
 
     def _interior(self) -> Interior:
         video = self._source.info.video
@@ -464,16 +462,15 @@ class RewriteAvatar:
         return Interior(
             self.face.closed, palette, teeth, self._drawing, back, self._seed, float(sitter.skin[0]),
             darkest=min(self._darkest(to_rgb), _BEHIND_LIPS * float(lip @ (0.299, 0.587, 0.114))),
+            blur_px=sitter.blur_px,
         )  # fmt: skip
 
     def _darkest(self, to_rgb: Floats) -> float:
         """R'G'B' of the darkest that the mouths show: lifted blacks are lifted in what is drawn too."""
-        shown = [
-            float(np.percentile(self._mouths[row].parts[0], 0.2)) / (1 << (self._mouths[row].bits - 8))
-            for row in self._open_rows() or sorted(self._mouths)[:_SHOWN]
-            if row in self._mouths
-        ]
-        return max(0.0, float(to_rgb[0, 0] * min(shown) + to_rgb[0, 3] + to_rgb[0, 1:3].sum() * 128)) if shown else 0.0
+        luma = self._sitter.darkest
+        if luma is None:
+            return 0.0
+        return max(0.0, float(to_rgb[0, 0] * luma + to_rgb[0, 3] + to_rgb[0, 1:3].sum() * 128))
 
     def _places(self, rows: NDArray[np.intp], targets: Points) -> Floats:
         """Where the mesh points of these rows (k,) go, (k, 478, 2) source pixels."""

@@ -45,6 +45,10 @@ _LINE_FROM_IO, _LINE_TO_IO = 0.006, 0.016
 _LINE_DEPTH = 0.44
 """How much darker than the lips around it their line is: with 0.17, shut mouths of a grin were read 2.5 % IO open."""
 
+_SHARP_PX, _SHARP_IO = 1.1, 0.008
+"""Blur of the edges by a mouth in sharp footage (0.3 to 1.1 px in eleven clips of 78 to 185 px from eye to eye)."""
+_LEAST_SOFTER_PX = 0.3
+
 _SKIN = np.array((205, 425, 207, 427, 50, 280, 199))
 _LIGHTS = (0.1, 1.6)
 
@@ -157,10 +161,17 @@ class Interior:
     """Of the skin that the palette goes by, 8-bit scale, None: unknown. Where skin is darker, so is what is drawn."""
     darkest: float = 0.0
     """R'G'B' 0..255 of the footage's own blacks: nothing is drawn darker."""
+    blur_px: float = 0.0
+    """Of the footage's sharpest edges by the mouth, standard deviation: nothing is drawn sharper."""
 
     @property
     def anchor(self) -> Floats:
         return teeth_anchor(self.closed)
+
+    def _softer_px(self, io_px: float) -> float:
+        """Standard deviation by which what is drawn is softened, beside footage that is as sharp as it can be."""
+        usual_px = max(_SHARP_PX, _SHARP_IO * io_px)
+        return float(np.sqrt(max(0.0, self.blur_px**2 - usual_px**2)))
 
     def paint(
         self,
@@ -186,13 +197,15 @@ class Interior:
         apart = smoothstep(np.array((was_open_io - 0.012) / 0.016))
         line = strength * float(apart * (1 - smoothstep(np.array((gap - _LINE_FROM_IO) / _LINE_TO_IO))))
         if line > 0:
-            _draw_lip_line(face, (upper + lower) / 2, pose.scale, line)
+            _draw_lip_line(face, (upper + lower) / 2, pose.scale, line, self._softer_px(pose.scale))
         if gap < _LINE_FROM_IO:
             return
         points = np.vstack([upper, lower[::-1]])
         sx, sy = face.step
-        low = (points.min(0) - 6).astype(int) // (sx, sy) * (sx, sy)
-        high = points.max(0).astype(int) + 7
+        softer_px = self._softer_px(pose.scale)
+        margin = 6 + int(3 * softer_px)
+        low = (points.min(0) - margin).astype(int) // (sx, sy) * (sx, sy)
+        high = points.max(0).astype(int) + margin + 1
         high = -(-high // (sx, sy)) * (sx, sy)
         region = Region(int(low[0]), int(low[1]), int(high[0]), int(high[1])).within(face.region)
         if region.is_empty:
@@ -207,7 +220,7 @@ class Interior:
             polygon_mask(region, points).astype(np.float32) / 255, (0, 0), max(0.6, 0.0065 * pose.scale)
         )
         local = np.interp(np.arange(region.left, region.right), upper[:, 0], lower[:, 1] - upper[:, 1]) / pose.scale
-        cover = (cover * np.clip(local / 0.012, 0, 1)[None] * strength).astype(np.float32)
+        cover = _softened((cover * np.clip(local / 0.012, 0, 1)[None] * strength).astype(np.float32), softer_px)
         # lips darken towards the opening: without it the mouth looks like a sticker
         shade = cv2.GaussianBlur(cover, (0, 0), max(1.0, 0.012 * pose.scale)) * (1 - cover) * 0.3
         _lay(face, region, rgb, cover, np.asarray(shade, np.float32), self.from_rgb)
@@ -268,7 +281,7 @@ class Interior:
             band = (band * smoothstep((local - 0.012) / 0.030))[..., None]
             light = (0.76 + 0.24 * smoothstep(below / 0.030)) * (1 - 0.35 * smoothstep((side - 0.45) / 0.55))
             rgb = rgb * (1 - band) + band * colours.tooth * light[..., None]
-            return np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io)), np.float32)
+            return _softened(rgb.astype(np.float32), max(0.5, 0.0046 * io, self._softer_px(io)))
 
         drop = max(0.0, float((target - self.closed)[[152, 199, 200, 175], 1].mean()))
         cover, light = _arch(u, v - (0.95 * drop + 0.026), 2.5 * texel, _LOWER_ARCH, _LOWER_EDGE, -1, 0.075)
@@ -285,7 +298,8 @@ class Interior:
         lip, corner = (0.40, 0.68) if self.teeth is None else (0.25, 0.38)
         shadow = (1 - lip + lip * smoothstep(below / 0.055)) * (0.74 + 0.26 * smoothstep(above / 0.03))
         shadow = shadow * (1 - corner * smoothstep((side - 0.45) / 0.55)) * (0.80 + 0.20 * min(1.0, opening / 0.12))
-        if self.teeth is not None:
+        rgb = _softened(rgb.astype(np.float32), self._softer_px(io))
+        if self.teeth is not None:  # as soft as the footage by themselves
             own, seen = self.teeth.at(u, v)
             rgb = rgb * (1 - seen[..., None]) + own * seen[..., None]
             shadow = shadow * (1 - seen) + seen * (0.88 + 0.12 * smoothstep(below / 0.03))
@@ -296,6 +310,11 @@ class Interior:
         soft = np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), max(0.5, 0.0046 * io)), np.float32)
         grain = np.random.default_rng((self.seed, index)).normal(0, 1.2, soft.shape[:2]).astype(np.float32)
         return np.asarray(soft + grain[..., None], np.float32)
+
+
+def _softened(values: Float32, sigma_px: float) -> Float32:
+    """By a Gaussian (h, w[, 3]); itself where that is nothing."""
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32) if sigma_px > _LEAST_SOFTER_PX else values
 
 
 def to_point(curve: Floats) -> Floats:
@@ -353,19 +372,23 @@ def _lay(face: Picture, region: Region, rgb: Float32, cover: Float32, shade: Flo
         view[...] = to_codes(under, view, face.peak)
 
 
-def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float) -> None:
+def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float, softer_px: float) -> None:
     """Darken the line where lips meet that were drawn together from an open mouth; what is darker already stays.
 
-    As deep on a small face as on a large one: it is by this line that lips are seen to touch.
+    As deep on a small face as on a large one: it is by this line that lips are seen to touch. What is soft is less deep
+    by as much as it is wider: a wide dark line is seen as an open mouth.
     """
-    margin = 0.05 * io_px + 2
+    sharp_px = max(0.8, 0.006 * io_px)
+    wide_px = float(np.hypot(sharp_px, softer_px))
+    strength *= sharp_px / wide_px
+    margin = 0.05 * io_px + 2 + 3 * softer_px
     region = region_around(middle, (margin, margin, margin, margin), bounds=face.region, step=face.step)
     if region.is_empty:
         return
     x, y = np.arange(region.left, region.right), np.arange(region.top, region.bottom)
     away = y[:, None] - np.interp(x, middle[:, 0], middle[:, 1])[None]
     along = np.clip((x - middle[0, 0]) / max(1.0, float(middle[-1, 0] - middle[0, 0])), 0, 1)
-    cover = np.exp(-0.5 * (away / max(0.8, 0.006 * io_px)) ** 2) * smoothstep(np.minimum(along, 1 - along) / 0.12)
+    cover = np.exp(-0.5 * (away / wide_px) ** 2) * smoothstep(np.minimum(along, 1 - along) / 0.12)
     view = window(face.parts[0], face.region, region, (1, 1))
     under = view.astype(np.float32)
     near = np.exp(-0.5 * (away / (0.04 * io_px)) ** 2)

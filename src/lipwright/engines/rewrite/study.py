@@ -36,6 +36,9 @@ _SKIN = (205, 425, 207, 427, 50, 280, 199)
 _LIP = (16, 15, 85, 315, 0, 11, 72, 302)
 _BLUR_SEEN_AT_PX, _LIPS_SEEN_AT_PX = 100, 150
 """Eye to eye, at most, where sharpness is measured."""
+_EDGES_FROM, _SHARPEST = 85, 20
+"""Percentiles: of the slopes, from which they are edges; of the edges, which of them tells how soft a picture is."""
+_LEAST_SLOPE, _FEWEST_EDGES = 2.0, 6
 _WHITE = (255.0,)
 _CELL_IO = np.array((0.02, 0.04, 0.12, 0.12))
 """Mouths whose opening and width, and whose nose's place between the eyes, lie within one cell show the same."""
@@ -291,6 +294,32 @@ def mouth_look(picture: Picture, points: NDArray[np.float32], io_px: float) -> F
         soft = cv2.GaussianBlur(small.astype(np.float32), (3, 3), 0)
         out.append(np.asarray(soft, np.float32).ravel() / picture.peak)
     return np.concatenate(out)
+
+
+def edge_blur_px(picture: Picture, io_px: float) -> float:
+    """Standard deviation of the Gaussian that a mouth's sharpest edges are blurred by, 0 where there are no edges.
+
+    By how much another, known blur flattens them (Zhuo and Sim 2011, "Defocus map estimation from a single image").
+    """
+    known_px = max(1.0, 0.012 * io_px)
+    luma = _blurred(picture.parts[0].astype(np.float32) / (1 << (picture.bits - 8)), 0.5)
+    slope, flatter = _slope(luma), _slope(_blurred(luma, known_px))
+    is_edge = slope > max(float(np.percentile(slope, _EDGES_FROM)), _LEAST_SLOPE)
+    is_edge &= slope == cv2.dilate(slope, np.ones((3, 3), np.uint8))
+    is_edge[[0, -1]] = is_edge[:, [0, -1]] = False
+    if np.count_nonzero(is_edge) < _FEWEST_EDGES:
+        return 0.0
+    ratio = np.maximum(slope[is_edge] / np.maximum(flatter[is_edge], 1e-3), 1.001)
+    return float(np.percentile(known_px / np.sqrt(ratio * ratio - 1), _SHARPEST))
+
+
+def _blurred(luma: Float32, sigma_px: float) -> Float32:
+    return np.asarray(cv2.GaussianBlur(luma, (0, 0), sigma_px), np.float32)
+
+
+def _slope(luma: Float32) -> Float32:
+    across, down = cv2.Scharr(luma, cv2.CV_32F, 1, 0), cv2.Scharr(luma, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down), np.float32) / 32
 
 
 def lip_sharpness(picture: Picture, points: NDArray[np.float32], io_px: float) -> float:
