@@ -180,6 +180,14 @@ def test_who_is_asked_for_is_found_however_late_they_come(
     assert look(3, *choices).seen_s == seen_s
 
 
+def test_the_moment_that_is_pointed_at_is_looked_at_whoever_was_there_before(look: Look, people: People) -> None:
+    x_px, y_px = people.face.landmarks[1, :2]
+    at = f"{x_px:.0f},{y_px:.0f}"
+
+    assert [look(3, f"{at}@{at_s}").seen_s for at_s in (2, 5, 5.3)] == [5, 5, 6]
+    assert look(3, f"{at}@40").is_whole
+
+
 def test_where_two_shall_speak_two_are_looked_for_however_late_the_other_comes(look: Look, people: People) -> None:
     people.other_comes_s = 11.2
     seen = look(3, "auto", "auto")

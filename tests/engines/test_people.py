@@ -74,6 +74,24 @@ def test_a_point_with_its_time_is_who_is_there_then(people: list[SeenFace]) -> N
             FaceChoice.parse(wrong)
 
 
+def test_a_point_right_after_a_cut_is_who_is_there_now(people: list[SeenFace]) -> None:
+    one, other = people
+    box = np.tile(np.array((0, 0, 300, 300), np.float32), (75, 1))
+    shots = [SeenFace(1, one.time_s[:75], box, one.lip_gap[:75]), SeenFace(2, one.time_s[75:], box, other.lip_gap[75:])]
+
+    assert [ids([f"150,150@{at_s}"], shots, None) for at_s in (2.5, 2.96, 3.0, 3.04, 3.4)] == [[1], [1], [2], [2], [2]]
+
+
+def test_who_is_left_when_another_was_asked_for_is_not_told_as_the_only_one(people: list[SeenFace]) -> None:
+    choices = [FaceChoice.parse(text) for text in ("auto", "2")]
+
+    whys = [role.face.why for role in give_roles(choices, people, None, n_frames=150)]
+    alone = give_roles(choices[:1], people[:1], None, n_frames=150)
+
+    assert whys == ["the only one left", "asked for"]
+    assert alone[0].face.why == "the only one"
+
+
 def test_faces_are_chosen_by_id_and_by_point(people: list[SeenFace]) -> None:
     assert ids(["2"], people, None) == [2]
     assert ids(["450,50"], people, None) == [2]

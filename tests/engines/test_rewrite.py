@@ -137,6 +137,46 @@ def test_who_says_nothing_is_left_as_they_are(avatar: RewriteAvatar, portrait: M
     for mine, source in zip(pixels(frames), pixels(source_frames(portrait)), strict=True):
         np.testing.assert_array_equal(mine, source)
     assert avatar.report.untouched == {"at_rest": N}
+    assert avatar.report.mode == "untouched"
+
+
+def test_a_mouth_below_the_picture_is_not_called_changed(portrait: MediaFootage, known_tracker: KnownTracker) -> None:
+    for index, (face,) in known_tracker.faces.items():
+        lips_px = face.landmarks[list(mesh.LIPS), 1]
+        below = face.landmarks + np.array((0, 480 + 60 - lips_px.min(), 0), np.float32)
+        known_tracker.faces[index] = [TrackedFace(face.face_id, below, face.score)]
+    avatar = RewriteEngine().prepare(portrait, tracker=known_tracker, face=FaceChoice())
+
+    frames = list(avatar.speak(saying(opening_and_closing()), plan()))
+
+    for mine, source in zip(pixels(frames), pixels(source_frames(portrait)), strict=True):
+        np.testing.assert_array_equal(mine, source)
+    assert avatar.report.n_edited == 0
+    assert avatar.report.untouched == {"out_of_picture": N}
+
+
+def test_a_face_turned_so_far_that_nothing_would_be_seen_is_told_as_turned(
+    avatar: RewriteAvatar, portrait: MediaFootage
+) -> None:
+    face = avatar.face
+    turned = replace(face, strength=np.full(len(face.strength), 0.005))
+    aside = RewriteAvatar(portrait, replace(avatar._sitter, face=turned), {})
+
+    list(aside.speak(saying(opening_and_closing(4)), plan(4)))
+
+    assert aside.report.untouched == {"profile": 4}
+
+
+@pytest.mark.parametrize("edge", ["left", "top"])
+def test_skin_beyond_the_edge_of_the_picture_tells_no_colour(noise_frame: Callable[..., VideoFrame], edge: str) -> None:
+    frame = noise_frame((160, 120))
+    points = np.full((4, 2), (80, 60), np.float32)
+    luma = frame.planes[0]
+    luma[:] = 20
+    luma[54:67, 74:87] = 180
+    points[1:] = (-20, 60) if edge == "left" else (80, -20)
+
+    assert study._mean_colour(frame, points, (0, 1, 2, 3))[0] == 180
 
 
 def test_the_same_request_gives_the_same_pixels(avatar: RewriteAvatar) -> None:

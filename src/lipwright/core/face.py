@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Final, Literal
 
 import numpy as np
@@ -110,14 +110,20 @@ class SeenFace:
         sizes = self.box_px[:, 2:].astype(np.float64) - self.box_px[:, :2]
         return float(sizes.clip(0).prod(1).sum())
 
-    def n_frames_at(self, x_px: float, y_px: float, at_s: float | None = None) -> int:
-        """Frames on which this point lies on the face; at `at_s` the nearest frame alone counts, if it is near."""
+    def n_frames_at(self, x_px: float, y_px: float) -> int:
+        """Frames on which this point lies on the face."""
+        return int(self._is_at(x_px, y_px).sum())
+
+    def away_s_at(self, x_px: float, y_px: float, at_s: float) -> float:
+        """How far from `at_s` the nearest frame with this face is; infinite where it is not near, or elsewhere."""
+        away_s = np.abs(self.time_s - at_s)
+        least_s = float(away_s.min())
+        is_there = least_s <= NEAR_S and bool((self._is_at(x_px, y_px) & (away_s == least_s)).any())
+        return least_s if is_there else inf
+
+    def _is_at(self, x_px: float, y_px: float) -> NDArray[np.bool_]:
         left, top, right, bottom = self.box_px.T
-        is_on = (left <= x_px) & (x_px < right) & (top <= y_px) & (y_px < bottom)
-        if at_s is not None:
-            away_s = np.abs(self.time_s - at_s)
-            is_on &= (away_s == away_s.min()) & (away_s <= NEAR_S)
-        return int(is_on.sum())
+        return (left <= x_px) & (x_px < right) & (top <= y_px) & (y_px < bottom)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +183,9 @@ def _finite(text: str) -> float:
     return value
 
 
-Why = Literal["asked for", "the only one", "moves its lips with the footage's sound", "the largest"]
+Why = Literal[
+    "asked for", "the only one", "the only one left", "moves its lips with the footage's sound", "the largest"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +212,8 @@ def choose_face(
             raise FaceNotFound(choice=str(choice), face_ids=ids)
         return ChosenFace(choice.face_id, "asked for")
     if choice.point_px is not None:
-        x_px, y_px = choice.point_px
-        there = max(people, key=lambda person: person.n_frames_at(x_px, y_px, choice.at_s))
-        if there.n_frames_at(x_px, y_px, choice.at_s) == 0:
+        there = _pointed_at(people, *choice.point_px, choice.at_s)
+        if there is None:
             raise FaceNotFound(choice=str(choice), face_ids=ids)
         return ChosenFace(there.face_id, "asked for")
     if len(people) == 1:
@@ -215,3 +222,12 @@ def choose_face(
     if choice.by_voice and heard:
         return ChosenFace(max(heard, key=lambda face_id: heard[face_id]), "moves its lips with the footage's sound")
     return ChosenFace(max(people, key=lambda person: person.area_px2).face_id, "the largest")
+
+
+def _pointed_at(people: Sequence[SeenFace], x_px: float, y_px: float, at_s: float | None) -> SeenFace | None:
+    """Who is at a point on most frames, or on the frame nearest to `at_s`: before a cut there is somebody else."""
+    if at_s is None:
+        most = max(people, key=lambda person: person.n_frames_at(x_px, y_px))
+        return most if most.n_frames_at(x_px, y_px) else None
+    nearest = min(people, key=lambda person: person.away_s_at(x_px, y_px, at_s))
+    return nearest if nearest.away_s_at(x_px, y_px, at_s) < inf else None

@@ -80,7 +80,7 @@ class Enough:
         far_s = self.far_s()
         if far_s is None or seen_s < far_s or not self.is_sound(seen_s):
             return False
-        if len(people) < len(self.choices) or not all(_is_there(choice, people) for choice in self.choices):
+        if len(people) < len(self.choices) or not all(_is_there(choice, people, seen_s) for choice in self.choices):
             return False
         talkers = [person for person in people if _talks(person, float(far_s))]
         if sum(map(_shuts, talkers)) >= len(self.choices):
@@ -88,12 +88,13 @@ class Enough:
         return seen_s >= far_s * (_FARTHEST if self.has_sound or talkers else 1)
 
 
-def _is_there(choice: FaceChoice, people: Sequence[SeenFace]) -> bool:
+def _is_there(choice: FaceChoice, people: Sequence[SeenFace], seen_s: Fraction) -> bool:
     if choice.face_id is not None:
         return any(person.face_id == choice.face_id for person in people)
     if choice.point_px is not None:
-        x_px, y_px = choice.point_px
-        return any(person.n_frames_at(x_px, y_px, choice.at_s) for person in people)
+        if choice.at_s is not None:  # who was there a moment before may not be who is there then
+            return choice.at_s <= seen_s
+        return any(person.n_frames_at(*choice.point_px) for person in people)
     return True
 
 

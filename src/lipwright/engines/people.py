@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -120,6 +120,8 @@ def give_roles(
         if people and not left:
             raise InvalidOption("assign", str(choices[k]), "there are more speeches than faces")
         chosen[k] = choose_face(left, choices[k], n_frames=n_frames, speaks=speaks)
+        if chosen[k].why == "the only one" and len(people) > 1:
+            chosen[k] = replace(chosen[k], why="the only one left")
         if chosen[k].face_id in taken:
             raise InvalidOption("assign", str(choices[k]), f"face {chosen[k].face_id} is given two speeches")
         taken.add(chosen[k].face_id)

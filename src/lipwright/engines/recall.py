@@ -128,7 +128,7 @@ def _memory(studied: Memorable, done: Study, source: Footage) -> Memory:
     yield "is_confirmed", np.array(isinstance(source, MediaFootage) and source.is_confirmed)
     yield "n_frames", np.array(done.n_frames)
     yield "is_whole", np.array(done.is_whole)
-    yield "seen_s", np.array(float(done.seen_s))
+    yield "seen_s", np.array(done.seen_s.as_integer_ratio(), np.int64)
     yield "cuts", done.cuts
     yield from memory_of(done.people)
     yield from studied.memory()
@@ -144,7 +144,7 @@ def _recall(
         n_frames = int(memory.pop("n_frames"))
         cuts = memory.pop("cuts")
         is_whole = bool(memory.pop("is_whole"))
-        seen_s = Fraction(float(memory.pop("seen_s")))
+        seen_s = Fraction(*memory.pop("seen_s").tolist())
         people = people_from(memory)
         is_confirmed = bool(memory.pop("is_confirmed"))
         recalled = Study(

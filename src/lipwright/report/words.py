@@ -9,6 +9,7 @@ STATES: Final = {
     "no_face": "the face is not in the picture",
     "occluded": "something hides the mouth",
     "profile": "the face is turned too far away",
+    "out_of_picture": "the mouth is not in the picture",
     "lost_track": "the face was lost, or just found again",
     "at_rest": "nothing is said, and the footage's own mouth rests",
     "still": "left as it was",

@@ -354,8 +354,7 @@ class RewriteAvatar:
                 n = place.get(k)
                 if n is None:
                     row = int(rows[k])
-                    why = "no_face" if row < 0 else face.reason[row] or "at_rest"
-                    report.leave(why)
+                    report.leave(_why_untouched(face, row))
                 else:
                     if not first <= n < first + len(block):
                         # the same blocks wherever a part begins: their ends are seen in what is smoothed
@@ -364,8 +363,11 @@ class RewriteAvatar:
                         places = self._places(rows[edited[first : first + len(block)]], block)
                     donors = None if lent is None else lent[n]
                     target, to = block[n - first], places[n - first]
-                    self._edit(frame, int(rows[k]), target, to, float(script.strength[k]), donors, interior)
-                    report.edit()
+                    strength = float(script.strength[k])
+                    if self._edit(frame, int(rows[k]), target, to, strength, donors, interior):
+                        report.edit()
+                    else:
+                        report.leave("out_of_picture")
                 frame.time_s = plan.times_s[k]
                 yield frame
                 if progress is not None:
@@ -374,9 +376,10 @@ class RewriteAvatar:
     def _donors_for(self, script: _Script, forbidden: Forbidden | None) -> NDArray[np.intp] | None:
         """The donor row of each edited entry (n,), or None where the footage has too few fitting mouths."""
         face, edited = self.face, script.edited
-        if not len(edited):
-            return None
         report = self._report
+        if not len(edited):
+            report.mode = "untouched"
+            return None
         lenders = self._sitter.lenders
         if lenders is None:
             report.mode = "own-lips"
@@ -487,10 +490,10 @@ class RewriteAvatar:
         strength: float,
         donors: Shares | None,
         interior: Interior | None,
-    ) -> None:
+    ) -> bool:
         """Bring the mouth of one frame to `target`, its mesh to pixels `to` (478, 2), in place.
 
-        At a low `strength` the frame's own mouth shines through.
+        At a low `strength` the frame's own mouth shines through. False: no part of it is in the picture.
         """
         face = self.face
         frame = upright_frame(frame, face.quarter_turns)
@@ -503,7 +506,7 @@ class RewriteAvatar:
             to, io_px, patch.DILATION_IO + 1.2 * patch.FEATHER_IO, bounds=bounds, step=step
         ).within(region)
         if region.is_empty or mouth_area.is_empty:
-            return
+            return False
         smoothing = 3e-4 if donors is not None else 2e-2
         picture = Picture.cut(frame, region)
         cover = min(1.0, 3 * strength)
@@ -529,6 +532,7 @@ class RewriteAvatar:
             was_open = float(largest_gap(face.posed.shapes(range(row, row + 1))[0]))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         picture.paste(frame)
+        return True
 
     def _lent_points(self, row: int, target: Points) -> Floats:
         """Mesh points (478, 3) of a frame that lends its mouth to `target` (478, 3).
@@ -545,6 +549,14 @@ class RewriteAvatar:
             pose = face.posed.of(row)
             points += pose.scale * ((both[0] - own[0]) @ pose.rotation.T)
         return points
+
+
+def _why_untouched(face: Face, row: int) -> str:
+    """Of a frame with this row of the face, -1: none."""
+    if row < 0:
+        return "no_face"
+    # at the rim of a profile so little is left of the drive that nothing would be seen of it
+    return face.reason[row] or ("profile" if face.strength[row] <= _LEAST_STRENGTH else "at_rest")
 
 
 class RewritePart:

@@ -256,8 +256,9 @@ def _mean_colour(frame: VideoFrame, points: NDArray[np.float32], which: tuple[in
     for number, (plane, (sx, sy)) in enumerate(zip(frame.planes[:3], steps, strict=False)):
         values: list[float] = []
         for x, y in points[list(which), :2]:
-            column, line = int(x / sx), int(y / sy)
-            part = plane[max(0, line - 2 // sy) : line + 2 // sy + 1, max(0, column - 2 // sx) : column + 2 // sx + 1]
+            column, line, down, right = int(x / sx), int(y / sy), 2 // sy, 2 // sx
+            lines = slice(max(0, line - down), max(0, line + down + 1))  # none, beyond the picture
+            part = plane[lines, max(0, column - right) : max(0, column + right + 1)]
             if part.size:
                 values.append(float(part.mean()))
         if values:
