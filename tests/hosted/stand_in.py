@@ -61,7 +61,7 @@ def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 
 def heard_s(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
-    return {"duration_s": 0.1 * len(arguments["text"] or "")}
+    return {"duration_s": 8.0 if arguments["text"] is None else 0.1 * len(arguments["text"])}
 
 
 def look(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:

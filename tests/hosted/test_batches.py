@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lipwright.core.errors import IdempotencyMismatch, InvalidOption, JobNotFound
+from lipwright.core.errors import IdempotencyMismatch, InvalidOption, JobNotFound, MediaNotKnown
 from lipwright.core.jobs import Account, JobRequest, JobState, Media
 from lipwright.service.fetches import shared_number
 from lipwright.service.hosted import Hosted
@@ -146,6 +146,27 @@ def test_what_was_fetched_for_a_batch_is_kept_while_one_of_it_is_open(
     if not service.job(account, second.id).state.is_final:
         service.sweep()
     assert service.wait(account, second.id, 60).state is JobState.SUCCEEDED
+
+
+def test_what_was_fetched_for_a_batch_that_is_over_is_deleted_while_another_is_open(
+    service: Hosted, account: Account, request_of: RequestOf, receiver: Any
+) -> None:
+    line = f"http://{receiver.host}/speech"
+    over, open_ = (service.batches.submit(account, [Wanted(None, lambda: request_of(audio=line))], n) for n in "ab")
+    made: dict[str, Media] = {}
+    for batch in (over, open_):
+        made[batch.id] = service._intake.keep_url(account.id, line, number=shared_number(batch.id, line))
+        with service._database.writing() as connection:
+            batches.keep_fetched(connection, made[batch.id], now() + timedelta(hours=1), batch.id)
+    (ended,) = (item.job for item in over.items)
+    assert ended is not None
+    service.cancel(account, ended.id)
+
+    service.sweep()
+
+    assert service.media(made[open_.id].id) == made[open_.id]
+    with pytest.raises(MediaNotKnown):
+        service.media(made[over.id].id)
 
 
 def test_jobs_of_a_batch_speak_what_they_are_priced_by_where_two_workers_fetch_at_the_same_time(

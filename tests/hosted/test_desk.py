@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from lipwright.cli.main import app
 from lipwright.core.errors import InvalidKey, InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, JobRequest, JobState
 from lipwright.service.hosted import Hosted
+from lipwright.service.hosted_batch import Wanted
 from lipwright.store.database import insert_once, now
 from lipwright.store.tables import beat
 
@@ -105,6 +107,24 @@ def test_what_was_cancelled_is_retried_once_as_a_job_of_its_own(
     assert made.request == job.request
     assert service.job(account, job.id).state is JobState.CANCELLED
     assert service.balance_microusd(account) == 10_000_000 - made.price_microusd
+
+
+def test_a_job_of_a_batch_is_retried_by_itself(service: Hosted, account: Account, request_of: RequestOf) -> None:
+    """What a batch could not fetch is not asked for again for a while."""
+    batch = service.batches.submit(account, [Wanted(None, request_of)], "one")
+    (job,) = (item.job for item in batch.items)
+    assert job is not None
+    service.desk.cancel(job.id)
+
+    again = service.desk.retry(job.id)
+
+    assert job.request.batch_id == batch.id
+    assert again.request == replace(job.request, batch_id=None)
+
+
+@pytest.mark.parametrize("n_digits", [18, 20, 5000])
+def test_a_number_that_no_job_can_have_is_not_found(cli: Cli, n_digits: int) -> None:
+    assert "There is no job" in cli("jobs", "show", "9" * n_digits, status=2).stderr
 
 
 def test_what_waits_or_succeeded_is_not_retried(

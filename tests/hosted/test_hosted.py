@@ -167,6 +167,19 @@ def test_speech_in_a_video_is_held_at_the_least_price_until_it_is_heard(
     assert service.submit(account, request_of(audio=f"media:{footage.id}")).price_microusd == PRICE
 
 
+def test_speech_in_a_video_may_be_no_longer_than_other_speech(
+    service: Hosted, account: Account, request_of: RequestOf, footage: Media, work_here: Callable[..., Hosted]
+) -> None:
+    """The picture lasts 6 s, its sound 8."""
+    held = service.balance_microusd(account)
+    work_here(max_audio_s=7)
+    job = service.wait(account, service.submit(account, request_of(audio=f"media:{footage.id}")).id, 60)
+
+    assert (job.state, job.error_code) == (JobState.FAILED, "media_too_large")
+    assert "seconds 8, and at most 7" in (job.error_message or "")
+    assert service.balance_microusd(account) == held
+
+
 def test_without_credit_nothing_is_taken_in(service: Hosted, account: Account, request_of: RequestOf) -> None:
     service.grant(account, PRICE - 1 - 10_000_000)
 
@@ -687,6 +700,28 @@ def test_what_came_by_a_link_outlives_a_fault_that_passes(
 
     assert service.media(good.media_id).kind == "video"
     assert blobs.came == {}
+    service.close()
+
+
+def test_who_brings_bytes_by_a_link_is_known_until_they_are_taken_in(
+    tmp_path: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lipwright.service import hosted
+
+    blobs = WithLinks(tmp_path / "blobs")
+    monkeypatch.setattr(hosted, "_open_blobs", lambda *_: blobs)
+    service = Hosted.open(ServiceSettings(data=str(tmp_path / "data")))
+    account, _ = service.create_key("a")
+    ticket = service.begin_upload(account, "a.mp4")
+    wanted = ("https://a.example/a.mp4", None, f"media:{ticket.media_id}")
+
+    before = service.who_brings(*wanted), service.knows(ticket.media_id)
+    blobs.came[ticket.media_id] = video_path().read_bytes()
+    service.media(ticket.media_id)
+
+    assert before == (account.id, True)
+    assert (service.who_brings(*wanted), service.knows(ticket.media_id)) == (None, True)
+    assert not service.knows("0" * 32)
     service.close()
 
 

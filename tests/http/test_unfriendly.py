@@ -355,6 +355,26 @@ def test_one_owner_does_not_have_all_threads() -> None:
     assert asyncio.run(crowd()) == ["modest"]
 
 
+def test_bytes_that_come_by_signed_links_keep_no_short_call_waiting() -> None:
+    async def crowd() -> list[str]:
+        hosted: Any = SimpleNamespace(has_upload_links=True, who_brings=lambda *sources: sources[0])
+        lane = crossing.SlowLane()
+        is_open = False
+
+        def hold() -> str:
+            while not is_open:
+                time.sleep(0.005)
+            return "taken in"
+
+        asking = [asyncio.ensure_future(crossing.taking_in(hosted, hold, lane, f"{k % 4}")) for k in range(60)]
+        await asyncio.sleep(0.1)
+        short = [await asyncio.wait_for(crossing.call(lambda: "short"), 5)]
+        is_open = True
+        return short + await asyncio.gather(*asking)
+
+    assert asyncio.run(crowd()) == ["short"] + ["taken in"] * 60
+
+
 def test_a_submit_that_came_whole_does_not_wait_for_uploads_over_slow_lines(here: Any) -> None:
     address = (here.client.base_url.host, here.client.base_url.port)
     head = f"POST /api/v3/upload HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {here.bob_key}\r\nContent-Length: 99\r\n"

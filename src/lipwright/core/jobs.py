@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 FaceName = Literal["wavespeed", "pixverse", "native"]
 """The API that a job came in by."""
+MAX_NUMBER: Final = 2**63 - 1
+"""Of a job or media. Ours are below 2**53; a vendor's, which clients may still have, are not, and not known here."""
 MediaKind = Literal["video", "audio", "image", "data"]
 """data: what workers tell each other, and nobody else."""
 

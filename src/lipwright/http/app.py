@@ -75,7 +75,7 @@ def create_app(hosted: Hosted, settings: ServiceSettings, http: HttpSettings) ->
         files.router(hosted, slow),
         reports.router(hosted),
         health.router(hosted, figures),
-        playground.router(hosted, settings),
+        playground.router(hosted, settings, slow),
         viewer.router(),
     ):
         # not as routers within the app: each level would look for the route twice, at every request

@@ -41,15 +41,27 @@ async def look_up(hosted: Hosted, function: Callable[P, R], *args: P.args, **kwa
     return function(*args, **kwargs) if hosted.reads_at_once else await call(function, *args, **kwargs)
 
 
-async def submit(hosted: Hosted, account: Account, request: JobRequest, key: str | None, fingerprint: str) -> Job:
-    """`Hosted.submit`: at once as soon as nobody else writes, if that is soon; else in a thread."""
+async def taking_in(hosted: Hosted, function: Callable[[], R], lane: SlowLane, *sources: str | None) -> R:
+    """`function()` in a thread: of `lane`, where bytes of `sources` come by a signed link and are taken in first."""
+    owner = await call(hosted.who_brings, *sources) if hosted.has_upload_links else None
+    return await (call(function) if owner is None else lane.call(function, owner))
+
+
+async def submit(
+    hosted: Hosted, account: Account, request: JobRequest, key: str | None, fingerprint: str, lane: SlowLane
+) -> Job:
+    """`Hosted.submit`: at once as soon as nobody else writes, if that is soon; else in a thread, as `taking_in`."""
     if hosted.submits_at_once(account, request):
         for pause_s in _PAUSES_S:
             job = hosted.submit_at_once(account, request, idempotency_key=key, fingerprint=fingerprint)
             if job is not None:
                 return job
             await asyncio.sleep(pause_s)
-    return await call(hosted.submit, account, request, idempotency_key=key, fingerprint=fingerprint)
+
+    def in_a_thread() -> Job:
+        return hosted.submit(account, request, idempotency_key=key, fingerprint=fingerprint)
+
+    return await taking_in(hosted, in_a_thread, lane, request.video, request.audio)
 
 
 def is_ending(request: Request) -> bool:

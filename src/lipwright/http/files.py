@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import mimetypes
 import re
 from pathlib import PurePosixPath
@@ -12,9 +11,8 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from lipwright.core.errors import MediaNotKnown
 from lipwright.core.jobs import Media, UploadTicket
-from lipwright.http.crossing import SlowLane, call, pulled
+from lipwright.http.crossing import SlowLane, call, pulled, taking_in
 from lipwright.http.errors import Refusal
 from lipwright.service.hosted import Hosted
 
@@ -73,8 +71,7 @@ def known_media_id(hosted: Hosted, url: str, base_urls: set[str]) -> str | None:
     """
     media_id = own_media_id(url, base_urls)
     if media_id is None and (found := _LIKE_OURS.fullmatch(url)) is not None:
-        with contextlib.suppress(MediaNotKnown):  # somebody else's, after all
-            return hosted.media(found[1]).id
+        return found[1] if hosted.knows(found[1]) else None  # somebody else's, after all
     return media_id
 
 
@@ -128,7 +125,9 @@ def router(hosted: Hosted, slow: SlowLane) -> APIRouter:
     )
     async def read(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """A result or an upload: Range, ETag and HEAD are understood."""
-        return await send_media(hosted, await call(hosted.media, name.partition(".")[0]), request)
+        media_id = name.partition(".")[0]
+        media = await taking_in(hosted, lambda: hosted.media(media_id), slow, media_id)
+        return await send_media(hosted, media, request)
 
     @routes.put(
         "/put/{ticket_id}",

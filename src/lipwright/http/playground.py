@@ -29,7 +29,7 @@ from lipwright.core.errors import InvalidKey, LipwrightError
 from lipwright.core.jobs import Account, Job, JobPage, JobState, Media
 from lipwright.http.assets import PAGE_HEADERS, Asset, sent
 from lipwright.http.bodies import TextRoute
-from lipwright.http.crossing import SlowLane, call, is_ending
+from lipwright.http.crossing import SlowLane, call, is_ending, taking_in
 from lipwright.http.errors import Refusal
 from lipwright.http.files import media_url, send_media
 from lipwright.service.hosted import Hosted
@@ -113,7 +113,7 @@ class Share(BaseModel):
     hours: float = Field(default=72, gt=0, le=24 * 30)
 
 
-def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
+def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRouter:
     """The page and everything under `/playground/`."""
     routes = APIRouter(include_in_schema=False, route_class=TextRoute)
     files = assets()
@@ -121,6 +121,9 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
     page = hosted.page
     # each is a process of some seconds
     children = SlowLane(n_threads=4, n_each=2)
+
+    async def media_of(media_id: str) -> Media:
+        return await taking_in(hosted, lambda: hosted.media(media_id), slow, media_id)
 
     # --- files --------------------------------------------------------------------------------------------
 
@@ -213,7 +216,7 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
     @routes.get("/playground/media/{name}")
     async def media_file(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """As `/files/`, never from a bucket's own address: the page's policy lets it show what comes from here only."""
-        found = await call(hosted.media, name.partition(".")[0])
+        found = await media_of(name.partition(".")[0])
         return await send_media(hosted, found, request, may_redirect=False)
 
     # --- what to choose from ------------------------------------------------------------------------------
@@ -221,12 +224,12 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
     @routes.get(API + "media/{media_id}")
     async def media(media_id: str) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """What the server found an upload to be."""
-        return JSONResponse(_media_view(await call(hosted.media, media_id)))
+        return JSONResponse(_media_view(await media_of(media_id)))
 
     @routes.post(API + "faces")
     async def faces(asked: Look, request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         """Who is in the footage, and the frame that shows them."""
-        footage = await call(hosted.media, asked.media)
+        footage = await media_of(asked.media)
         found = await children.call(lambda: page.faces(footage), request.state.account.id)
         shown = {
             "at_s": found.at_s,
@@ -251,7 +254,7 @@ def router(hosted: Hosted, settings: ServiceSettings) -> APIRouter:
     @routes.post(API + "speech")
     async def speech(asked: Say, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """A text, or a sample, said by a voice: a WAV file."""
-        footage = None if asked.media is None else await call(hosted.media, asked.media)
+        footage = None if asked.media is None else await media_of(asked.media)
         account: Account = request.state.account
         sound = await children.call(
             lambda: page.say(asked.text, asked.voice, asked.language or None, footage), account.id

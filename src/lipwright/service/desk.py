@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from lipwright.core.errors import InvalidOption, JobNotFound
-from lipwright.core.jobs import Account, Job, JobPage, JobState
+from lipwright.core.jobs import MAX_NUMBER, Account, Job, JobPage, JobState
 from lipwright.jobs.life import is_surely_gone
 from lipwright.store import Database, accounts, beats, jobs
 
@@ -63,7 +63,7 @@ class Desk:
             ids = jobs.beginning_with(connection, id_or_number) if len(id_or_number) >= _SHORTEST_PREFIX else []
         if len(ids) > 1:
             raise InvalidOption("job", id_or_number, f"{len(ids)} ids begin so; give more of it")
-        if not ids and not id_or_number.isdecimal():
+        if not ids and not (id_or_number.isdecimal() and len(id_or_number) < 20 and int(id_or_number) <= MAX_NUMBER):
             raise JobNotFound(id_or_number)
         return self._hosted.job(_OPERATOR, ids[0] if ids else int(id_or_number))
 
@@ -83,7 +83,9 @@ class Desk:
                 "job", ended.id, f"it is {ended.state}; what failed or was cancelled can be tried again"
             )
         owner = self._hosted.account(ended.account_id)
-        return self._hosted.submit(owner, ended.request, idempotency_key=f"retry:{ended.id}", fingerprint=ended.id)
+        # by itself, not of its batch: that shares what it fetched, and for a while what it could not fetch
+        request = replace(ended.request, batch_id=None)
+        return self._hosted.submit(owner, request, idempotency_key=f"retry:{ended.id}", fingerprint=ended.id)
 
     def account_names(self) -> dict[str, str]:
         """By id."""

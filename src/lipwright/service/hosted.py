@@ -130,7 +130,8 @@ class Hosted:
         """What only the page asks for."""
         self.telemetry: Final = Telemetry(open_traces(settings.tracing))
         self.telemetry.registry.register(ServiceCollector(self.gauges, self._worker_state))
-        self._has_upload_links: Final = self._blobs.upload_link("0" * 32) is not None
+        self.has_upload_links: Final = self._blobs.upload_link("0" * 32) is not None
+        """Whether clients bring bytes to the store themselves, by signed links."""
         self._arriving: Final = tuple(threading.Lock() for _ in range(16))
         self._uploading_lock: Final = threading.Lock()
         self._uploading: set[str] = set()
@@ -258,7 +259,7 @@ class Hosted:
         """Whether to submit this waits for nothing but others who write."""
         is_known = self._queue is not None and self._queue.is_prepared(account.max_running)
         # a text asks for voices, whose files may have to be read; a signed link, for what came by it
-        return self.reads_at_once and is_known and request.text is None and not self._has_upload_links
+        return self.reads_at_once and is_known and request.text is None and not self.has_upload_links
 
     def submit_at_once(
         self,
@@ -977,9 +978,30 @@ class Hosted:
                 raise MediaNotKnown(media_id)
             sleep(_WAIT_POLL_S)
 
+    def who_brings(self, *sources: str | None) -> str | None:
+        """Whose bytes came, or still may, by a signed link to one of these (`media:ID` or an id); None: nobody's.
+
+        To ask for such media takes long: they are taken in then. Who asks keeps no short call waiting meanwhile.
+        """
+        if not self.has_upload_links:
+            return None
+        ids = [source.removeprefix(_MEDIA) for source in sources if source is not None]
+        with self._database.reading() as connection:
+            for media_id in filter(_ID.fullmatch, ids):
+                ticket, is_taken = media.ticket_of(connection, media_id)
+                if ticket is not None or is_taken:
+                    return media_id if ticket is None else ticket.account_id
+        return None
+
+    def knows(self, media_id: str) -> bool:
+        """Whether there are media of this id, or bytes of it may have come by a signed link."""
+        with self._database.reading() as connection:
+            is_here = media.find(connection, media_id=media_id) is not None
+        return is_here or self.who_brings(media_id) is not None
+
     def _take_what_came(self, media_id: str) -> None:
         """Take in what a client put to the signed link of a ticket: look at it, as at any upload."""
-        if not (self._has_upload_links and _ID.fullmatch(media_id)):
+        if not (self.has_upload_links and _ID.fullmatch(media_id)):
             return
         ticket = self._open_ticket_of(media_id)
         if ticket is None:

@@ -40,6 +40,7 @@ from lipwright.core.errors import (
     LimitReached,
     LipwrightError,
     MediaNotKnown,
+    MediaTooLarge,
     Stalled,
     StoreAway,
     WrongMediaKind,
@@ -314,7 +315,11 @@ class JobWork:
         if request.text is not None and self._prices.is_by_text(request.face):
             return self._prices.of_job(request, kept)
         if speech_s_of(kept.get("audio")) is None:
-            return self._prices.of_job(request, kept, heard_s=self._heard_s(job, kept, stop))
+            heard_s = self._heard_s(job, kept, stop)
+            limit_s = self._settings.max_audio_s
+            if "audio" in kept and heard_s > limit_s:  # a video: until now the length of its picture was known
+                raise MediaTooLarge(kept["audio"].filename, what="seconds", found=round(heard_s, 3), limit=limit_s)
+            return self._prices.of_job(request, kept, heard_s=heard_s)
         if kept.keys() == found.inputs.keys():
             # all of it was known when the job was taken in, maybe by an older release: what was told then is the price
             return job.price_microusd

@@ -105,9 +105,10 @@ def keep_fetched(connection: sa.Connection, made: Media, until: datetime, batch_
 
 def expire_fetched(connection: sa.Connection) -> None:
     """What was fetched for a batch is not needed any more once all of it was taken in and none of it is open."""
-    of_batch = sa.select(batch_item.c.job_id).where(batch_item.c.batch_id == batch.c.id)
     n_taken = sa.select(sa.func.count()).where(batch_item.c.batch_id == batch.c.id).scalar_subquery()
-    is_open = sa.exists().where(job.c.state.in_(OPEN) & job.c.id.in_(of_batch))
+    of_batch = (batch_item.c.batch_id == batch.c.id) & (batch_item.c.job_id == job.c.id)
+    # said, since a batch would only be meant by itself from the query right around
+    is_open = sa.exists().where(of_batch & job.c.state.in_(OPEN)).correlate(batch)
     is_kept = (media_table.c.purpose == "fetched") & (media_table.c.expires_at > now())
     fetched = sa.select(media_table.c.job_id).where(is_kept)
     over = sa.select(batch.c.id).where(batch.c.id.in_(fetched) & (batch.c.n_items == n_taken) & ~is_open)

@@ -26,7 +26,7 @@ from lipwright.core.errors import (
     UnreadableMedia,
     WrongContent,
 )
-from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
+from lipwright.core.jobs import MAX_NUMBER, Account, Job, JobRequest, JobState, Media
 from lipwright.http.bodies import CommentedRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled, submit
 from lipwright.http.errors import Refusal
@@ -42,8 +42,6 @@ DELETED: Final = 6
 REFUSED: Final = 7
 FAILED: Final = 8
 MODEL: Final = "pixverse/lip_sync"
-MAX_NUMBER: Final = 2**63 - 1
-"""Ours are below 2**53; the vendor's, which clients may still have, are not, and are not known here."""
 MAX_KEY: Final = 200
 """Characters of an idempotency key."""
 UNLIMITED_CREDITS: Final = 1_000_000
@@ -385,7 +383,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
         else:
             wish = await look_up(hosted, wanted, account, given)
         try:
-            return await submit(hosted, account, wish, key, fingerprint)
+            return await submit(hosted, account, wish, key, fingerprint, slow)
         except TextTooLong as exc:
             raise refused(f"TTS text must be within {exc.limit} characters.", exc.code) from exc
 

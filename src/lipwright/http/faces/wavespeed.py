@@ -24,7 +24,7 @@ from lipwright.core.errors import DatabaseAway, InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.http import crossing
 from lipwright.http.bodies import JsonRoute
-from lipwright.http.crossing import SlowLane, call, is_ending, look_up, pulled
+from lipwright.http.crossing import SlowLane, call, is_ending, look_up, pulled, taking_in
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
 from lipwright.http.faces.sources import Sources, are_addresses, shortened
@@ -296,7 +296,7 @@ def router(
         if not are_addresses(call_.base_urls, wish.video, wish.audio):
             return await whole.call(lambda: submitted_with_files(account, model, given, call_), account.id)
         request = wanted(account, model, given, call_)
-        return await crossing.submit(hosted, account, request, call_.key, call_.fingerprint(model, given))
+        return await crossing.submit(hosted, account, request, call_.key, call_.fingerprint(model, given), slow)
 
     async def answer(request: Request, job: Job) -> Response:
         shown = prediction(job, base_url_of(request, settings.public_url))
@@ -555,7 +555,7 @@ def router(
             if not isinstance(link, str):
                 return None
             media_id = await call(known_media_id, hosted, link, base_urls(request))
-            return None if media_id is None else await call(hosted.media, media_id)
+            return None if media_id is None else await taking_in(hosted, lambda: hosted.media(media_id), slow, media_id)
 
         speech_s = speech_s_of(await uploaded_as("audio"))
         kept = await uploaded_as("video") if model.inputs.keeps(given) else None
