@@ -217,6 +217,17 @@ def test_kokoro_speaks_what_espeak_writes_in_ipa(kokoro_folder: Path) -> None:
     assert np.abs(said.clip.samples).max() > 0.001
 
 
+def test_a_question_is_read_as_one(kokoro_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(kokoro, "_batches", lambda written: read.append(written) or iter([[kokoro.IDS["m"]]]))
+    options = VoiceOptions(folder=kokoro_folder)
+
+    for text in ("Are you coming?", "Stop!", "Mama"):
+        speak(text, "kokoro:af_heart", options=options)
+
+    assert [written[-1] for written in read] == ["?", "!", "."]
+
+
 def test_a_speaker_takes_the_better_voice_where_its_files_are(kokoro_folder: Path, tmp_path: Path) -> None:
     here = speak("Hello there.", "James", "en", options=VoiceOptions(folder=kokoro_folder))
     away = speak("Hello there.", "James", "en", options=VoiceOptions(folder=tmp_path / "empty"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from fractions import Fraction
 from itertools import pairwise
 
@@ -43,6 +44,22 @@ def test_wide_letters_take_two_places() -> None:
     sentence = Timed(Span(Fraction(0), Fraction(9)), "今天天气很好我们去公园玩" * 4)
 
     assert all(len(line) <= 21 for one in captions([sentence]) for line in one.value.split("\n"))
+
+
+def test_a_line_never_ends_within_a_letter_of_thai_nor_begins_with_the_end_of_a_sentence() -> None:
+    thai = "กรุงเทพมหานครเป็นเมืองหลวงและนครที่มีประชากรมากที่สุดของประเทศไทยเป็นศูนย์กลางการปกครองเศรษฐกิจการศึกษา"
+    for length in range(43, len(thai)):
+        lines = shown_lines(thai[length - 43 :])
+        assert "".join(lines) == thai[length - 43 :]
+        assert all(unicodedata.category(line[0])[0] != "M" for line in lines[1:])
+        assert all(line[-1] not in "เแโใไ" for line in lines[:-1])
+
+    assert shown_lines("あ" * 21 + "。") == ["あ" * 20, "あ。"]
+    assert shown_lines("word " * 8 + "voilà !")[-1] == "voilà !"
+
+
+def shown_lines(text: str) -> list[str]:
+    return [line for one in captions([Timed(Span(Fraction(0), Fraction(9)), text)]) for line in one.value.split("\n")]
 
 
 def test_hours_are_counted() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lipwright.core.errors import NothingToSay
 from lipwright.voices import text as ours
-from lipwright.voices.text import LONGEST_SENTENCE, can_be_said, has_words, readable, sentences
+from lipwright.voices.text import LONGEST_SENTENCE, can_be_said, has_words, last_sign, readable, sentences
 
 
 def cut(text: str) -> list[str]:
@@ -34,6 +34,7 @@ def cut(text: str) -> list[str]:
         ("今天天气很好。我们去公园。", ["今天天气很好。", "我们去公园。"]),
         ("नमस्ते। आप कैसे हैं?", ["नमस्ते।", "आप कैसे हैं?"]),
         ("كيف حالك؟ بخير.", ["كيف حالك؟", "بخير."]),
+        ("နေကောင်းလား။ ကောင်းပါတယ်။", ["နေကောင်းလား။", "ကောင်းပါတယ်။"]),
         ("A title\nA line\n\nA paragraph", ["A title", "A line", "A paragraph"]),
         ("... And then?! Yes...", ["And then?!", "Yes..."]),
     ],
@@ -70,6 +71,9 @@ def test_pauses_are_longer_between_paragraphs_than_between_sentences_and_within(
         ("a < b > c & <b>d</b>", "a < b > c & d"),
         ("50 % of €5 = x\x07\ufeff", "50 % of €5 = x"),
         ("Nooooooooooooooooo", "Nooo"),
+        ("We raised 10000000000 dollars.", "We raised 10000000000 dollars."),
+        ("It fell to −12.5 °C, 5−3=2.", "It fell to −12.5 °C, 5−3=2."),
+        ("x ≤ 5, y ≥ 6 and y ≠ 3 ≈ z, № 5", "x ≤ 5, y ≥ 6 and y ≠ 3 ≈ z, № 5"),
         ("\ud800x", "x"),
     ],
 )
@@ -87,6 +91,7 @@ def test_what_cannot_be_said_is_left_out(text: str, expected: str) -> None:
         ("￥５０は１０％", "¥50は10%"),
         ("你好！今天，好。", "你好！今天，好。"),
         ("x² ½ Ⅷ ㊗", "x² ½ Ⅷ"),
+        ("25℃ and 5㎏", "25°C and 5kg"),
     ],
 )
 def test_letters_and_digits_in_another_shape_are_what_they_stand_for(text: str, expected: str) -> None:
@@ -118,6 +123,22 @@ def test_the_ends_of_sentences_are_those_of_the_plain_pattern(text: str) -> None
 def test_far_more_than_is_accepted_is_still_cut(many: str) -> None:
     """It takes a moment; with patterns that are tried from each character it took many minutes."""
     assert sentences("Go" + many * 200_000 + "on")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "sign"), [("Who?", "?"), ("“Stop!” ", "!"), ("はい？", "?"), ("Well…", "…"), ("So.", "."), ("So", ".")]
+)
+def test_how_a_sentence_ends(sentence: str, sign: str) -> None:
+    assert last_sign(sentence) == sign
+
+
+def test_what_has_no_spaces_is_not_cut_between_a_letter_and_its_mark() -> None:
+    thai = "เศรษฐกิจ" * 80
+    pieces = [one.text for one in sentences(thai)]
+
+    assert "".join(pieces) == thai
+    assert len(pieces) > 1
+    assert all(unicodedata.category(piece[0])[0] != "M" and piece[-1] != "เ" for piece in pieces)
 
 
 @pytest.mark.parametrize("text", ["?!", "😀", "—", "<b></b>"])

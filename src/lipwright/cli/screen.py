@@ -222,8 +222,8 @@ def span_text(seconds: float) -> str:
 
 def clock_time(seconds: float) -> str:
     """Minutes and seconds, such as 1:02.5."""
-    minutes, rest = divmod(seconds, 60)
-    return f"{int(minutes)}:{rest:04.1f}"
+    minutes, tenths = divmod(round(10 * seconds), 600)
+    return f"{minutes}:{tenths / 10:04.1f}"
 
 
 def rate_text(fps: Fraction) -> str:

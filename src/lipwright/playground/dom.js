@@ -77,9 +77,8 @@ export function announce(text) {
 
 /** 75.24 -> "1:15.24". */
 export function clock(time_s) {
-  const whole = Math.max(0, time_s || 0);
-  const minutes = Math.floor(whole / 60);
-  return `${minutes}:${(whole - 60 * minutes).toFixed(2).padStart(5, "0")}`;
+  const hundredths = Math.round(100 * Math.max(0, time_s || 0));
+  return `${Math.floor(hundredths / 6000)}:${((hundredths % 6000) / 100).toFixed(2).padStart(5, "0")}`;
 }
 
 /** About how long, for people: "12 s", "3 min". */
@@ -94,9 +93,9 @@ export function roughly(time_s) {
 /** A length of media: "6.0 s", "1 min 12 s". */
 export function length(time_s) {
   if (!Number.isFinite(time_s)) return "";
-  if (time_s < 60) return `${time_s.toFixed(1)} s`;
-  const minutes = Math.floor(time_s / 60);
-  return `${minutes} min ${Math.round(time_s - 60 * minutes)} s`;
+  if (time_s < 59.95) return `${time_s.toFixed(1)} s`;
+  const whole = Math.round(time_s);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 export function bytes(n) {

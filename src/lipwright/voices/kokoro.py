@@ -26,6 +26,7 @@ from lipwright.voices.espeak import Espeak
 from lipwright.voices.files import KOKORO_MODEL, KOKORO_STYLES, folder_of, require
 from lipwright.voices.session import Session, as_samples, open_session, read_model
 from lipwright.voices.ssml import spoken_text
+from lipwright.voices.text import last_sign
 
 RATE_HZ: Final = 24_000
 _SILENT: Final = 0.003
@@ -113,7 +114,7 @@ class Kokoro:
         clauses = self._espeak.transcribe(said, LANGUAGES[voice[0]], limit_s=manner.limit_s)
         parts = [
             self._say(session, style, letters, manner.speed)
-            for letters in _batches(", ".join(clauses) + ".")
+            for letters in _batches(", ".join(clauses) + last_sign(said))
             if letters
         ]
         samples = np.concatenate(parts) if parts and clauses else np.zeros(0, np.float32)

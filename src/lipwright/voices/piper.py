@@ -28,6 +28,7 @@ from lipwright.voices.files import PIPER, PiperVoice, folder_of, require
 from lipwright.voices.ipa import timed_phones
 from lipwright.voices.session import Session, as_samples, open_session, read_model, with_durations
 from lipwright.voices.ssml import spoken_text
+from lipwright.voices.text import last_sign
 
 _PAD, _START, _END = "_", "^", "$"
 _HOP: Final = 256
@@ -104,7 +105,8 @@ class Piper:
         said = spoken_text(text) if manner.is_ssml else text
         clauses = self._espeak.transcribe(said, loaded.language, limit_s=manner.limit_s)
         # names in brackets are changes of language; accents are sounds of their own in these tables
-        written = unicodedata.normalize("NFD", ", ".join(_without_brackets(clause) for clause in clauses) + ".")
+        sign = last_sign(said) if last_sign(said) in loaded.ids else "."
+        written = unicodedata.normalize("NFD", ", ".join(_without_brackets(clause) for clause in clauses) + sign)
         letters = [_START, *(c for c in written if c in loaded.ids), _END]
         if not clauses or len(letters) < 4:
             return Utterance(AudioClip(np.zeros(0, np.float32), loaded.rate_hz), None, Timeline(()), voice, language)

@@ -11,6 +11,7 @@ from typing import Final
 from lipwright.core.speech import Utterance
 from lipwright.core.time import Span
 from lipwright.core.timeline import Timed
+from lipwright.voices.text import is_torn
 
 LINE_LENGTH: Final = 42
 N_LINES: Final = 2
@@ -62,7 +63,20 @@ def captions(sentences: Iterable[Timed[str]]) -> Iterator[Timed[str]]:
 
 def _lines(text: str) -> list[str]:
     is_wide = sum(c >= _WIDE_FROM for c in text) * 2 > len(text)
-    return textwrap.wrap(" ".join(text.split()), LINE_LENGTH // 2 if is_wide else LINE_LENGTH) or [text]
+    words = " ".join(text.split())
+    lines = textwrap.wrap(words, LINE_LENGTH // 2 if is_wide else LINE_LENGTH)
+    at = 0
+    for number in range(len(lines) - 1):
+        at += len(lines[number])
+        if words[at] == " ":
+            at += 1
+            continue
+        # within a word, of a script without spaces maybe: what belongs together goes on together
+        while len(lines[number]) > 1 and is_torn(lines[number][-1], lines[number + 1][0]):
+            lines[number + 1] = lines[number][-1] + lines[number + 1]
+            lines[number] = lines[number][:-1]
+            at -= 1
+    return lines or [text]
 
 
 def _clock(time_s: Fraction, point: str) -> str:

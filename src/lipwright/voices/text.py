@@ -26,9 +26,10 @@ _GAP_BEFORE_A_STOP = re.compile(rf"(?<![^\S\n])(?<!{_LEFT_OUT})(?:[^\S\n]|{_LEFT
 """Tried once from the beginning of a gap: what is tried from each of its characters takes the square of its length."""
 _LINES = re.compile(r"\s*\n\s*")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
-_REPEATED = re.compile(r"(\S)\1{9,}")
+_REPEATED = re.compile(r"([^\s\d])\1{9,}")
+"""Not digits: ten billion is not a thousand."""
 _CLOSING = "\"'”’»)]}」』）】"
-_STOPS = ".!?…؟۔।॥։።"
+_STOPS = ".!?…؟۔।॥։።။"
 _END = re.compile(
     rf"(?:(?<![{_STOPS}])[{_STOPS}]++[{re.escape(_CLOSING)}]*+(?=\s|$))|(?:[。！？｡]++[{re.escape(_CLOSING)}]*+)|\n"
 )
@@ -39,7 +40,14 @@ _UNSEEN: Final = dict.fromkeys(
 """Where a word may be parted, where it must not be, which way it is written: nothing that parts it when it is said."""
 _DRESSED: Final = ("<wide>", "<narrow>", "<font>", "<circle>")
 """Letters and digits that are others in another shape, as Unicode tells."""
+_FOLDED: Final = ("<square>", "<compat>")
+"""Of units, such as ℃ and ㎏, that are written as one sign."""
 _WIDE_SIGNS: Final = "％＄￥￡￠￦＋＝＆＠＃"
+_SAID_SIGNS: Final = "+<>=|~^%°×÷±√∞−≤≥≠≈№"
+_LAST_SIGNS: Final = {"?": "?", "？": "?", "؟": "?", "!": "!", "！": "!", "…": "…"}
+_BEFORE_ITS_CONSONANT: Final = frozenset(map(chr, (*range(0x0E40, 0x0E45), *range(0x0EC0, 0x0EC5))))
+"""Vowels of Thai and Lao that are written first."""
+_NEVER_FIRST: Final = frozenset("。、，．！？：；」』）】》〉”’")
 _ABBREVIATIONS: Final = frozenset(
     """
     mr mrs ms dr prof st jr sr vs etc no vol fig inc ltd co gen col sgt capt rev hon e.g i.e a.m p.m u.s u.k
@@ -88,6 +96,8 @@ def readable(text: str) -> str:
 def _plain(char: str) -> str:
     """A letter or digit in another shape as itself: ５ and 𝟓 are 5, ⑤ is one that stands apart."""
     shape = unicodedata.decomposition(char).partition(" ")[0]
+    if shape in _FOLDED and unicodedata.category(char) == "So" and char not in _SAID_SIGNS:
+        return unicodedata.normalize("NFKC", char)
     if shape not in _DRESSED:
         return char
     plain = unicodedata.normalize("NFKC", char)
@@ -108,7 +118,18 @@ def _is_said(char: str) -> bool:
         return True
     kind = unicodedata.category(char)
     # symbols of money and sums are words; other symbols are pictures
-    return kind[0] in "LMNPZ" or kind == "Sc" or char in "+<>=|~^%°×÷±√∞"
+    return kind[0] in "LMNPZ" or kind == "Sc" or char in _SAID_SIGNS
+
+
+def last_sign(sentence: str) -> str:
+    """How it ends: "?", "!", "…", or else "."."""
+    return _LAST_SIGNS.get(sentence.rstrip(f"{_CLOSING} \n")[-1:], ".")
+
+
+def is_torn(before: str, after: str) -> bool:
+    """Whether these two letters of a run without spaces must not be parted: a mark from its letter, for one."""
+    is_mark = unicodedata.category(after)[0] == "M"
+    return is_mark or before in _BEFORE_ITS_CONSONANT or after in _NEVER_FIRST
 
 
 def has_words(text: str) -> bool:
@@ -166,11 +187,17 @@ def _is_abbreviated(paragraph: str, start: int, stop: int) -> bool:
     return word in _ABBREVIATIONS or is_short
 
 
+def _untorn(sentence: str) -> int:
+    """Where to cut at the latest what has no spaces."""
+    cuts = range(LONGEST_SENTENCE, LONGEST_SENTENCE // 2, -1)
+    return next((cut for cut in cuts if not is_torn(sentence[cut - 1], sentence[cut])), LONGEST_SENTENCE)
+
+
 def _short_enough(sentence: str) -> Iterator[str]:
     while len(sentence) > LONGEST_SENTENCE:
         head = sentence[:LONGEST_SENTENCE]
         commas = [found.end() for found in _CLAUSE.finditer(head) if found.end() > LONGEST_SENTENCE // 4]
-        cut = commas[-1] if commas else head.rfind(" ") + 1 or LONGEST_SENTENCE
+        cut = commas[-1] if commas else head.rfind(" ") + 1 or _untorn(sentence)
         piece, sentence = sentence[:cut].strip(), sentence[cut:].strip()
         if has_words(piece):
             yield piece
