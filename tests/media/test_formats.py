@@ -183,6 +183,52 @@ def test_parts_of_footage_that_fades_fit_together(tmp_path: Path):
     assert fit_together(parts)
 
 
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("pixel_format", ["gray16le", "gray", "yuv411p", "yuv410p", "yuv422p", "yuv420p"])
+def test_odd_sides_are_kept_whatever_the_colours(make_video: Any, tmp_path: Path, pixel_format: str, codec: str):
+    footage = open_footage(make_video("odd.mkv", n=2, size=(65, 47), codec="ffv1", pixel_format=pixel_format))
+
+    written = rewrite(footage, tmp_path / "out.mp4", codec=codec)
+
+    shown = first(tmp_path / "out.mp4")
+    assert (shown.width_px, shown.height_px) == (65, 47)
+    assert any("odd" in note for note in written.notes) == (pixel_format in ("yuv422p", "yuv420p"))
+
+
+def test_even_sides_are_not_told_as_odd(make_video: Any, tmp_path: Path):
+    footage = open_footage(make_video("even.mkv", n=2, size=(66, 48), codec="ffv1", pixel_format="yuv411p"))
+
+    written = rewrite(footage, tmp_path / "out.mp4")
+
+    assert written.notes == ("h264 does not take yuv411p; written as yuv422p.",)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "webm", "mov"])
+def test_twelve_bits_with_alpha_are_written(make_video: Any, tmp_path: Path, ending: str):
+    footage = open_footage(make_video("clear.mkv", n=2, size=SMALL, codec="ffv1", pixel_format="gbrap12le"))
+
+    rewrite(footage, tmp_path / f"out.{ending}")
+
+    assert (first(tmp_path / f"out.{ending}").width_px, first(tmp_path / f"out.{ending}").height_px) == SMALL
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("av1", "mp4"), ("av1", "mkv"), ("h264", "mp4"), ("vp9", "mkv")])
+def test_where_rates_vary_the_last_frame_is_shown_no_longer_than_it_was(
+    make_video: Any, tmp_path: Path, codec: str, ending: str
+):
+    ticks = (0, 40, 80, 120, 1500, 1540, 1580, 3200, 3240)
+    path = make_video("call.mkv", n=9, ticks=ticks, time_base=Fraction(1, 1000), size=SMALL)
+    footage = open_footage(path)
+    assert footage.info.video is not None
+    assert footage.info.video.is_vfr
+
+    rewrite(footage, tmp_path / f"out.{ending}", codec=codec)
+
+    again = probe(tmp_path / f"out.{ending}").video
+    assert again is not None
+    assert float(again.duration_s) == pytest.approx(float(footage.info.video.duration_s), abs=0.01)
+
+
 @pytest.mark.parametrize("pixel_format", ["yuv422p10le", "yuv420p", "gray", "yuv444p"])
 @pytest.mark.parametrize(("size", "wanted"), [((65, 48), "444"), ((65, 49), "444"), ((64, 49), "422")])
 def test_prores_of_odd_sides_has_the_colours_of_the_picture_to_its_rims(

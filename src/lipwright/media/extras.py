@@ -66,6 +66,8 @@ class Extras:
         out.metadata.update({key: text for key, text in given.metadata.items() if key.lower() not in OWN_TAGS})
         out.set_chapters(self._chapters(cast(list[dict[str, Any]], given.chapters()), container))  # type: ignore[arg-type]
         kept: list[Stream] = []
+        if n_attached := sum(stream.type == "attachment" for stream in given.streams):
+            notes.append(f"{n_attached} of the footage's attachments (fonts of its subtitles, for one) were left out.")
         for stream in given.streams:
             name = stream.codec_context.codec.canonical_name if has_decoder(stream) else ""
             if stream.type == "subtitle" and name in SUBTITLES[container]:

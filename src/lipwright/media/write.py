@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import av
 from av.codec.context import Flags
@@ -299,6 +299,8 @@ class _Writer:
         self._held: av.VideoFrame | None = None
         self._tick = -1
         self._last_s = Fraction(-1)
+        self._lasts: dict[int, int] = {}
+        """Where rates vary: for how many ticks each frame is shown that an encoder still holds."""
         self._stream: VideoStream | None = None
         self._is_full = False
         self._is_alpha_dropped = False
@@ -379,7 +381,7 @@ class _Writer:
         assert self._stream is not None
         if self._held is not None:
             self._encode(self._held, self._tick, max(1, round(self._duration_s / self._clock) - self._tick))
-        self._out.mux(self._stream.encode(None))
+        self._mux(self._stream, None)
 
     def _encode(self, frame: av.VideoFrame, tick: int, n_ticks: int) -> None:
         assert self._stream is not None
@@ -390,30 +392,49 @@ class _Writer:
         if not self._stream.codec_context.is_open:
             with as_urgent_as_before():
                 self._stream.codec_context.open(strict=False)
-        self._out.mux(self._stream.encode(frame))
+        if self._video.is_vfr:
+            self._lasts[tick] = n_ticks
+        self._mux(self._stream, frame)
         self.n_frames += 1
+
+    def _mux(self, stream: VideoStream, frame: av.VideoFrame | None) -> None:
+        for packet in cast("list[Packet[Any]]", stream.encode(frame)):
+            if packet.pts is not None and self._lasts:
+                # SVT-AV1 tells that of the average rate, and the last frame would be shown beyond the sound
+                n_ticks = self._lasts.pop(round(packet.pts * packet.time_base / self._clock), None)
+                if n_ticks is not None:
+                    packet.duration = round(n_ticks * self._clock / packet.time_base)
+            self._out.mux(packet)
 
     def _choose_format(self, coded: av.VideoFrame) -> str:
         codec, formats = self._encoder.codec, self._encoder.formats
-        name = coded.format.name
-        step_x, step_y = chroma_step(coded.format)
-        is_cut = codec in ("h264", "h265") and (coded.width % step_x or coded.height % step_y)
+        name = wanted = coded.format.name
+        is_cut = False
+        if codec in ("h264", "h265"):
+            # half a chroma sample cannot be coded
+            whole = tuple(one for one in formats if _divides(chroma_step(VideoFormat(one)), coded))
+            formats, is_cut = whole or formats, len(whole) < len(formats)
         if codec == "prores" and coded.width % 2:
             # the half sample of its 4:2:2 is left black, which is a green rim; grey would be written in it too
             formats = tuple(one for one in formats if "444p" in one)
             is_cut = "444p" not in name
         if is_cut:
-            # half a chroma sample cannot be coded: full chroma keeps the picture's size
-            name = name.replace("420p", "444p").replace("422p", "444p")
-            self._notes.append("The picture's sides are odd: it was written with full chroma (4:4:4).")
+            # full chroma keeps the picture's size
+            name = wanted = name.replace("420p", "444p").replace("422p", "444p")
+            if codec == "prores" or name != coded.format.name:
+                self._notes.append("The picture's sides are odd: it was written with full chroma (4:4:4).")
         elif self._may_drop_chroma(coded) and "444p" in name and any("444p" in one for one in formats):
-            name = name.replace("444p", "420p")
+            wanted = name.replace("444p", "420p")
+            if wanted == "yuva420p12le":  # there is none
+                wanted = "yuva420p16le"
+            else:
+                name = wanted
             self._notes.append(f"RGB was written with the colours of players (4:2:0); --codec {codec} keeps 4:4:4.")
         if _has_alpha(coded.format) and is_rgb(self._video) and not self._keeps_alpha() and _is_opaque(coded):
             # much RGB has alpha that is never used: its loss is told where there is something to lose
             self._is_alpha_dropped = True
-            name = name.replace("yuva", "yuv", 1)
-        best = nearest(VideoFormat(name), formats)
+            name, wanted = (one.replace("yuva", "yuv", 1) for one in (name, wanted))
+        best = nearest(VideoFormat(wanted), formats)
         loss = loss_of(VideoFormat(name), VideoFormat(best))
         if loss:
             self._notes.append(f"{codec} does not take {name}; written as {best}, which loses {loss}.")
@@ -459,6 +480,10 @@ class _Writer:
             self._notes.append(
                 f"{self._encoder.name} does not keep the HDR's mastering display and light level; its colours stay."
             )
+
+
+def _divides(step: tuple[int, int], frame: av.VideoFrame) -> bool:
+    return frame.width % step[0] == 0 and frame.height % step[1] == 0
 
 
 def _has_alpha(shape: VideoFormat) -> bool:
