@@ -150,7 +150,14 @@ def test_a_part_draws_what_the_whole_draws_though_no_frame_shows_an_open_mouth(
 ) -> None:
     sitter = avatar._sitter
     shut = replace(sitter.face, opening=np.zeros_like(sitter.face.opening))
-    whole = RewriteAvatar(portrait, replace(sitter, face=shut, darkest=70.0, blur_px=3.0), {})
+    lifted = {
+        row: Picture(
+            [np.maximum(cv2.GaussianBlur(one.parts[0], (0, 0), 3), 70).astype(np.uint8), one.parts[1]],
+            one.region, one.step, one.bits,
+        )
+        for row, one in sitter.mouths.items()
+    }  # fmt: skip
+    whole = RewriteAvatar(portrait, replace(sitter, face=shut, mouths=lifted), {})
     plan = FramePlan(tuple(range(8)), tuple(Fraction(k, 25) for k in range(8)), Fraction(8, 25))
     wave = np.zeros((8, 8), np.float32)
     wave[:, 0] = 0.25
@@ -160,5 +167,8 @@ def test_a_part_draws_what_the_whole_draws_though_no_frame_shows_an_open_mouth(
     part = RewriteEngine().part(portrait, shared, {})
 
     assert not [name for name in shared if name.startswith("mouths/")]
+    drawn = whole._interior()
+    assert drawn.darkest > 50
+    assert drawn.blur_px > 2
     expected = [frame.planes[0].tobytes() for frame in whole.speak(says, plan)]
     assert [frame.planes[0].tobytes() for frame in part.speak_part(plan, range(8))] == expected

@@ -105,7 +105,8 @@ class Piper:
         said = spoken_text(text) if manner.is_ssml else text
         clauses = self._espeak.transcribe(said, loaded.language, limit_s=manner.limit_s)
         # names in brackets are changes of language; accents are sounds of their own in these tables
-        sign = last_sign(said) if last_sign(said) in loaded.ids else "."
+        sign = last_sign(said)
+        sign = sign if sign in loaded.ids else "."
         written = unicodedata.normalize("NFD", ", ".join(_without_brackets(clause) for clause in clauses) + sign)
         letters = [_START, *(c for c in written if c in loaded.ids), _END]
         if not clauses or len(letters) < 4:

@@ -36,6 +36,7 @@ from lipwright.engines.rewrite.select import (
 )
 from lipwright.engines.rewrite.shared import (
     Choice,
+    Ground,
     Sitter,
     open_rows,
     packed_choice,
@@ -248,7 +249,9 @@ class RewriteAvatar:
         donor_rows = self._donors_for(script, None)
         lending = self._open_rows() if donor_rows is None else donor_rows.tolist()
         lent = {row: self._mouths[row] for row in set(lending) if row in self._mouths}
-        yield from packed_sitter(replace(self._sitter, mouths=lent, lenders=None))  # they are chosen
+        # mouths are chosen; what is drawn goes by more of them than a part is given
+        ground = self._ground() if donor_rows is None and len(script.edited) else None
+        yield from packed_sitter(replace(self._sitter, mouths=lent, lenders=None, ground=ground))
         yield from packed_choice(Choice(mouth, donor_rows, self._report))
 
     def speak_part(
@@ -442,8 +445,17 @@ class RewriteAvatar:
 
     def _open_rows(self) -> list[int]:
         """Where the mouth is open widest: teeth may be seen there."""
+        return open_rows(self.face, self._n_views)
+
+    @property
+    def _n_views(self) -> int:
+        """How many mouths are asked what they show."""
         video = self._source.info.video
-        return open_rows(self.face, 6 if video is not None and video.is_seamless else 60)  # a picture's are all alike
+        return 6 if video is not None and video.is_seamless else 60  # a picture's are all alike
+
+    def _ground(self) -> Ground:
+        known = self._sitter.ground
+        return Ground.of(self._mouths, self.face, self._n_views) if known is None else known
 
     def _interior(self) -> Interior:
         video = self._source.info.video
@@ -461,19 +473,12 @@ class RewriteAvatar:
                 if row in self._mouths
             ]
             teeth = harvest_teeth(views, face.closed, palette.tooth, to_rgb)
-        back = from_rgb_matrix(video.colour, video.height_px)
+        back, ground = from_rgb_matrix(video.colour, video.height_px), self._ground()
         return Interior(
             self.face.closed, palette, teeth, self._drawing, back, self._seed, float(sitter.skin[0]),
-            darkest=min(self._darkest(to_rgb), _BEHIND_LIPS * float(lip @ (0.299, 0.587, 0.114))),
-            blur_px=sitter.blur_px,
+            darkest=min(_lightness(ground.darkest, to_rgb), _BEHIND_LIPS * float(lip @ (0.299, 0.587, 0.114))),
+            blur_px=ground.blur_px,
         )  # fmt: skip
-
-    def _darkest(self, to_rgb: Floats) -> float:
-        """R'G'B' of the darkest that the mouths show: lifted blacks are lifted in what is drawn too."""
-        luma = self._sitter.darkest
-        if luma is None:
-            return 0.0
-        return max(0.0, float(to_rgb[0, 0] * luma + to_rgb[0, 3] + to_rgb[0, 1:3].sum() * 128))
 
     def _places(self, rows: NDArray[np.intp], targets: Points) -> Floats:
         """Where the mesh points of these rows (k,) go, (k, 478, 2) source pixels."""
@@ -549,6 +554,11 @@ class RewriteAvatar:
             pose = face.posed.of(row)
             points += pose.scale * ((both[0] - own[0]) @ pose.rotation.T)
         return points
+
+
+def _lightness(luma: float, to_rgb: Floats) -> float:
+    """R'G'B' 0..255 of a grey of this code value, 8-bit scale."""
+    return max(0.0, float(to_rgb[0, 0] * luma + to_rgb[0, 3] + to_rgb[0, 1:3].sum() * 128))
 
 
 def _why_untouched(face: Face, row: int) -> str:

@@ -52,8 +52,6 @@ _LEAST_TINT: Final = 8.0
 _TINT_SHARE: Final = 0.35
 """Farther from its own colour than either, levels of 8 bits and share of how colourful lips are, no skin by them is."""
 _OPEN_IO: Final = 0.045
-_SHOWN: Final = 60
-"""Mouths that are asked how dark the footage gets."""
 _ASKED_FOR_BLUR: Final = 9
 _CROWDED_SHARE: Final = 0.05
 """Of the mouths that something is beside: with fewer, chance may have put it there."""
@@ -118,6 +116,31 @@ def _is_whole(mouth: Picture, points: NDArray[Any], io_px: float) -> bool:
     return bool(left >= region.left and top >= region.top and right <= region.right and bottom <= region.bottom)
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a person's mouths tell of the footage, where the inside of a mouth is drawn into it."""
+
+    darkest: float = 0.0
+    """Code value of luma, 8-bit scale: the darkest that they show."""
+    blur_px: float = 0.0
+    """As `edge_blur_px`."""
+
+    @classmethod
+    def of(cls, mouths: Mapping[int, Picture], face: Face, most: int) -> Ground:
+        """By `mouths`, by row of `face`, and of the widest open ones by no more than `most`: some 20 ms."""
+        if not mouths:
+            return cls()
+        shown = [row for row in open_rows(face, most) if row in mouths] or sorted(mouths)[:most]
+        darkest = min(float(np.percentile(mouths[row].parts[0], 0.2)) / (1 << (mouths[row].bits - 8)) for row in shown)
+        asked = evenly(np.array(sorted(mouths), np.intp), _ASKED_FOR_BLUR).tolist()
+        return cls(darkest, float(np.median([edge_blur_px(mouths[row], face.posed.of(row).scale) for row in asked])))
+
+
+def open_rows(face: Face, most: int) -> list[int]:
+    """Where the mouth is open widest, so many at most: teeth may be seen there."""
+    return [row for row in np.argsort(-face.opening)[:most].tolist() if face.opening[row] > _OPEN_IO]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sitter:
     """One person, prepared once for all that they say."""
@@ -133,10 +156,8 @@ class Sitter:
     """None where no mouth is ever lent: the footage does not show how this one talks."""
     is_crowded: bool = False
     """Something comes before the mouth, or close to it, on some of the frames."""
-    darkest: float | None = None
-    """Code value of luma, 8-bit scale: what mouths have that is darkest. None: no mouth is known."""
-    blur_px: float = 0.0
-    """As `edge_blur_px`."""
+    ground: Ground | None = None
+    """Where it was asked of more mouths than are here: in a part."""
 
 
 def sitter_of(study: FaceStudy) -> Sitter:
@@ -147,29 +168,7 @@ def sitter_of(study: FaceStudy) -> Sitter:
     crowded = crowded_mouths(mouths, face)
     is_crowded = len(crowded) > _CROWDED_SHARE * len(mouths) or "occluded" in face.reason
     lenders = Lenders.among(mouths, face, crowded) if face.is_talking else None
-    darkest, blur_px = _darkest(mouths, face), _blur_px(mouths, face)
-    return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded, darkest, blur_px)
-
-
-def open_rows(face: Face, most: int) -> list[int]:
-    """Where the mouth is open widest, so many at most: teeth may be seen there."""
-    return [row for row in np.argsort(-face.opening)[:most].tolist() if face.opening[row] > _OPEN_IO]
-
-
-def _darkest(mouths: Mapping[int, Picture], face: Face) -> float | None:
-    shown = [
-        float(np.percentile(mouths[row].parts[0], 0.2)) / (1 << (mouths[row].bits - 8))
-        for row in open_rows(face, _SHOWN) or sorted(mouths)[:_SHOWN]
-        if row in mouths
-    ]
-    return min(shown, default=None)
-
-
-def _blur_px(mouths: Mapping[int, Picture], face: Face) -> float:
-    if not mouths:
-        return 0.0
-    rows = evenly(np.array(sorted(mouths), np.intp), _ASKED_FOR_BLUR).tolist()
-    return float(np.median([edge_blur_px(mouths[row], face.posed.of(row).scale) for row in rows]))
+    return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,9 +200,8 @@ def packed_sitter(sitter: Sitter) -> Memory:
     yield "skin", sitter.skin
     yield "lip", sitter.lip
     yield "is_crowded", np.array(sitter.is_crowded)
-    yield "blur_px", np.array(sitter.blur_px)
-    if sitter.darkest is not None:
-        yield "darkest", np.array(sitter.darkest)
+    if sitter.ground is not None:
+        yield "ground", np.array((sitter.ground.darkest, sitter.ground.blur_px))
     for name in _OF_FACE:
         yield f"face/{name}", getattr(face, name)
     yield "face/quarter_turns", np.array(face.quarter_turns)
@@ -272,11 +270,10 @@ def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
     n = len(face.frame_index)
     if not n or {n} != {len(landmarks), len(face.strength), len(face.time_s), len(face.coefficients)}:
         raise ValueError(f"face {memory['face_id']} has rows of different lengths")
-    # what was kept before anything beside a mouth was looked for does not tell, nor how soft and dark mouths were
-    is_crowded, blur_px = bool(memory.get("is_crowded", False)), float(memory.get("blur_px", 0.0))
-    darkest = float(memory["darkest"]) if "darkest" in memory else None
-    skin, lip = memory["skin"], memory["lip"]
-    return Sitter(int(memory["face_id"]), face, mouths, skin, lip, lenders, is_crowded, darkest, blur_px)
+    # what was kept before anything beside a mouth was looked for does not tell
+    is_crowded = bool(memory.get("is_crowded", False))
+    ground = Ground(*memory["ground"].tolist()) if "ground" in memory else None
+    return Sitter(int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders, is_crowded, ground)
 
 
 def _choice(memory: Mapping[str, NDArray[Any]]) -> Choice:
