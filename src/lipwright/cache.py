@@ -13,7 +13,7 @@ import os
 import secrets
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from importlib import metadata, resources
@@ -28,7 +28,7 @@ DEFAULT_BYTES: Final = 2 << 30
 _LEFT_OVER_S: Final = 24 * 3600.0
 """Half-written files older than this belong to a process that is gone."""
 
-_DAMAGE: Final = (
+DAMAGE: Final = (
     OSError, ValueError, EOFError, KeyError, AttributeError, RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What reading an entry raises where a bit of it has changed: even that it is encrypted, or of an unknown kind."""
@@ -59,9 +59,8 @@ class Cache:
             return None
         try:
             with file:
-                loaded: Any = np.load(file, allow_pickle=False)
-                arrays = {name: loaded[name] for name in loaded.files}
-        except _DAMAGE:
+                arrays = read_arrays(file)
+        except DAMAGE:
             self.drop(key, "is damaged")
             return None
         with suppress(OSError):  # a folder that may only be read still serves
@@ -139,9 +138,32 @@ def _reason(exc: OSError) -> str:
 def write_arrays(file: IO[bytes], arrays: Arrays) -> None:
     """As `numpy.savez` does, with one array at a time in memory. Raises OSError."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        n_members = 0
         for name, values in arrays:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 format_.write_array(member, np.asanyarray(values), allow_pickle=False)
+            n_members += 1
+        archive.comment = b"%d" % n_members
+
+
+def read_arrays(file: IO[bytes], is_wanted: Callable[[str], bool] = lambda name: True) -> dict[str, NDArray[Any]]:
+    """Those of what `write_arrays` wrote whose names are wanted, each as it was written.
+
+    Raises OSError, and one of `DAMAGE` where a bit has changed: a zip's own check sums are compared at a member's end
+    only, where numpy does not always come to, and tell nothing of members that its directory has lost.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    with zipfile.ZipFile(file) as archive:
+        if archive.comment not in (b"%d" % len(archive.infolist()), b""):  # none: written before 2026-11-23
+            raise ValueError("members are missing")
+        for about in archive.infolist():
+            name = about.filename.removesuffix(".npy")
+            if is_wanted(name):
+                with archive.open(about) as member:
+                    arrays[name] = format_.read_array(member, allow_pickle=False)
+                    if member.read(1):
+                        raise ValueError(f"{name} is shorter than it was written")
+    return arrays
 
 
 def keys_of(path: Path, *abouts: Iterable[str]) -> list[str]:

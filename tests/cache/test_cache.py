@@ -57,9 +57,10 @@ def test_a_damaged_entry_is_dropped_and_told(tmp_path: Path, damage: str) -> Non
     assert "damaged" in cache.notes[0]
 
 
-def test_whichever_bit_of_an_entry_is_wrong_nothing_is_raised(tmp_path: Path) -> None:
+def test_whichever_bit_of_an_entry_is_wrong_nothing_is_raised_and_nothing_wrong_is_read(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    cache.write("a", [("x", np.arange(3, dtype=np.int16))])
+    written = {"x": np.arange(3, dtype=np.int16), "y": np.array(5)}
+    cache.write("a", written.items())
     path = tmp_path / "a.npz"
     content = path.read_bytes()
     n_dropped = 0
@@ -69,13 +70,24 @@ def test_whichever_bit_of_an_entry_is_wrong_nothing_is_raised(tmp_path: Path) ->
             damaged[place] ^= 1 << bit
             path.write_bytes(damaged)
 
-            is_read = cache.read("a") is not None
+            read = cache.read("a")
 
+            is_read = read is not None
             assert is_read == path.exists()
+            assert not is_read or same(read, written), (place, bit)
             n_dropped += not is_read
 
     assert n_dropped > len(content)
     assert len(cache.notes) == n_dropped
+
+
+def test_an_array_that_claims_to_be_shorter_than_it_is_is_not_believed(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.write("a", [("x", np.zeros(5000))])  # longer than what a zip reads ahead
+    path = tmp_path / "a.npz"
+    path.write_bytes(path.read_bytes().replace(b"(5000,)", b"(4000,)"))
+
+    assert cache.read("a") is None
 
 
 def test_the_longest_unused_entries_make_room(tmp_path: Path) -> None:

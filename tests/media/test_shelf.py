@@ -181,6 +181,30 @@ def test_where_pictures_cannot_be_kept_they_are_decoded_again(
     assert len(footage._shelf) == 0  # pyright: ignore[reportPrivateUsage]
 
 
+def test_pictures_that_waited_for_a_busy_core_do_not_make_a_disk_slow(
+    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(n=N)
+    monkeypatch.setattr(shelf_module, "SLOWEST_BYTES_PER_S", 192 * 108 * 1.5 / 0.1)  # a tenth of a second for each
+    clock_s, n_looks = 0.0, 0
+
+    def clock() -> float:
+        """A picture takes 50 ms, and one in four waits for 150 ms more."""
+        nonlocal clock_s, n_looks
+        n_looks += 1
+        if n_looks % 2 == 0:
+            clock_s += 0.2 if n_looks % 8 == 0 else 0.05
+        return clock_s
+
+    monkeypatch.setattr(shelf_module, "perf_counter", clock)
+    footage = open_footage(path, threads=1, scratch=tmp_path)
+
+    list(footage.frames(writable=False))
+
+    assert footage._shelf is not None  # pyright: ignore[reportPrivateUsage]
+    assert len(footage._shelf) == N  # pyright: ignore[reportPrivateUsage]
+
+
 @pytest.mark.parametrize("fails_at", [0, 7])
 def test_a_disk_that_is_full_in_the_middle_costs_only_time(
     make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int

@@ -12,15 +12,17 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+from statistics import fmean, median
 from time import perf_counter
 
 import av
 import numpy as np
-from numpy.typing import NDArray
+from av.video.plane import VideoPlane
 
 from lipwright.media.pixels import FramePool, planes_of
 
@@ -31,6 +33,8 @@ SHARE_OF_DISK = 0.25
 SLOWEST_BYTES_PER_S = 400e6
 """A disk (or a disk's cache) that takes less is no faster than a decoder."""
 _N_TO_JUDGE = 16
+_MOST_WAITING = 4
+"""As much longer as it may take on average on a machine that has other work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,9 @@ class Shelf:
         """`frame_bytes` is what one of `n_frames` pictures takes, padding not counted."""
         self._kept: dict[int, _Kept] = {}
         self._end = 0
-        self._wrote_s = 0.0
+        self._took_s: deque[float] = deque(maxlen=_N_TO_JUDGE)
+        """How long it took to put the last ones down."""
+        self._form: av.VideoFrame | None = None
         self._file: FileIO | None = None
         need = n_frames * frame_bytes
         if need > (MOST_BYTES if most_bytes is None else most_bytes):
@@ -75,17 +81,17 @@ class Shelf:
         start_s = perf_counter()
         try:
             self._file.seek(self._end)
-            for plane in planes_of(frame):
-                _write(self._file, np.ascontiguousarray(plane))
+            for plane in self._padded(frame).planes:
+                _write(self._file, plane)
             end = self._file.tell()
         except OSError:  # the disk is full, or the file larger than this process may write
             self.clear()
             return
         colour = (int(frame.color_range), int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
-        self._kept[index] = _Kept(self._end, colour)
+        self._kept[index] = kept = _Kept(self._end, colour)
         self._end = end
-        self._wrote_s += perf_counter() - start_s
-        if len(self._kept) >= _N_TO_JUDGE and self._end < SLOWEST_BYTES_PER_S * self._wrote_s:
+        self._took_s.append(perf_counter() - start_s)
+        if len(self._took_s) == _N_TO_JUDGE and self._is_slow(end - kept.offset):
             self.clear()
 
     def take(self, index: int, pool: FramePool, like: tuple[int, int, str]) -> av.VideoFrame | None:
@@ -99,13 +105,28 @@ class Shelf:
         frame = pool.take(*like)
         try:
             self._file.seek(kept.offset)
-            for plane in planes_of(frame):
+            for plane in frame.planes:
                 _read(self._file, plane)
         except OSError:
             self.clear()
             return None
         frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = kept.colour
         return frame
+
+    def _padded(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The picture with lines as long as those of the pool's frames: a plane goes to and fro in one piece."""
+        if self._form is None:
+            self._form = av.VideoFrame(frame.width, frame.height, frame.format.name)
+        if all(own.line_size == plane.line_size for own, plane in zip(self._form.planes, frame.planes, strict=True)):
+            return frame
+        for own, plane in zip(planes_of(self._form), planes_of(frame), strict=True):
+            np.copyto(own, plane)
+        return self._form
+
+    def _is_slow(self, n_bytes: int) -> bool:
+        """Most pictures took too long, or all of them much too long; one that waited for a busy core tells nothing."""
+        took_s = max(median(self._took_s), fmean(self._took_s) / _MOST_WAITING)
+        return n_bytes < SLOWEST_BYTES_PER_S * took_s
 
     def clear(self) -> None:
         """Keep nothing any more, and give the disk back."""
@@ -115,21 +136,18 @@ class Shelf:
             self._file = None
 
 
-def _write(file: FileIO, plane: NDArray[np.generic]) -> None:
+def _write(file: FileIO, plane: VideoPlane) -> None:
     """Raises OSError."""
-    left = plane.data.cast("B")
+    left = memoryview(plane).cast("B")
     while left:
         left = left[file.write(left) :]
 
 
-def _read(file: FileIO, plane: NDArray[np.generic]) -> None:
+def _read(file: FileIO, plane: VideoPlane) -> None:
     """Raises OSError where the file ends before the plane is full."""
-    whole = plane if plane.flags.c_contiguous else np.empty_like(plane, order="C")
-    left = whole.data.cast("B")
+    left = memoryview(plane).cast("B")
     while left:
         n = file.readinto(left)
         if not n:
-            raise OSError(f"{len(left)} of {whole.nbytes} bytes are missing")
+            raise OSError(f"{len(left)} bytes of a plane are missing")
         left = left[n:]
-    if whole is not plane:
-        np.copyto(plane, whole)

@@ -11,7 +11,6 @@ the frames are those of a video that is rendered at once.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from lipwright import media, pipeline
 from lipwright.articulation import Agreement
-from lipwright.cache import Arrays, write_arrays
+from lipwright.cache import DAMAGE, Arrays, read_arrays, write_arrays
 from lipwright.core.errors import BrokenEngine, UnreadableMedia
 from lipwright.core.face import SeenFace
 from lipwright.core.media import VideoFrame
@@ -155,10 +154,9 @@ class Shared:
 
     def _read(self, is_wanted: Callable[[str], bool]) -> dict[str, NDArray[Any]]:
         try:
-            with self._path.open("rb") as file, zipfile.ZipFile(file):  # refuses what numpy would leave open
-                loaded: Any = np.load(file, allow_pickle=False)
-                return {name: loaded[name] for name in loaded.files if is_wanted(name)}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
+            with self._path.open("rb") as file:
+                return read_arrays(file, is_wanted)
+        except DAMAGE as exc:
             raise UnreadableMedia(self._path, "it is no plan of a video in parts") from exc
 
     @cached_property
