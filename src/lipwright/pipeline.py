@@ -61,8 +61,6 @@ Watch: TypeAlias = Callable[[Phase, int, int], None]
 
 APART_S = 0.06
 """Sound and lips of the footage that are farther apart than this are told of."""
-_SAYS_NOTHING = 0.5
-"""A recording that rests more than this throughout holds no speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -645,7 +643,7 @@ def _silent(lines: Sequence[Line], heard: Sequence[articulation.Heard]) -> list[
     return [
         f"No speech is heard in {'the recording' if is_one else line.audio.name}: the mouth rests all the time."
         for line, said in zip(lines, heard, strict=True)
-        if line.phones is None and said.rest.min() > _SAYS_NOTHING
+        if line.phones is None and articulation.says_nothing(said)
     ]
 
 

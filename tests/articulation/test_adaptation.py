@@ -126,6 +126,25 @@ def test_gaps_in_which_the_face_was_away_teach_nothing(heard: Heard) -> None:
     assert whole.learned_s - gappy.learned_s == pytest.approx(3, abs=0.2)
 
 
+def test_what_others_say_while_these_lips_are_shut_teaches_nothing(heard: Heard) -> None:
+    """An interview: somebody out of the picture asks, and the one who is seen answers, five seconds each."""
+    seen = odd_mouth(heard)
+    times_s = np.arange(len(seen)) / 50
+    listens = times_s % 10 >= 5
+    in_turns = np.where(listens[:, None], np.median(seen, axis=0), seen)
+    half = len(heard) // 2
+
+    alone = adapt(part(heard, 0, half), style_of(seen[:half], times_s[:half]), SURE)
+    asked = adapt(part(heard, 0, half), style_of(in_turns[:half], times_s[:half]), SURE)
+
+    assert alone is not None
+    assert asked is not None
+    assert asked.learned_s < 0.75 * alone.learned_s
+    rest = slice(half, len(heard))
+    spreads = [np.std(shapes(learned, heard)[rest] @ own_direction()) for learned in (asked, alone)]
+    assert spreads[0] > 0.78 * spreads[1]  # with what the other says learned as well it is 0.69
+
+
 def test_what_is_learned_makes_the_mouth_neither_larger_nor_smaller_than_the_persons(heard: Heard) -> None:
     seen = odd_mouth(heard)
     style = style_of(seen, np.arange(len(seen)) / 50)

@@ -40,6 +40,15 @@ def test_lips_that_come_late_or_early_are_told_to_a_fiftieth_of_a_second(heard: 
     assert found.speaks
 
 
+@pytest.mark.parametrize("fps", [8, 9, 10, 12])
+def test_few_frames_in_a_second_are_enough(heard: Heard, fps: float) -> None:
+    found = agreement(heard, *lips(heard, 0, fps=fps))
+
+    assert found.talk_s > 0.9 * agreement(heard, *lips(heard, 0)).talk_s
+    assert found.offset_s == pytest.approx(0, abs=0.03)
+    assert found.speaks
+
+
 def test_lips_that_follow_another_rhythm_do_not_speak(heard: Heard) -> None:
     opening, times_s = lips(heard, 0)
 

@@ -11,7 +11,7 @@ from lipwright.articulation import Heard, listen, plan, population_style, speaki
 from lipwright.articulation.network import N_HIDDEN, population
 from lipwright.articulation.opening import opening_direction
 from lipwright.articulation.phones import PHONES
-from lipwright.articulation.plan import closure_strength, find_pauses
+from lipwright.articulation.plan import closure_strength, find_pauses, says_nothing
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision import shape
 
@@ -108,8 +108,10 @@ def test_intensity_scales_the_movement_and_zero_stops_it():
 def test_what_is_not_speech_leaves_the_mouth_at_its_own_rest(sound: NDArray[np.float64]):
     pose = np.linspace(0.1, 0.05, N_SHAPE).astype(np.float32)
 
-    track = plan(listen(clip(sound)), population_style(pose))
+    heard = listen(clip(sound))
+    track = plan(heard, population_style(pose))
 
+    assert says_nothing(heard)
     np.testing.assert_allclose(track.coefficients, np.tile(pose, (len(track.coefficients), 1)), atol=1e-6)
     assert (track.rest == 1).all()
     assert not track.closure.any()
@@ -165,6 +167,7 @@ def test_a_gap_too_short_to_be_a_pause_is_left_to_speech():
 
 
 def test_a_click_in_silence_is_not_speech():
+    assert not says_nothing(said(ticks((1, 5.0), (0, 0.4), (1, 5.0))))
     pauses = find_pauses(said(ticks((1, 1.0), (0, 0.06), (1, 1.0))), is_talker=True)
 
     assert [(p.start, p.stop, p.kind) for p in pauses] == [(0, 103, "rest")]

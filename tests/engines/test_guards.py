@@ -61,6 +61,19 @@ def test_the_drive_does_not_ramp_beside_another_shot() -> None:
     assert 0 < lost_after_the_cut[20] < 0.2
 
 
+def test_the_drive_ramps_where_somebody_comes_into_view_and_leaves() -> None:
+    index = range(10, 50)
+
+    strength, _ = strengths(index, some(40), np.zeros(40, bool), last_frame=60)
+    in_shots_of_their_own, _ = strengths(index, some(40), np.zeros(40, bool), last_frame=60, cuts=[10, 50])
+    to_the_end, _ = strengths(index, some(40), np.zeros(40, bool), last_frame=49, cuts=[10])
+
+    assert 0 < strength[0] < 0.2
+    assert 0 < strength[-1] < 0.2
+    assert strength[RAMP_FRAMES:-RAMP_FRAMES].min() == 1
+    assert in_shots_of_their_own.min() == to_the_end.min() == 1
+
+
 def test_hidden_mouths_are_left_alone() -> None:
     hidden = np.zeros(40, bool)
     hidden[15:20] = True
@@ -119,3 +132,4 @@ def test_a_cut_ends_a_run(posed: PosedShapes) -> None:
     shots = np.concatenate([np.repeat(face[None], 10, 0), np.repeat(face[None] + 150.0, 10, 0)])
 
     assert runs(range(20), shots) == [slice(0, 10), slice(10, 20)]
+    assert runs(range(20), shots, turned=[4]) == [slice(0, 4), slice(4, 10), slice(10, 20)]

@@ -218,3 +218,22 @@ def test_a_full_library_gives_up_what_it_has_most_of(
     assert len(kept) <= 75
     assert set(rare) <= set(kept)
     assert gathered.faces[1].n_bytes == sum(mouth.n_bytes for mouth in kept.values())
+
+
+def test_where_few_mouths_fit_they_are_of_many_moments(
+    portrait: MediaFootage, known_tracker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A close-up in 4K with more than 8 bits: what is rare is not given up for what came last."""
+    (first,) = known_tracker.faces[0]
+    wide = first.landmarks.copy()
+    wide[[87, 14, 317], 1] += 30
+    gathered = studying.Study()
+    for frame in portrait.frames():
+        face = TrackedFace(1, wide if 60 <= frame.index < 64 else first.landmarks, 1.0)
+        gathered.observe(frame, [face])
+        if frame.index == 0:
+            monkeypatch.setattr(studying, "LIBRARY_BYTES", 40 * gathered.faces[1].n_bytes)
+
+    kept = sorted(gathered.faces[1].mouths)
+    assert {60, 61, 62, 63} <= set(kept)
+    assert 30 <= len(kept) <= 40

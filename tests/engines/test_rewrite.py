@@ -280,22 +280,27 @@ def test_on_frames_between_that_do_not_show_the_face_no_mouth_is_painted(
 class OnItsSide:
     """The portrait, turned with the clock: nothing in the file says so."""
 
-    def __init__(self, portrait: MediaFootage, turns: int) -> None:
+    def __init__(self, portrait: MediaFootage, turns: int, *, upright_from: int = 150) -> None:
         self.info = portrait.info
         self._portrait = portrait
         self._turns = turns
+        self._upright_from = upright_from
 
     def frames(self, *, writable: bool = True) -> Iterator[VideoFrame]:
         return self.play(range(150))
 
     def play(self, order: Sequence[int]) -> Iterator[VideoFrame]:
         for frame in self._portrait.play(order):
-            planes = tuple(np.ascontiguousarray(np.rot90(plane, -self._turns)) for plane in frame.planes)
+            turns = self.turns_at(frame.index)
+            planes = tuple(np.ascontiguousarray(np.rot90(plane, -turns)) for plane in frame.planes)
             yield replace(frame, planes=planes, raw=None)
 
-    def face(self, face: TrackedFace) -> TrackedFace:
+    def turns_at(self, index: int) -> int:
+        return self._turns if index < self._upright_from else 0
+
+    def face(self, face: TrackedFace, index: int = 0) -> TrackedFace:
         points = face.landmarks.astype(np.float64)
-        for _ in range(self._turns):
+        for _ in range(self.turns_at(index)):
             points[:, :2] = np.column_stack([479 - points[:, 1], points[:, 0]])
         return replace(face, landmarks=points.astype(np.float32))
 
@@ -315,6 +320,26 @@ def test_a_face_on_its_side_speaks_as_it_does_upright(
             # a landmark is a rounding error away, and so is a sample now and then
             assert np.abs(back - expected).max() <= 2
     assert turned.report == avatar.report
+
+
+def test_a_face_that_lies_at_first_and_is_upright_then_speaks_as_it_does_upright(
+    avatar: RewriteAvatar, portrait: MediaFootage, known_tracker: KnownTracker
+) -> None:
+    """Somebody sits up, or whoever films turns the telephone."""
+    changing = OnItsSide(portrait, 1, upright_from=40)
+    known_tracker.faces = {
+        index: [changing.face(face, index) for face in faces] for index, faces in known_tracker.faces.items()
+    }
+    studied = RewriteEngine().study(changing, tracker=known_tracker)
+    memory = {name: np.asarray(values) for name, values in studied.memory()}
+    mouth, frames = saying(opening_and_closing(60)), plan(60)
+    upright = list(avatar.speak(mouth, frames))
+
+    for changed in (studied, RewriteEngine().recall(changing, memory, {})):
+        for k, (mine, expected) in enumerate(zip(changed.avatar(1).speak(mouth, frames), upright, strict=True)):
+            luma = np.rot90(mine.planes[0], changing.turns_at(k)).astype(int)
+            # it is steadied a little less where the track is broken
+            assert np.abs(luma - expected.planes[0]).mean() < 0.03, k
 
 
 def test_footage_without_a_face_is_refused(portrait: MediaFootage, known_tracker: KnownTracker) -> None:

@@ -134,6 +134,17 @@ def test_varying_rate_keeps_each_frames_own_duration_when_played_again(policy: W
     assert lasts(plan)[:-1] == [own[index] for index in plan.order[:-1]]
 
 
+@pytest.mark.parametrize("policy", ["loop", "bounce"])
+def test_a_picture_that_stands_at_the_end_does_not_stand_in_for_what_is_missing(policy: WhenShort):
+    """A recording of a screen: 2.4 s of movement, and a last frame that lasts for 4 s; 10 s are said."""
+    times = tuple(Fraction(k, 25) for k in range(61))
+
+    plan = plan_frames(footage(61, times=times, last=Fraction(4)), Fraction(10), when_short=policy)
+
+    moving = [index for index, time_s in zip(plan.order, plan.times_s, strict=True) if time_s > Fraction(13, 2)]
+    assert len(set(moving)) > 50
+
+
 def test_varying_rate_slows_down_evenly():
     plan = plan_frames(vfr(), Fraction(546, 1000), when_short="remap")
 

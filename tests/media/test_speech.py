@@ -98,7 +98,7 @@ def test_the_first_seconds_are_those_of_the_whole_and_hardly_more_is_decoded(
         decoded.append(chunk.shape[1])
         return chunk[0]
 
-    monkeypatch.setattr("lipwright.media.audio._mono", counted)
+    monkeypatch.setattr("lipwright.media.audio._Mono", lambda: counted)
     first = read_speech(path, first_s=2.5)
 
     assert len(first.samples) == 40_000
@@ -116,6 +116,20 @@ def test_channels_are_averaged(make_sound: Any, channels: int):
     mono = read_speech(path).samples
 
     assert np.allclose(mono, planes.mean(axis=0), atol=1e-6)
+
+
+def test_channels_that_cancel_each_other_are_heard_by_the_loudest(tmp_path: Path):
+    """A microphone whose wires are swapped on one side: whoever listens hears it well, and the average is silence."""
+    said = (0.4 * np.sin(np.arange(32_000) * 0.2) * np.hanning(32_000)).astype(np.float32)
+    path = tmp_path / "swapped.wav"
+    both = np.stack([0.7 * said, -0.7 * said + np.float32(1e-4)], axis=1)
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(2)
+        out.setsampwidth(2)
+        out.setframerate(16_000)
+        out.writeframes((both * 32767).astype("<i2").tobytes())
+
+    np.testing.assert_allclose(np.abs(read_speech(path).samples), np.abs(0.7 * said), atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ track = plan(heard, style, adaptation=adaptation)          # a MouthTrack for an
 from lipwright.articulation.adaptation import Adaptation, adapt
 from lipwright.articulation.agreement import LEAST_TALK_S, SURE, Agreement, agreement
 from lipwright.articulation.network import Heard, listen, listen_to
-from lipwright.articulation.plan import plan
+from lipwright.articulation.plan import plan, says_nothing
 from lipwright.articulation.recall import heard_once
 from lipwright.articulation.style import population_style, speaking_style
 
@@ -26,5 +26,6 @@ __all__ = [
     "listen_to",
     "plan",
     "population_style",
+    "says_nothing",
     "speaking_style",
 ]

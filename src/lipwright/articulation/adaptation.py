@@ -24,7 +24,7 @@ from lipwright.articulation.agreement import SURE, Agreement, near_speech, seen_
 from lipwright.articulation.curves import Array, Floats, smooth
 from lipwright.articulation.network import N_HIDDEN, SMOOTHING_S, TICK_RATE_HZ, Heard, Population, population
 from lipwright.articulation.opening import own_direction
-from lipwright.articulation.style import DRIFT_S
+from lipwright.articulation.style import DRIFT_S, moves
 from lipwright.core.timeline import N_SHAPE, SeenMouth, SpeakingStyle
 
 LEAST_S: Final = 4.0
@@ -90,7 +90,8 @@ def adapt(
     people = population() if people is None else people
     direction = own_direction() if direction is None else direction
     at_s = np.arange(len(own_sound)) / TICK_RATE_HZ + sync.offset_s  # in the time of the picture
-    ticks = np.flatnonzero(seen_at(at_s, style.seen.times_s) & near_speech(own_sound, _REACH_S))
+    is_own = moves(np.interp(at_s, style.seen.times_s, style.seen.coefficients @ direction))  # not another's speech
+    ticks = np.flatnonzero(seen_at(at_s, style.seen.times_s) & near_speech(own_sound, _REACH_S) & is_own)
     ticks = ticks[ticks - ticks[:1] < SPAN_S * TICK_RATE_HZ][: int(MOST_S * TICK_RATE_HZ)]
     if len(ticks) < LEAST_S * TICK_RATE_HZ:
         return None

@@ -29,8 +29,8 @@ _RIVAL_S: Final = 0.15
 """A second best offset is looked for this far from the best."""
 _DRIFT_S: Final = 0.6
 """What changes slower is mood, head and microphone."""
-_LONGEST_GAP_S: Final = 0.1
-"""Between frames farther apart than this nothing is known of the lips."""
+_LONGEST_GAP_S, _LONGEST_STEP_S = 0.1, 0.17
+"""Between frames farther apart than this nothing is known of the lips; in footage of few frames a second they are."""
 _LEAST_RANGE_IO: Final = 0.03
 
 
@@ -87,8 +87,10 @@ def agreement(heard: Heard, lip_gap: Array, times_s: Array) -> Agreement:
 
 def seen_at(at_s: Array, times_s: Array) -> NDArray[np.bool_]:
     """(n,) whether lips that were tracked at increasing `times_s` (k,), k > 1, were seen around each of `at_s` (n,)."""
+    steps_s = np.diff(times_s)
+    longest_s = min(max(1.5 * float(np.median(steps_s)), _LONGEST_GAP_S), _LONGEST_STEP_S)
     after = np.searchsorted(times_s, at_s).clip(1, len(times_s) - 1)
-    is_near = times_s[after] - times_s[after - 1] <= _LONGEST_GAP_S
+    is_near = steps_s[after - 1] <= longest_s
     return np.asarray(is_near & (times_s[0] <= at_s) & (at_s <= times_s[-1]))
 
 

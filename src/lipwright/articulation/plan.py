@@ -84,6 +84,11 @@ def find_pauses(heard: Heard, *, is_talker: bool) -> list[Pause]:
     return pauses
 
 
+def says_nothing(heard: Heard) -> bool:
+    """Whether nobody speaks in a recording: it is one pause."""
+    return find_pauses(heard, is_talker=False) == [Pause(0, len(heard), "rest")]
+
+
 def _ease(n: int, start: int, stop: int, share: float = 0.5) -> Floats:
     """(n,) weight of a pause: rises from its start, stands at one, and is back at zero when speech begins.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lipwright.articulation.curves import Array, highest, lowest, smooth
 from lipwright.articulation.network import TICK_RATE_HZ, Population, population
@@ -18,6 +19,12 @@ _ACTIVE_RANGE_IO = 0.04
 """Within any second of talk the opening goes over more than this."""
 _MEAN_TRUST_S, _OPENING_TRUST_S, _OTHERS_TRUST_S = 3.0, 5.0, 15.0
 """Seconds of talk at which a person's own measure weighs as much as the population's."""
+
+
+def moves(opening: Array) -> NDArray[np.bool_]:
+    """(n,) ticks around which a mouth, of this opening (n,) IO, moves as mouths do that talk."""
+    second = TICK_RATE_HZ + 1
+    return highest(opening, second) - lowest(opening, second) > _ACTIVE_RANGE_IO
 
 
 def population_style(rest: Array, *, people: Population | None = None) -> SpeakingStyle:
@@ -55,9 +62,7 @@ def speaking_style(
 
     grid_s = np.arange(times_s[0], times_s[-1] + 1e-9, 1 / TICK_RATE_HZ)
     shapes = np.stack([np.interp(grid_s, times_s, coefficients[:, k]) for k in range(N_SHAPE)], axis=1)
-    gap = np.interp(grid_s, times_s, opening)
-    second = TICK_RATE_HZ + 1
-    is_active = highest(gap, second) - lowest(gap, second) > _ACTIVE_RANGE_IO
+    is_active = moves(np.interp(grid_s, times_s, opening))
     talking_s = float(is_active.sum() / TICK_RATE_HZ)
     if talking_s == 0:
         return population_style(rest, people=people)

@@ -125,7 +125,7 @@ def _plan_vfr(video: VideoInfo, speech_s: Fraction, when_short: WhenShort, when_
     lasts = [b - a for a, b in zip(starts, [*starts[1:], end], strict=True)]
     n = len(starts)
     # less than one frame short counts as long enough: the last frame is held for the rest
-    if end >= speech_s - lasts[-1]:
+    if end >= speech_s - min(lasts[-1], _usual_s(video)):
         if end > speech_s and when_long == "cut":
             n = bisect_right(starts, speech_s)
             n -= 1 if n > 1 and starts[n - 1] == speech_s else 0

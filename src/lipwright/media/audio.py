@@ -45,6 +45,10 @@ PACKED = "flt"
 PLAIN = {"flt": 1, "fltp": 1, "s16": 1 << 15, "s16p": 1 << 15}
 """Formats that need no resampler to become floats, and their full scale."""
 
+_CANCELLED = 0.01
+"""Of a channel's energy: with less in the average of all, they cancel each other. Channels that tell nothing of each
+other keep a quarter, of 8 one alone a sixty-fourth."""
+
 Samples = NDArray[np.float32]
 """(channels, n), full scale is [-1, 1]."""
 
@@ -52,6 +56,7 @@ Samples = NDArray[np.float32]
 def read_speech(path: Path, rate_hz: int = 16_000, *, first_s: float | None = None) -> AudioClip:
     """The sound of a file as mono: the average of its channels, resampled, from time zero of the presentation.
 
+    Where its channels cancel each other the loudest is taken.
     Where the sound starts after the picture, silence comes first. Samples that are not numbers are silent.
     Needs memory for the result alone; of `first_s` seconds, nothing after them is read.
     Raises MediaNotFound, UnreadableMedia, NoAudio.
@@ -87,7 +92,7 @@ def speech_pieces(
 def _pieces(path: Path, rate_hz: int, notes: list[str]) -> Generator[NDArray[np.float32]]:
     with opened(path) as container:
         sound = Sound(container, path)
-        mono = (_mono(chunk) for chunk in _joined(sound.chunks(), N_JOINED))
+        mono = map(_Mono(), _joined(sound.chunks(), N_JOINED))
         n, last = 0, np.empty(0, np.float32)
         for piece in _resampled(mono, sound, rate_hz):
             if len(last) < N_SHORT:
@@ -104,8 +109,26 @@ def _pieces(path: Path, rate_hz: int, notes: list[str]) -> Generator[NDArray[np.
     yield last[: n_exact - n]
 
 
-def _mono(chunk: Samples) -> NDArray[np.float32]:
-    return chunk[0] if len(chunk) == 1 else chunk.mean(axis=0, dtype=np.float32)
+class _Mono:
+    """The average of the channels, or the loudest of them where they have cancelled each other so far.
+
+    They do where the wires of a microphone are swapped on one side.
+    """
+
+    def __init__(self) -> None:
+        self._energy: list[float] = []
+        self._left = 0.0
+        """Energy of the average."""
+
+    def __call__(self, chunk: Samples) -> NDArray[np.float32]:
+        if len(chunk) == 1:
+            return chunk[0]
+        mean = chunk.mean(axis=0, dtype=np.float32)
+        energy = [float(channel @ channel) for channel in chunk]
+        self._energy = [before + now for before, now in zip(self._energy or [0.0] * len(energy), energy, strict=True)]
+        self._left += float(mean @ mean)
+        loudest = max(self._energy)
+        return chunk[self._energy.index(loudest)] if self._left < _CANCELLED * loudest else mean
 
 
 def _joined(chunks: Iterator[Samples], n: int) -> Iterator[Samples]:

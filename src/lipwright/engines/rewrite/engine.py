@@ -501,7 +501,7 @@ class RewriteAvatar:
         At a low `strength` the frame's own mouth shines through. False: no part of it is in the picture.
         """
         face = self.face
-        frame = upright_frame(frame, face.quarter_turns)
+        frame = upright_frame(frame, int(face.quarter_turns[row]))
         pose = face.posed.of(row)
         points = face.landmarks.row(row)
         bounds, step = shown_area(frame), frame.chroma_step

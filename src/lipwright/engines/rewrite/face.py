@@ -93,8 +93,8 @@ class Face:
     """(n, N_SHAPE) its slow part: mood and pose, not speech."""
     time_s: Floats
     """(n,); filled rows lie between their neighbours."""
-    quarter_turns: int = 0
-    """As `upright.quarter_turns`: everything here is of the frames as they are after so many."""
+    quarter_turns: NDArray[np.int8]
+    """(n,) as `upright.quarter_turns`: what a row tells is of its frame as it is after so many."""
 
     @property
     def frames_per_s(self) -> float:
@@ -124,7 +124,7 @@ def prepare_face(study: FaceStudy) -> Face:
     # what was not seen is hidden too where it is so before or after
     is_hidden, last_seen = hidden[seen], np.cumsum(seen) - 1
     hidden |= is_hidden[last_seen] | is_hidden[last_seen + ~seen]
-    strength, reason = strengths(index, posed.rotation, hidden, cuts=study.cuts)
+    strength, reason = strengths(index, posed.rotation, hidden, cuts=study.cuts, last_frame=study.last_frame)
     usable = seen & (strength > 0)
     shown = np.flatnonzero(usable if usable.any() else seen)
     closed = closed_neutral(neutral_shape(posed.shapes(evenly(shown, _MAX_NEUTRAL))))
@@ -144,7 +144,7 @@ def prepare_face(study: FaceStudy) -> Face:
         coefficients=coefficients,
         slow=gaussian_over_frames(coefficients, _MOOD_S * study.frames_per_s),
         time_s=np.interp(index, study.frame_index, study.time_s),
-        quarter_turns=study.turns,
+        quarter_turns=np.array(study.turns, np.int8)[last_seen],
     )
 
 
@@ -166,15 +166,16 @@ def evenly(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
 
 def _steadied(study: FaceStudy) -> Iterator[tuple[list[int], Points, NDArray[np.bool_]]]:
     """Frame numbers, landmarks (k, 478, 3) and which were seen: gaps filled, and steadied, block by block."""
-    n = len(study.frame_index)
+    n, turned = len(study.frame_index), study.turned
+    breaks = sorted({*study.cuts, *turned})
     for block in blocks(n):
         around = range(max(0, block.start - _MARGIN), min(n, block.stop + _MARGIN))
         index = [study.frame_index[row] for row in around]
-        numbers, filled, seen = fill_gaps(index, study.landmarks.rows(around), cuts=study.cuts)
+        numbers, filled, seen = fill_gaps(index, study.landmarks.rows(around), cuts=breaks)
         first = study.frame_index[block.start]
         after = study.frame_index[block.stop] if block.stop < n else numbers[-1] + 1
         kept = np.array([first <= number < after for number in numbers])
-        points = steady(numbers, filled)[kept]
+        points = steady(numbers, filled, turned=turned)[kept]
         yield [number for number in numbers if first <= number < after], points, seen[kept]
 
 

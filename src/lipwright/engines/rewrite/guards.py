@@ -24,12 +24,18 @@ def turned_away_deg(rotation: Floats) -> Floats:
 
 
 def strengths(
-    frame_index: Sequence[int], rotation: Floats, occluded: NDArray[np.bool_], *, cuts: Sequence[int] = ()
+    frame_index: Sequence[int],
+    rotation: Floats,
+    occluded: NDArray[np.bool_],
+    *,
+    cuts: Sequence[int] = (),
+    last_frame: int | None = None,
 ) -> tuple[Floats, list[str]]:
     """How far each row may be driven, (n,) 0..1, and why not where it is 0.
 
     Beside frames that are left alone, the drive ramps over RAMP_FRAMES frames, so that nothing pops; not beside
-    those of another shot, where everything does. `cuts` are the frames with which a shot begins.
+    those of another shot, where everything does. `cuts` are the frames with which a shot begins, `last_frame` is the
+    last one that was looked at: where a face comes into view, or leaves, its neighbours are left alone too.
     """
     n = len(rotation)
     turn = turned_away_deg(rotation)
@@ -42,6 +48,10 @@ def strengths(
     bad = [*index[blocked].tolist()]
     gaps = np.flatnonzero(np.diff(index) != 1)
     bad += (index[gaps] + 1).tolist() + (index[gaps + 1] - 1).tolist()
+    if n and index[0] > 0:
+        bad.append(int(index[0]) - 1)
+    if n and last_frame is not None and index[-1] < last_frame:
+        bad.append(int(index[-1]) + 1)
     if bad and n:
         edges = np.array(sorted(set(bad)))
         after = np.clip(np.searchsorted(edges, index), 0, len(edges) - 1)

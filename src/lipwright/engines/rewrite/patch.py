@@ -129,7 +129,7 @@ def follow_jaw(face: Picture, points: NDArray[Any], to: Floats, io_px: float, *,
     controls = np.concatenate([to[_FACE_CONTROLS], ring])
     displacements = np.zeros_like(controls)
     displacements[: len(_FACE_CONTROLS)] = points[_FACE_CONTROLS] - to[_FACE_CONTROLS]
-    grid = Grid.over(region, io_px / 13)
+    grid = Grid.over(region, io_px / 13, face.step)
     (field,) = tps_fields(controls, displacements, grid, unit_px=io_px, smoothing=smoothing)
     field *= _stillness(grid, points, to, io_px)[..., None]
     _stay_inside(field, grid)
@@ -203,7 +203,7 @@ def lay_mouth(
     lips[_INNER_UPPER, 1] -= inset
     lips[_INNER_LOWER, 1] += inset
     controls = to[_MOUTH_CONTROLS]
-    grid = Grid.over(region, io_px / 26)
+    grid = Grid.over(region, io_px / 26, donor.step)
     opening_io = float((to[_INNER_LOWER, 1] - to[_INNER_UPPER, 1]).max()) / io_px
     fields = tps_fields(
         controls, lips[_MOUTH_CONTROLS] - controls, grid, unit_px=io_px, smoothing=smoothing,

@@ -204,7 +204,7 @@ def packed_sitter(sitter: Sitter) -> Memory:
         yield "ground", np.array((sitter.ground.darkest, sitter.ground.blur_px))
     for name in _OF_FACE:
         yield f"face/{name}", getattr(face, name)
-    yield "face/quarter_turns", np.array(face.quarter_turns)
+    yield "face/quarter_turns", _one_if_all_equal(face.quarter_turns)
     yield "face/reason", _text(face.reason)
     for name in _OF_POSED:
         yield f"posed/{name}", getattr(posed, name)
@@ -262,7 +262,7 @@ def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
         posed=Posed(landmarks=landmarks, **posed),
         reason=_untext(memory["face/reason"]),
         # what was kept before faces were turned was not
-        quarter_turns=int(memory.get("face/quarter_turns", 0)),
+        quarter_turns=np.array(np.broadcast_to(memory.get("face/quarter_turns", 0), len(landmarks)), np.int8),
     )
     mouths = unpacked_mouths("mouths", memory)
     has_lenders = f"lenders/{_OF_LENDERS[0]}" in memory
@@ -282,6 +282,11 @@ def _choice(memory: Mapping[str, NDArray[Any]]) -> Choice:
         memory["mouth/coefficients"], memory["mouth/closure"], memory["mouth/rest"], Fraction(over, under)
     )
     return Choice(mouth, memory.get("donor_rows"), RenderReport(**_untext(memory["report"])))
+
+
+def _one_if_all_equal(values: NDArray[np.int8]) -> NDArray[np.int8]:
+    """As programs read them that know one for all rows; they are right where there is one."""
+    return np.asarray(values[0]) if (values == values[0]).all() else values
 
 
 def _text(value: Any) -> NDArray[np.uint8]:

@@ -27,23 +27,29 @@ _FAST_IO = 0.0030
 """Speeds, IO a frame, below which points are fully smoothed and above which they stay raw."""
 
 
-def runs(frame_index: Sequence[int], landmarks: Points, *, max_jump_io: float = 0.35) -> list[slice]:
-    """Stretches of consecutive frames without a cut: rows (n,), landmarks (n, 478, 3)."""
+def runs(
+    frame_index: Sequence[int], landmarks: Points, *, turned: Sequence[int] = (), max_jump_io: float = 0.35
+) -> list[slice]:
+    """Stretches of consecutive frames without a cut: rows (n,), landmarks (n, 478, 3).
+
+    `turned` are frames from which on the picture is turned otherwise than before.
+    """
     if not len(landmarks):
         return []
     io_px = eye_distance(landmarks)
     centre = landmarks[:, list(mesh.STABLE), :2].mean(1)
     jump = np.linalg.norm(np.diff(centre, axis=0), axis=1) / np.maximum(io_px[:-1], 1)
-    breaks = np.flatnonzero((np.diff(frame_index) != 1) | (jump > max_jump_io)) + 1
+    way_up = np.searchsorted(turned, frame_index, side="right")
+    breaks = np.flatnonzero((np.diff(frame_index) != 1) | (jump > max_jump_io) | (np.diff(way_up) != 0)) + 1
     edges = [0, *breaks.tolist(), len(landmarks)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
-def steady(frame_index: Sequence[int], landmarks: NDArray[Any]) -> Points:
-    """The landmarks (n, 478, 3) with tracker noise taken out where the face rests."""
+def steady(frame_index: Sequence[int], landmarks: NDArray[Any], *, turned: Sequence[int] = ()) -> Points:
+    """The landmarks (n, 478, 3) with tracker noise taken out where the face rests; `turned` as for `runs`."""
     out = np.array(landmarks, np.float64)
     lower = np.array(sorted({*mesh.LIPS, *mesh.JAW, *mesh.CHIN}))
-    for run in runs(frame_index, out):
+    for run in runs(frame_index, out, turned=turned):
         length = run.stop - run.start
         if length < 7:
             continue

@@ -27,7 +27,9 @@ LIBRARY_BYTES = 192 << 20
 MAX_MOUTHS = 1200
 """Pictures of one face's mouth: choosing among more takes longer and gains nothing."""
 _RUN = 25
-"""Consecutive frames that a thinned library keeps or drops together: donors play on as footage does."""
+"""Consecutive frames that a thinned library keeps or drops together, at most: donors play on as footage does."""
+_FEWEST_RUNS = 12
+"""So many stretches of footage are kept: where mouths are so large that few fit, each of them is shorter."""
 _MARGIN_IO = 0.30
 _LOST_MARGIN_IO = 0.25
 """A face that moves farther while it is lost is not followed."""
@@ -53,9 +55,11 @@ class FaceStudy:
     face_id: int
     cuts: Sequence[int] = ()
     """The frames with which a shot begins, when the footage has gone by."""
-    turns: int = 0
-    """As `quarter_turns`: everything here is of the frames as they are after so many."""
     frame_index: list[int] = field(default_factory=list[int])
+    last_frame: int = 0
+    """The last one that was looked at, whether it shows this face or not."""
+    turns: list[int] = field(default_factory=list[int])
+    """As `quarter_turns`: what a row tells is of its frame as it is after so many."""
     time_s: list[float] = field(default_factory=list[float])
     landmarks: LandmarkRows = field(default_factory=LandmarkRows)
     sharpness: list[float] = field(default_factory=list[float])
@@ -76,10 +80,13 @@ class FaceStudy:
     """What each kept mouth shows, coarsely."""
 
     def observe(self, frame: VideoFrame, face: TrackedFace) -> None:
-        if not self.frame_index:
-            self.turns = quarter_turns(face.landmarks)
-        face, frame = upright_face(face, frame, self.turns), upright_frame(frame, self.turns)
+        turns = self._turns_of(face, frame)
+        face, frame = upright_face(face, frame, turns), upright_frame(frame, turns)
+        if self.turns and turns != self.turns[-1]:
+            self._lost.clear()  # what lies between is of neither
         self._look_back(face, frame.index)
+        self.turns.append(turns)
+        self.last_frame = frame.index
         row = len(self.frame_index)
         points = face.landmarks
         io_px = max(8.0, float(np.linalg.norm(points[33] - points[263])))
@@ -104,16 +111,29 @@ class FaceStudy:
 
     def miss(self, frame: VideoFrame) -> None:
         """Remember, for a moment, a frame on which this face is not found."""
+        self.last_frame = frame.index
         if frame.index - self.frame_index[-1] > LONGEST_GAP:
             self._lost.clear()
             return
-        frame = upright_frame(frame, self.turns)
+        frame = upright_frame(frame, self.turns[-1])
         points = self._last
         margin_px = _LOST_MARGIN_IO * float(np.linalg.norm(points[33] - points[263]))
         margins = (margin_px, margin_px, margin_px, margin_px)
         region = region_around(points[:, :2], margins, bounds=shown_area(frame), step=frame.chroma_step)
         if not region.is_empty:
             self._lost.append((region, _part(frame, region)))
+
+    def _turns_of(self, face: TrackedFace, frame: VideoFrame) -> int:
+        if not self.turns:
+            return quarter_turns(face.landmarks)
+        step_x, step_y = frame.chroma_step
+        # a mouth of other chroma could not be lent
+        return quarter_turns(face.landmarks, self.turns[-1]) if step_x == step_y else self.turns[-1]
+
+    @property
+    def turned(self) -> list[int]:
+        """The frames from which on the face is turned otherwise than before."""
+        return [self.frame_index[row] for row in range(1, len(self.turns)) if self.turns[row] != self.turns[row - 1]]
 
     def _look_back(self, face: TrackedFace, index: int) -> None:
         """Found again on this frame: where the mouth was since it was lost is known now."""
@@ -137,16 +157,17 @@ class FaceStudy:
 
     def thin(self) -> None:
         """Give up one run of mouths: the one that shows most of what others show too."""
+        length = min(_RUN, max(1, len(self.mouths) // _FEWEST_RUNS))
         common = Counter(self._cells.values())
         worth: dict[int, float] = {}
         blurred = float(np.median([self.sharpness[row] for row in self.mouths])) - 0.6
         for row, cell in self._cells.items():
             share = (0.5 if self.sharpness[row] < blurred else 1.0) / common[cell]
-            worth[row // _RUN] = worth.get(row // _RUN, 0.0) + share
-        latest = (len(self.frame_index) - 1) // _RUN
+            worth[row // length] = worth.get(row // length, 0.0) + share
+        latest = (len(self.frame_index) - 1) // length
         settled = [run for run in worth if run != latest] or list(worth)
         given_up = min(settled, key=lambda run: worth[run])
-        for row in [row for row in self.mouths if row // _RUN == given_up]:
+        for row in [row for row in self.mouths if row // length == given_up]:
             self.n_bytes -= self.mouths.pop(row).n_bytes
             del self._cells[row]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import atan2, pi
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,20 @@ from numpy.typing import NDArray
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import Plane, VideoFrame
 
+_FARTHEST: Final = 2 / 3
+"""In quarter turns: as far as a face may be from upright before it is turned anew."""
 
-def quarter_turns(points: NDArray[Any]) -> int:
-    """How many quarter turns against the clock bring a face (478, 3) nearest to upright: 0 to 3."""
+
+def quarter_turns(points: NDArray[Any], before: int | None = None) -> int:
+    """How many quarter turns against the clock bring a face (478, 3) nearest to upright: 0 to 3.
+
+    `before` is what it was turned by on the frame before, and holds until the face has left that by 60 degrees.
+    """
     across = points[263, :2] - points[33, :2]
-    return round(atan2(float(across[1]), float(across[0])) / (pi / 2)) % 4
+    turned = atan2(float(across[1]), float(across[0])) / (pi / 2)
+    if before is not None and abs((turned - before + 2) % 4 - 2) < _FARTHEST:
+        return before
+    return round(turned) % 4
 
 
 def upright_frame(frame: VideoFrame, turns: int) -> VideoFrame:

@@ -29,15 +29,17 @@ class Grid:
 
     region: Region
     spacing_px: int
-    """Even, so that cells hold whole chroma samples."""
+    """A multiple of the chroma step, so that cells hold whole chroma samples."""
     across: Float32
     """(columns,) luma x of the nodes."""
     down: Float32
     """(rows,) luma y of the nodes."""
 
     @classmethod
-    def over(cls, region: Region, spacing_px: float) -> Grid:
-        spacing = max(2, 2 * round(spacing_px / 2))
+    def over(cls, region: Region, spacing_px: float, step: tuple[int, int] = (2, 2)) -> Grid:
+        """About so far apart, for pictures of this chroma step."""
+        least = max(2, *step)
+        spacing = max(least, least * round(spacing_px / least))
         columns, rows = -(-region.width // spacing) + 2, -(-region.height // spacing) + 2
         first = -(spacing + 1) / 2
         across = np.arange(columns, dtype=np.float32) * spacing + np.float32(region.left + first)
