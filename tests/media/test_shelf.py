@@ -205,6 +205,36 @@ def test_pictures_that_waited_for_a_busy_core_do_not_make_a_disk_slow(
     assert len(footage._shelf) == N  # pyright: ignore[reportPrivateUsage]
 
 
+def test_a_disk_that_becomes_slow_takes_no_more_and_what_it_has_is_used(
+    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(n=N, options={"g": "6"})
+    wanted = pictures(open_footage(path, threads=1), BOUNCE)
+    monkeypatch.setattr(shelf_module, "SLOWEST_BYTES_PER_S", 192 * 108 * 1.5 / 0.1)  # a tenth of a second for each
+    monkeypatch.setattr(shelf_module, "_N_TO_JUDGE", 4)
+    clock_s, n_looks, is_studied = 0.0, 0, False
+
+    def clock() -> float:
+        """The disk's cache is full after ten pictures; to read it is quick."""
+        nonlocal clock_s, n_looks
+        n_looks += 1
+        clock_s += 0.5 if n_looks > 20 and n_looks % 2 == 0 and not is_studied else 0.01
+        return clock_s
+
+    monkeypatch.setattr(shelf_module, "perf_counter", clock)
+    footage = open_footage(path, threads=1, scratch=tmp_path)
+    for _ in footage.frames(writable=False):
+        pass
+    is_studied = True
+
+    shelf = footage._shelf  # pyright: ignore[reportPrivateUsage]
+    assert shelf is not None
+    assert 10 <= len(shelf) < 16
+    n_kept = len(shelf)
+    assert same(pictures(footage, BOUNCE), wanted)
+    assert len(shelf) == n_kept
+
+
 @pytest.mark.parametrize("fails_at", [0, 7])
 def test_a_disk_that_is_full_in_the_middle_costs_only_time(
     make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int

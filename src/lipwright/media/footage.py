@@ -272,13 +272,15 @@ class MediaFootage:
 
     def _time(self, index: int, tick: int) -> Fraction:
         picture, video = self._picture, self._video
-        since_first = (tick - int(picture.ticks[0])) * picture.time_base
+        unit, fps, ticks = picture.time_base, video.fps, tick - int(picture.ticks[0])
         if not video.is_vfr:
-            # the container rounds to its clock: put the frame back on the exact grid
-            on_grid = round(since_first * video.fps) / video.fps
-            if abs(on_grid - since_first) <= picture.time_base:
-                since_first = on_grid
-        return video.start_s + since_first
+            # the container rounds to its clock: put the frame back on the exact grid (in whole numbers: two fractions
+            # of each frame take a tenth of a millisecond)
+            over, under = unit.numerator * fps.numerator, unit.denominator * fps.denominator
+            n = (2 * ticks * over + under) // (2 * under)
+            if abs(n * under - ticks * over) <= over:
+                return video.start_s + Fraction(n * fps.denominator, fps.numerator)
+        return video.start_s + ticks * unit
 
     def _learn(self, seen: list[int]) -> None:
         """Take what was decoded for the truth, where it is not what the packets promised."""

@@ -4,7 +4,7 @@
     write              take, in any order
 
 To put a picture down and take it up again costs a quarter of decoding it, a tenth where footage runs backwards. It is
-only ever a saving: where pictures do not fit, or the disk is full or slow, they are decoded again.
+only ever a saving: where pictures do not fit, or the disk is full or slow, they are decoded again, all or the rest.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Shelf:
         self._kept: dict[int, _Kept] = {}
         self._end = 0
         self._took_s: deque[float] = deque(maxlen=_N_TO_JUDGE)
-        """How long it took to put the last ones down."""
+        """How long it took to put the last ones down; then, to take them up again."""
+        self._takes_more = True
         self._form: av.VideoFrame | None = None
         self._file: FileIO | None = None
         need = n_frames * frame_bytes
@@ -75,8 +76,8 @@ class Shelf:
         return index in self._kept
 
     def put(self, index: int, frame: av.VideoFrame) -> None:
-        """Keep a picture, unless none are kept any more."""
-        if self._file is None or index in self._kept:
+        """Keep a picture, unless no more are kept."""
+        if self._file is None or not self._takes_more or index in self._kept:
             return
         start_s = perf_counter()
         try:
@@ -90,9 +91,9 @@ class Shelf:
         colour = (int(frame.color_range), int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
         self._kept[index] = kept = _Kept(self._end, colour)
         self._end = end
-        self._took_s.append(perf_counter() - start_s)
-        if len(self._took_s) == _N_TO_JUDGE and self._is_slow(end - kept.offset):
-            self.clear()
+        if self._is_slow(perf_counter() - start_s, end - kept.offset):
+            self._takes_more = False  # what lies there is quickly taken up all the same
+            self._took_s.clear()
 
     def take(self, index: int, pool: FramePool, like: tuple[int, int, str]) -> av.VideoFrame | None:
         """A copy of a picture in the pool's memory, or None where it is not here.
@@ -103,14 +104,18 @@ class Shelf:
         if kept is None or self._file is None:
             return None
         frame = pool.take(*like)
+        start_s = perf_counter()
         try:
             self._file.seek(kept.offset)
             for plane in frame.planes:
                 _read(self._file, plane)
+            end = self._file.tell()
         except OSError:
             self.clear()
             return None
         frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = kept.colour
+        if self._is_slow(perf_counter() - start_s, end - kept.offset):  # memory ran out: it comes from the disk itself
+            self.clear()
         return frame
 
     def _padded(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -123,10 +128,13 @@ class Shelf:
             np.copyto(own, plane)
         return self._form
 
-    def _is_slow(self, n_bytes: int) -> bool:
+    def _is_slow(self, took_s: float, n_bytes: int) -> bool:
         """Most pictures took too long, or all of them much too long; one that waited for a busy core tells nothing."""
-        took_s = max(median(self._took_s), fmean(self._took_s) / _MOST_WAITING)
-        return n_bytes < SLOWEST_BYTES_PER_S * took_s
+        self._took_s.append(took_s)
+        if len(self._took_s) < _N_TO_JUDGE:
+            return False
+        usual_s = max(median(self._took_s), fmean(self._took_s) / _MOST_WAITING)
+        return n_bytes < SLOWEST_BYTES_PER_S * usual_s
 
     def clear(self) -> None:
         """Keep nothing any more, and give the disk back."""
