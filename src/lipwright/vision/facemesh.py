@@ -133,7 +133,7 @@ class FaceMesh:
     """The network, ready to run. Not for use from two threads at once."""
 
     def __init__(self) -> None:
-        self._graph = Graph(_GRAPH, ("landmarks", "score"), _OPTIONS)
+        self._graph = Graph(_GRAPH, ("landmarks", "score"), _OPTIONS, survives_fork=True)
         with quiet_stderr():  # the first look speaks of delegates
             self.look(np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8))
 
