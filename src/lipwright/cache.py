@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from importlib import metadata, resources
+from itertools import accumulate
 from pathlib import Path
 from time import time
 from typing import IO, Any, Final, cast
@@ -25,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEFAULT_BYTES: Final = 2 << 30
+_READ_BYTES: Final = 4 << 20
+"""Files of a plug-in that are larger (weights) are known by their size and time: reading them takes too long."""
 _LEFT_OVER_S: Final = 24 * 3600.0
 """Half-written files older than this belong to a process that is gone."""
 
@@ -176,11 +180,15 @@ def keys_of(path: Path, *abouts: Iterable[str]) -> list[str]:
     return [hashlib.sha256("\0".join(about).encode() + content).hexdigest() for about in abouts]
 
 
-def made_with(packages: Iterable[str], libraries: Iterable[str]) -> list[str]:
-    """What is made depends on this beside the file: the code of these packages, and the versions of these libraries."""
+def made_with(packages: Iterable[str], libraries: Iterable[str], *, plugins: Iterable[str] = ()) -> list[str]:
+    """What is made depends on this beside the file: the code of these packages, and the versions of these libraries.
+
+    Of `plugins`, modules that are loaded, it depends on all files of the package that each belongs to.
+    """
     return [
         *(f"{package} {_code(package)}" for package in dict.fromkeys(packages)),
         *(f"{name} {_version(name)}" for name in libraries),
+        *(f"{module} {_code_of_all(module)}" for module in dict.fromkeys(plugins)),
     ]
 
 
@@ -192,6 +200,43 @@ def _code(package: str) -> str:
     for entry in sorted(files, key=lambda entry: entry.name):
         digest.update(f"{entry.name}\0".encode() + hashlib.sha256(entry.read_bytes()).digest())
     return digest.hexdigest()
+
+
+@cache
+def _code_of_all(module: str) -> str:
+    """A check sum over all that `files_behind` a module are."""
+    digest = hashlib.sha256()
+    for name, path in files_behind(module).items():
+        try:
+            state = path.stat()
+            is_read = state.st_size <= _READ_BYTES
+            content = path.read_bytes() if is_read else f"{state.st_size} {state.st_mtime_ns}".encode()
+        except OSError:  # it went away just now, or is not ours to read
+            continue
+        digest.update(f"{name}\0".encode(errors="surrogateescape") + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def files_behind(module: str) -> dict[str, Path]:
+    """Everything in the outermost package that a loaded module belongs to, or its one file, by name, in order.
+
+    Empty for what was typed in. Folders that several packages share (namespaces) are none of these packages.
+    """
+    for name in accumulate(module.split("."), "{}.{}".format):
+        loaded = sys.modules.get(name)
+        origin = None if loaded is None else getattr(loaded, "__file__", None)
+        if origin is None:
+            continue
+        first = Path(origin)
+        if not hasattr(loaded, "__path__"):
+            return {first.name: first}
+        found: dict[str, Path] = {}
+        for folder, inner, files in os.walk(first.parent):
+            inner[:] = [name for name in inner if name != "__pycache__" and not name.startswith(".")]
+            paths = [Path(folder, file) for file in files]
+            found |= {path.relative_to(first.parent).as_posix(): path for path in paths if path.is_file()}
+        return dict(sorted(found.items()))
+    return {}
 
 
 def _version(name: str) -> str:

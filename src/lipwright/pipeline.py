@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter, process_time
@@ -387,6 +387,8 @@ def prepare(
             check_output(output, (video, *sounds), may_replace=may_replace)
             media.check_encoding(output, options.codec, options.encoder)
             seems_picture = is_picture(video)
+            if seems_picture:  # a face stays where it is: the moment says nothing, and may lie behind the speech's end
+                choices = [replace(choice, at_s=None) for choice in choices]
             ears = stack.enter_context(_listening(lines))
             footage, tracker = open_source(
                 video,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lipwright import cache as cache_room
 from lipwright.cache import Cache
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import VideoFrame
@@ -21,6 +24,8 @@ from lipwright.engines.rewrite.face import prepare_face
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import fill_gaps, steady
 from lipwright.media import MediaFootage, open_footage
+from lipwright.testing import StillEngine
+from lipwright.testing.still import StillStudied
 from lipwright.vision.track import MeshTracker
 
 
@@ -80,6 +85,141 @@ def test_footage_of_which_only_its_end_tells_what_there_is_is_not_decoded_again_
         assert [frame.index for frame in footage.play([58, 3, 4])] == [58, 3, 4]
 
 
+def test_what_the_tracker_tells_is_told_again_by_who_remembers(
+    portrait: MediaFootage, known_tracker: Any, tmp_path: Path
+) -> None:
+    known_tracker.notes = ["More than 16 faces are in the picture at once: the others were not looked at."]
+    first = study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+    known_tracker.notes = []
+
+    second = study(RewriteEngine(), known_tracker, portrait, {}, cache=Cache(tmp_path))
+
+    assert second.is_recalled
+    assert len(first.notes) == 1
+    assert second.notes == first.notes
+
+
+class Namesake(StillEngine):
+    """A plug-in whose arrays have the names of ours, and which takes no others."""
+
+    def study(self, source: Any, **others: Any) -> Any:
+        return _Namesakes(source, super().study(source, **others)._face_ids)
+
+    def recall(self, source: Any, memory: Any, options: Any) -> Any:
+        if set(memory) != {"ids", "cuts", "n_frames", "person/1", "notes"}:
+            raise ValueError(sorted(memory))
+        return _Namesakes(source, frozenset(memory["ids"].tolist()))
+
+
+class _Namesakes(StillStudied):
+    def memory(self) -> Any:
+        yield "ids", np.array(sorted(self._face_ids))
+        for name in ("cuts", "n_frames", "person/1", "notes"):
+            yield name, np.array([0.5])
+
+
+def test_an_engine_calls_its_arrays_what_it_likes_and_is_given_no_others(
+    portrait: MediaFootage, known_tracker: Any, tmp_path: Path
+) -> None:
+    first, second = (study(Namesake(), known_tracker, portrait, {}, cache=Cache(tmp_path)) for _ in range(2))
+
+    assert (first.is_recalled, second.is_recalled) == (False, True)
+    assert second.notes == []
+    assert (first.n_frames, first.cuts.tolist()) == (second.n_frames, second.cuts.tolist())
+    assert [person.face_id for person in second.people] == [1]
+
+
+ENGINE = """
+from lipwright.testing import StillEngine
+from lipwright.testing.still import StillStudied
+
+
+class Kept(StillStudied):
+    def memory(self):
+        return []
+
+
+class Mine(StillEngine):
+    def study(self, source, **others):
+        return Kept(source, super().study(source, **others)._face_ids)
+
+    def recall(self, source, memory, options):
+        return Kept(source, frozenset([1]))
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Any]]:
+    """Writes a module, and gives its engine as a new process would have it."""
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+    def import_again(module: str, file: str) -> Any:
+        path = tmp_path / "site" / file
+        if not path.exists():
+            path.parent.mkdir(parents=True)
+            path.write_text(ENGINE)
+        forget()
+        return importlib.import_module(module).Mine()
+
+    def forget() -> None:
+        cache_room._code_of_all.cache_clear()
+        importlib.invalidate_caches()
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("my_engine", "my_firm")]:
+            del sys.modules[name]
+
+    yield import_again
+    forget()
+
+
+@pytest.mark.parametrize(
+    ("module", "file", "changed"),
+    [
+        ("my_engine", "my_engine.py", "my_engine.py"),
+        ("my_engine", "my_engine/__init__.py", "my_engine/__init__.py"),
+        ("my_engine.lips", "my_engine/lips/__init__.py", "my_engine/nets/lips.bin"),
+        ("my_firm.engine", "my_firm/engine/__init__.py", "my_firm/engine/nets/deep/net.py"),
+    ],
+)
+def test_the_study_of_a_plug_in_is_kept_until_any_file_of_its_package_changes(
+    module: str,
+    file: str,
+    changed: str,
+    installed: Callable[[str, str], Any],
+    portrait: MediaFootage,
+    known_tracker: Any,
+    tmp_path: Path,
+) -> None:
+    def is_recalled() -> bool:
+        return study(installed(module, file), known_tracker, portrait, {}, cache=Cache(tmp_path / "kept")).is_recalled
+
+    if module == "my_engine.lips":
+        (tmp_path / "site" / "my_engine").mkdir(parents=True)
+        (tmp_path / "site" / "my_engine" / "__init__.py").touch()
+
+    assert [is_recalled(), is_recalled()] == [False, True]
+    (tmp_path / "site" / changed).parent.mkdir(parents=True, exist_ok=True)
+    with (tmp_path / "site" / changed).open("a") as code:
+        code.write("\n# changed\n")
+    assert [is_recalled(), is_recalled()] == [False, True]
+    for beside in ("my_firm/other/__init__.py", "my_firm/engine/__pycache__/x.pyc"):
+        (tmp_path / "site" / beside).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "site" / beside).touch()
+    assert is_recalled()
+
+
+def test_the_study_of_an_engine_that_was_typed_in_is_not_kept_and_that_is_told(
+    portrait: MediaFootage, known_tracker: Any, tmp_path: Path
+) -> None:
+    typed: dict[str, Any] = {"__name__": "typed_in"}
+    exec(ENGINE, typed)
+
+    first, second = (study(typed["Mine"](), known_tracker, portrait, {}, cache=Cache(tmp_path)) for _ in range(2))
+
+    assert not first.is_kept
+    assert not second.is_recalled
+    assert "in no file" in second.notes[0]
+
+
 class Choosy(RewriteEngine):
     """An engine that has an option."""
 
@@ -98,7 +238,7 @@ def test_other_options_are_another_study_and_no_cache_keeps_nothing(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("missing", ["face/1/skin.npy", "person/1/lip_gap.npy", "n_frames.npy"])
+@pytest.mark.parametrize("missing", ["engine/face/1/skin.npy", "person/1/lip_gap.npy", "n_frames.npy"])
 def test_an_entry_that_lacks_something_is_made_anew(
     portrait: MediaFootage, known_tracker: Any, tmp_path: Path, missing: str
 ) -> None:

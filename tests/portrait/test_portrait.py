@@ -178,6 +178,17 @@ def test_what_is_a_face_from_one_window_only_does_not_blink(tracker: MeshTracker
     assert [face.face_id for face in faces] == [1]
 
 
+def test_a_group_of_more_people_than_are_followed_is_told_of(tmp_path: Path) -> None:
+    one = cv2.imread(str(picture_path()))[:, 60:452]
+    cv2.imwrite(str(tmp_path / "group.png"), np.concatenate([one, np.full_like(one, 120), one], axis=1))
+
+    group, _ = open_source(tmp_path / "group.png", MeshTracker(max_faces=1), is_still=True)
+    alone, _ = open_source(picture_path(), MeshTracker(max_faces=1), is_still=True)
+
+    assert group.notes == ["More than 1 face is in the picture at once: the others were not looked at."]
+    assert alone.notes == []
+
+
 def test_a_picture_without_a_face_is_told_of(tmp_path: Path, tracker: MeshTracker, short_speech: Path) -> None:
     from lipwright import service
 
@@ -186,6 +197,14 @@ def test_a_picture_without_a_face_is_told_of(tmp_path: Path, tracker: MeshTracke
 
     with pytest.raises(NoFaceFound):
         service.sync(path, short_speech, tmp_path / "out.mp4")
+
+
+def test_a_face_of_a_portrait_is_where_it_is_at_any_moment(tmp_path: Path, short_speech: Path) -> None:
+    from lipwright import service
+
+    result = service.sync(picture_path(), short_speech, tmp_path / "out.mp4", face="225,123@20", still=True)
+
+    assert result.speakers[0].why == "asked for"
 
 
 def test_still_and_spoken_changes_only_the_surroundings_of_the_mouth(tracker: MeshTracker, short_speech: Path) -> None:

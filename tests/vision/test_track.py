@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import Colour, VideoFrame
+from lipwright.demo import video_path
 from lipwright.media import open_footage
 from lipwright.vision.detect import Detection, FaceDetector
 from lipwright.vision.track import MeshTracker
@@ -405,3 +406,32 @@ def test_parts_are_searched_only_where_they_show_faces_that_can_be_read(
     list(MeshTracker().track([blank(width_px, height_px)]))
 
     assert searched == sides_px
+
+
+def crowd(n: int) -> VideoFrame:
+    """The person of the sample, so many times."""
+    (picture,) = islice(open_footage(video_path()).frames(), 1)
+    chroma = [cv2.resize(np.asarray(plane), (picture.width_px, picture.height_px)) for plane in picture.planes[1:3]]
+    ((_, (face,)),) = MeshTracker().track([picture])
+    x, y, half = *map(round, face.box.centre_px), round(0.85 * face.box.height_px)
+    look = np.dstack([np.asarray(picture.planes[0]), *chroma])[y - half : y + half, x - half : x + half]
+    head = Head(np.stack([look, look]).astype(np.uint8))
+    places: list[Place] = [(head, 100.0 + 200 * (k % 6), 100.0 + 200 * (k // 6), 150) for k in range(n)]
+    return paint(blank(1200, 600), places)
+
+
+def test_sixteen_faces_are_followed_and_more_are_told_of():
+    tracker, asked_for_fewer = MeshTracker(), MeshTracker(max_faces=8)
+
+    ((_, of_all),) = tracker.track([crowd(16)])
+    told_of_all = tracker.notes
+    ((_, of_more),) = tracker.track([crowd(17)])
+    ((_, of_some),) = asked_for_fewer.track([crowd(9)])
+
+    assert len(of_all) == len(of_more) == 16
+    assert len(of_some) == 8
+    assert told_of_all == []
+    assert tracker.notes == ["More than 16 faces are in the picture at once: the others were not looked at."]
+    assert asked_for_fewer.notes == [tracker.notes[0].replace("16", "8")]
+    list(tracker.track([blank()]))
+    assert tracker.notes == []

@@ -21,7 +21,10 @@ EDITED: Final = "edited"
 
 
 class Tracker(Protocol):
-    """Finds the faces of a video, frame by frame."""
+    """Finds the faces of a video, frame by frame.
+
+    Optional: `notes`, a list of sentences on the frames that it was given last, for the person who looks at the result.
+    """
 
     def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
         """Each frame with its faces, in order; "no face here" is an empty list on that frame."""

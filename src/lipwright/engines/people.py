@@ -50,6 +50,11 @@ class Witness:
                 return
 
     @property
+    def notes(self) -> list[str]:
+        """What the tracker tells of the frames that went by, where it tells anything."""
+        return list(getattr(self._tracker, "notes", ()))
+
+    @property
     def people(self) -> list[SeenFace]:
         """Everyone, in order of id."""
         return [rows.seen(face_id) for face_id, rows in sorted(self._faces.items())]

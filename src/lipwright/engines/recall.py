@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.cache import Cache, keys_of, made_with
+from lipwright.cache import Cache, files_behind, keys_of, made_with
 from lipwright.core.face import SeenFace
 from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
@@ -22,6 +22,9 @@ from lipwright.media import MediaFootage
 _NOT_OF_STUDY: Final = ("seed", "threads")
 _MADE_OF: Final = ("lipwright.core", "lipwright.articulation", "lipwright.media", "lipwright.vision")
 _LIBRARIES: Final = ("lipwright", "mediapipe", "numpy", "opencv-contrib-python-headless", "scipy")
+_ENGINES: Final = "engine/"
+"""Before the names of the engine's own arrays: it may call them what it likes, and is given no others."""
+_TYPED_IN: Final = "What was found out about this footage is not kept: the engine's code is in no file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,10 @@ def study(
     """
     keys: list[str] = []
     """Of the whole, and of its beginning where that will do."""
-    if cache is not None and isinstance(engine, RecallingEngine):
+    kinds = (type(engine), type(tracker))
+    if cache is not None and isinstance(engine, RecallingEngine) and all(map(files_behind, _plugins(*kinds))):
         chosen = [f"{name}={value}" for name, value in sorted(options.items()) if name not in _NOT_OF_STUDY]
-        makers = _makers(type(engine), type(tracker))
+        makers = _makers(*kinds)
         keys = keys_of(source.info.path, [*makers, *chosen], [*makers, *chosen, "its beginning"])
         for key in keys if enough is not None else keys[:1]:
             recalled = _recall(engine, source, options, cache, key)
@@ -84,7 +88,7 @@ def study(
     is_whole = ending is None or not ending.is_over
     done = Study(
         studied, witness.people, witness.n_frames, is_recalled=False, cuts=cuts, seen_s=witness.seen_s,
-        is_whole=is_whole,
+        is_whole=is_whole, notes=witness.notes,
     )  # fmt: skip
     # footage that decodes to other frames than its packets promise is told of by its decoder each time
     if cache is not None and keys and source.info.video == promised:
@@ -92,6 +96,8 @@ def study(
         done = replace(done, is_kept=is_kept)
     if cache is not None:
         done.notes.extend(cache.take_notes())
+        if isinstance(engine, RecallingEngine) and not keys:
+            done.notes.append(_TYPED_IN)
     return done
 
 
@@ -130,8 +136,10 @@ def _memory(studied: Memorable, done: Study, source: Footage) -> Memory:
     yield "is_whole", np.array(done.is_whole)
     yield "seen_s", np.array(done.seen_s.as_integer_ratio(), np.int64)
     yield "cuts", done.cuts
+    yield "notes", np.array(done.notes, np.str_)
     yield from memory_of(done.people)
-    yield from studied.memory()
+    for name, values in studied.memory():
+        yield f"{_ENGINES}{name}", values
 
 
 def _recall(
@@ -147,9 +155,11 @@ def _recall(
         seen_s = Fraction(*memory.pop("seen_s").tolist())
         people = people_from(memory)
         is_confirmed = bool(memory.pop("is_confirmed"))
+        notes: list[str] = memory.pop("notes").tolist()
+        own = {name.removeprefix(_ENGINES): memory[name] for name in memory if name.startswith(_ENGINES)}
         recalled = Study(
-            engine.recall(source, memory, options), people, n_frames, is_recalled=True, cuts=cuts, seen_s=seen_s,
-            is_whole=is_whole, is_kept=True,
+            engine.recall(source, own, options), people, n_frames, is_recalled=True, cuts=cuts, seen_s=seen_s,
+            is_whole=is_whole, notes=notes, is_kept=True,
         )  # fmt: skip
     except (KeyError, ValueError):
         cache.drop(key, "does not fit together")
@@ -161,5 +171,17 @@ def _recall(
 
 def _makers(*types: type[Any]) -> list[str]:
     """What a study depends on beside the footage: engine and tracker, what they are made of, and their libraries."""
-    packages = [*(made.__module__.rpartition(".")[0] for made in types), *_MADE_OF]
-    return [*(f"{made.__module__}.{made.__qualname__}" for made in types), *made_with(packages, _LIBRARIES)]
+    # a class of ours does not depend on all that is ours: of it, and of what it inherits, the folder counts
+    ours = [kind.__module__ for made in types for kind in made.__mro__ if _is_ours(kind)]
+    packages = [*(module.rpartition(".")[0] for module in ours), *_MADE_OF]
+    made_by = made_with(packages, _LIBRARIES, plugins=_plugins(*types))
+    return [*(f"{made.__module__}.{made.__qualname__}" for made in types), *made_by]
+
+
+def _plugins(*types: type[Any]) -> list[str]:
+    """The modules of those that others have made."""
+    return [made.__module__ for made in types if not _is_ours(made)]
+
+
+def _is_ours(kind: type[Any]) -> bool:
+    return kind.__module__.startswith("lipwright.")

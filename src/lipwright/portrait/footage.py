@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final, cast
 
@@ -211,6 +212,7 @@ def make_portrait(
 ) -> Portrait:
     """The picture as footage that is as long as `duration_s` needs, or one whole loop, after which it begins again."""
     faces = find_faces(still, tracker)
+    still = replace(still, notes=(*still.notes, *getattr(tracker, "notes", ())))
     n_frames = N_LOOP if duration_s is None else min(N_LOOP, max(2, frame_count(duration_s, FPS)))
     return Portrait(still, faces, seed=seed, n_frames=1 if is_still or not faces else n_frames)
 

@@ -193,8 +193,11 @@ class EngineContract:
         source = self.footage()
         plan = bouncing(source, 12)
         fresh: Any = engine.study(source, tracker=self.tracker())
+        memory = list(fresh.memory())
+        assert len(dict(memory)) == len(memory), "two of its arrays have one name"
+        assert not any(values.dtype.hasobject for _, values in memory), "arrays of objects cannot be kept"
 
-        recalled = engine.recall(source, dict(fresh.memory()), {})
+        recalled = engine.recall(source, dict(memory), {})  # its own arrays, and nobody else's
 
         first, second = (
             [_digest(frame) for frame in self._speak(studied.avatar(self._face_id()), plan)]

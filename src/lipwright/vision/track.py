@@ -27,6 +27,8 @@ from lipwright.vision.detect import SMALLEST_FOUND, Detection, FaceDetector, til
 from lipwright.vision.facemesh import FaceMesh, Window
 from lipwright.vision.likeness import Likeness
 
+MAX_FACES: Final = 16
+"""Followed at once: each face costs 3 ms of CPU time a frame."""
 _MIN_SCORE: Final = 0.5
 _MIN_NEW_SCORE: Final = 0.6
 _SEARCH_EVERY: Final = 20
@@ -118,12 +120,15 @@ def _spare() -> _Spare:
 class MeshTracker:
     """MediaPipe's face mesh on each face's own window, with a search for new and returning faces.
 
-    Deterministic, and holds nothing between two calls of `track`. Not for use from two threads at once.
+    Deterministic, and holds nothing between two calls of `track` but `notes`. Not for use from two threads at once.
     """
 
-    def __init__(self, *, max_faces: int = 6) -> None:
+    def __init__(self, *, max_faces: int = MAX_FACES) -> None:
+        """`max_faces` are followed at once; others are left out, and `notes` tell so."""
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, got {max_faces}")
+        self.notes: list[str] = []
+        """What the person who looks at the result should know of the frames that `track` was given last."""
         self._max_faces = max_faces
         self._loading = Lock()
         self._loaded: tuple[FaceMesh, FaceDetector] | None = None
@@ -142,8 +147,14 @@ class MeshTracker:
     def track(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, list[TrackedFace]]]:
         """Each frame with its faces in order of id; "no face here" is an empty list on that frame."""
         scene = _Scene(*self._networks(), self._max_faces)
+        self.notes = []
         for frame in frames:
-            yield frame, scene.look(frame)
+            faces = scene.look(frame)
+            if scene.has_left_out and not self.notes:
+                n = self._max_faces
+                faces_are = "face is" if n == 1 else "faces are"
+                self.notes.append(f"More than {n} {faces_are} in the picture at once: the others were not looked at.")
+            yield frame, faces
 
 
 class _Scene:
@@ -154,6 +165,8 @@ class _Scene:
         self._detector = detector
         self._max_faces = max_faces
         self._faces: list[_Face] = []
+        self.has_left_out = False
+        """Whether somebody was found who is not followed, for want of room."""
         self._cuts = CutDetector()
         self._n_looks = 0
         self._next_tile = 0
@@ -233,8 +246,8 @@ class _Scene:
     def _search(self, frame: VideoFrame, *, is_thorough: bool, is_urgent: bool) -> None:
         """Look for faces that are not followed yet. `is_thorough`: everywhere, now."""
         n_in_sight = sum(face.is_in_sight for face in self._faces)
-        if n_in_sight >= self._max_faces:
-            return
+        if n_in_sight >= self._max_faces and self.has_left_out:
+            return  # before that is known, one more is looked for
         missed = [face for face in self._faces if not face.is_in_sight and face.is_place_known]
         missed = [face for face in missed if frame.index - face.last_index < _MISSED_FRAMES]
         every = _SEARCH_EVERY if not missed else _SEARCH_EVERY // 5
@@ -267,6 +280,7 @@ class _Scene:
             ):
                 continue
             if len(in_sight) >= self._max_faces:
+                self.has_left_out = True
                 return
             known = self._recognise(frame, seen)
             if known is None:
