@@ -82,6 +82,21 @@ def test_a_point_right_after_a_cut_is_who_is_there_now(people: list[SeenFace]) -
     assert [ids([f"150,150@{at_s}"], shots, None) for at_s in (2.5, 2.96, 3.0, 3.04, 3.4)] == [[1], [1], [2], [2], [2]]
 
 
+def test_a_point_on_two_faces_means_the_one_in_whose_middle_it_is(people: list[SeenFace]) -> None:
+    left, right = (np.tile(np.array(box, np.float32), (150, 1)) for box in ((100, 100, 300, 340), (230, 120, 420, 350)))
+    right[:40] += 2000  # elsewhere at first
+    one, other = people
+    cheek_to_cheek = [
+        SeenFace(1, one.time_s[40:], left[40:], one.lip_gap[40:]),
+        SeenFace(2, other.time_s, right, other.lip_gap),
+    ]
+
+    assert ids(["295,235"], cheek_to_cheek, None) == [2]
+    assert ids(["235,235"], cheek_to_cheek, None) == [1]
+    assert ids(["295,235@4"], cheek_to_cheek, None) == [2]
+    assert ids(["235,235@4"], cheek_to_cheek, None) == [1]
+
+
 def test_who_is_left_when_another_was_asked_for_is_not_told_as_the_only_one(people: list[SeenFace]) -> None:
     choices = [FaceChoice.parse(text) for text in ("auto", "2")]
 

@@ -207,6 +207,18 @@ def tiff(samples: NDArray[Any], order: str = "<", **told: int) -> bytes:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
+def test_a_raw_photo_which_begins_with_its_thumbnail_is_refused(order: str, tmp_path: Path) -> None:
+    raw, photo = (tmp_path / name for name in ("raw.dng", "photo.tiff"))
+    raw.write_bytes(tiff(coloured(64, 96), order, t254=1))
+    photo.write_bytes(tiff(coloured(64, 96), order, t254=2))  # a page of several
+
+    assert is_picture(raw)
+    with pytest.raises(UnreadableMedia, match=r"raw photos do\. Export the photo as JPEG"):
+        read_still(raw)
+    assert read_still(photo).luma.shape == (64, 96)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_tiff_is_upright_too(orientation: int, order: str, tmp_path: Path) -> None:
     path = tmp_path / "turned.tif"

@@ -91,6 +91,16 @@ def test_a_microphone_at_a_corner_of_the_lips_for_half_of_the_clip_is_seen(
     assert np.flatnonzero(found.is_hidden).tolist() == list(range(20, 50))
 
 
+def test_a_hand_that_is_there_on_one_frame_of_slow_footage_is_seen_and_a_flash_of_fast_footage_is_none(
+    talker: list[tuple[VideoFrame, TrackedFace]],
+):
+    slow = talker[::5]  # 6 frames/s
+
+    assert observe(slow, hand, range(7, 8)).is_hidden.nonzero()[0].tolist() == [7]
+    assert not observe(slow, None).is_hidden.any()
+    assert not observe(talker, hand, range(25, 26)).is_hidden.any()
+
+
 def test_strength_ramps_over_four_frames_on_either_side(talker: list[tuple[VideoFrame, TrackedFace]]):
     strength = observe(talker, microphone, range(25, 40)).strength
 

@@ -121,6 +121,22 @@ class SeenFace:
         is_there = least_s <= NEAR_S and bool((self._is_at(x_px, y_px) & (away_s == least_s)).any())
         return least_s if is_there else inf
 
+    def off_centre_at(self, x_px: float, y_px: float, at_s: float | None = None) -> float:
+        """How far from the middle of the face this point is, in shares of the face's size.
+
+        The median of the frames on which it lies on the face, or of those nearest to `at_s`; infinite without any.
+        """
+        is_meant = self._is_at(x_px, y_px)
+        if at_s is not None:
+            away_s = np.abs(self.time_s - at_s)
+            is_meant = is_meant & (away_s == away_s.min())
+        if not is_meant.any():
+            return inf
+        left, top, right, bottom = self.box_px[is_meant].T.astype(np.float64)
+        across, down = (x_px - (left + right) / 2) / (right - left), (y_px - (top + bottom) / 2) / (bottom - top)
+        off: NDArray[np.float64] = np.hypot(across, down)
+        return float(np.median(off))
+
     def _is_at(self, x_px: float, y_px: float) -> NDArray[np.bool_]:
         left, top, right, bottom = self.box_px.T
         return (left <= x_px) & (x_px < right) & (top <= y_px) & (y_px < bottom)
@@ -225,9 +241,13 @@ def choose_face(
 
 
 def _pointed_at(people: Sequence[SeenFace], x_px: float, y_px: float, at_s: float | None) -> SeenFace | None:
-    """Who is at a point on most frames, or on the frame nearest to `at_s`: before a cut there is somebody else."""
+    """Who is at a point on most frames, or on the frame nearest to `at_s`: before a cut there is somebody else.
+
+    Of two faces that it lies on alike, the one in whose middle it lies more is meant.
+    """
+    off = {person.face_id: person.off_centre_at(x_px, y_px, at_s) for person in people}
     if at_s is None:
-        most = max(people, key=lambda person: person.n_frames_at(x_px, y_px))
+        most = min(people, key=lambda person: (-person.n_frames_at(x_px, y_px), off[person.face_id]))
         return most if most.n_frames_at(x_px, y_px) else None
-    nearest = min(people, key=lambda person: person.away_s_at(x_px, y_px, at_s))
+    nearest = min(people, key=lambda person: (person.away_s_at(x_px, y_px, at_s), off[person.face_id]))
     return nearest if nearest.away_s_at(x_px, y_px, at_s) < inf else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.errors import PictureTooLarge, UnreadableMedia
 from lipwright.core.media import Colour
-from lipwright.portrait.tags import COLOURS, EXTRA, HEIGHT, STARTS, WIDTH, orientation_of_webp, tags_of
+from lipwright.portrait.tags import COLOURS, EXTRA, HEIGHT, STARTS, SUBFILE, WIDTH, orientation_of_webp, tags_of
 from lipwright.vision.colour import from_rgb_matrix
 from lipwright.vision.graphs import quiet_stderr
 
@@ -44,6 +44,8 @@ class Header:
     width_px: int
     height_px: int
     is_animated: bool = False
+    is_preview: bool = False
+    """A small copy of the picture that is meant, which lies elsewhere in the file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,9 +111,13 @@ def read_header(path: Path, data: bytes) -> Header:
     if kind is None:
         raise UnreadableMedia(path, "it is no PNG, JPEG, WebP, BMP or TIFF")
     try:
-        return _HEADERS[kind](data)
+        header = _HEADERS[kind](data)
     except (IndexError, ValueError) as exc:
         raise UnreadableMedia(path, "the picture is damaged or breaks off") from exc
+    if header.is_preview:
+        reason = "it begins with a thumbnail, as raw photos do"
+        raise UnreadableMedia(path, reason, advice="Export the photo as JPEG, PNG or TIFF.")
+    return header
 
 
 def _kind_of(first: bytes) -> Kind | None:
@@ -277,7 +283,7 @@ def _tiff_header(data: bytes) -> Header:
     tags = tags_of(data)
     if WIDTH not in tags or HEIGHT not in tags:
         raise ValueError("no size")
-    return Header("tiff", tags[WIDTH], tags[HEIGHT])
+    return Header("tiff", tags[WIDTH], tags[HEIGHT], is_preview=bool(tags.get(SUBFILE, 0) & 1))
 
 
 _HEADERS: Final[dict[Kind, Callable[[bytes], Header]]] = {

@@ -9,6 +9,8 @@ from lipwright.media.webp import chunks
 
 STARTS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 """By them the order of bytes is told."""
+SUBFILE: Final = 254
+"""What the picture is: bit 0 stands for a smaller copy of another one in the file."""
 WIDTH: Final = 256
 HEIGHT: Final = 257
 COLOURS: Final = 262

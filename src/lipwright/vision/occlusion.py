@@ -37,6 +37,8 @@ _TINT_SHARE: Final = 0.3
 _PATCH_IO: Final = 0.012
 """Half the side of the little square that is averaged at each point."""
 _RAMP_FRAMES: Final = 4
+_FLASH_S: Final = 0.06
+"""A thing is before a mouth for longer; of slow footage one frame is, and a hand may be there on that one alone."""
 
 _OU, _OL = np.array(mesh.OUTER_UPPER), np.array(mesh.OUTER_LOWER)
 _IU, _IL = np.array(mesh.INNER_UPPER), np.array(mesh.INNER_LOWER)
@@ -76,9 +78,11 @@ class OcclusionMeter:
 
     def __init__(self) -> None:
         self._looks: list[NDArray[np.float32]] = []
+        self._times_s: list[float] = []
 
     def observe(self, frame: VideoFrame, face: TrackedFace) -> None:
         self._looks.append(_look(frame, face.landmarks))
+        self._times_s.append(float(frame.time_s))
 
     def finish(self) -> Occlusion:
         """Judge all observed frames against each other."""
@@ -99,7 +103,8 @@ class OcclusionMeter:
         threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
         ring = unlike[:, _N_LIP_GROUPS:].min(1)
         is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold) | _are_of_other_tint(cheeks, seen, colours)
-        return Occlusion(_without_flashes(is_hidden), score, threshold)
+        has_flashes = float(np.median(np.diff(self._times_s))) <= _FLASH_S
+        return Occlusion(_settled(is_hidden, has_flashes=has_flashes), score, threshold)
 
 
 def _are_of_other_tint(
@@ -186,11 +191,11 @@ def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float
     return np.concatenate([values[:, _STARTS[-1] :].T.ravel(), colours.T.ravel()]).astype(np.float32)
 
 
-def _without_flashes(is_hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Things stay before a mouth for more than one frame, and gaps of up to three frames between belong to them."""
+def _settled(is_hidden: NDArray[np.bool_], *, has_flashes: bool) -> NDArray[np.bool_]:
+    """Gaps of up to three frames belong to what is before a mouth; a frame alone does not, where it `has_flashes`."""
     padded = np.concatenate([[False], is_hidden, [False]])
     alone = padded[1:-1] & ~padded[:-2] & ~padded[2:]
-    kept = is_hidden & ~alone
+    kept = is_hidden & ~alone if has_flashes else is_hidden.copy()
     hidden = np.flatnonzero(kept)
     for a, b in pairwise(hidden):
         if 1 < b - a <= 4:
