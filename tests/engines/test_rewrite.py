@@ -393,7 +393,7 @@ def test_skin_below_a_lip_that_lends_is_as_far_from_it_as_skin_can_be(
     folded = own.copy()
     folded[18, 1] = folded[17, 1] - 0.014
     target = target_shapes(np.zeros((1, 8)), np.zeros(1), avatar.face.closed, shape_basis(), Limits())[0]
-    monkeypatch.setattr(type(avatar.face.posed), "shapes", lambda *_: folded[None].copy())
+    monkeypatch.setattr(type(avatar.face.posed), "shape", lambda *_: folded.copy())
     moved = avatar._lent_points(0, target) - points
     as_folded = avatar._lent_points(0, folded) - points
 

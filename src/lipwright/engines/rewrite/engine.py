@@ -534,7 +534,7 @@ class RewriteAvatar:
         crowded = to if self._sitter.is_crowded else None  # on footage of nothing but skin it is not looked for
         patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black, to=crowded)
         if interior is not None:
-            was_open = float(largest_gap(face.posed.shapes(range(row, row + 1))[0]))
+            was_open = float(largest_gap(face.posed.shape(row, points)))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         picture.paste(frame)
         return True
@@ -547,12 +547,12 @@ class RewriteAvatar:
         """
         face, closed = self.face, self.face.closed
         points = np.array(face.landmarks.row(row), np.float64)
-        own = face.posed.shapes(range(row, row + 1))
-        both = np.stack([own[0], target])
+        own = face.posed.shape(row, points)
+        both = np.stack([own, target])
         keep_from_folding(both, closed)
         if np.abs(both[1] - target).max() < _UNFOLDED_IO:
             pose = face.posed.of(row)
-            points += pose.scale * ((both[0] - own[0]) @ pose.rotation.T)
+            points += pose.scale * ((both[0] - own) @ pose.rotation.T)
         return points
 
 

@@ -62,6 +62,11 @@ class Posed:
         at = np.asarray(rows, np.intp)
         return unpose(self.landmarks.rows(at), self.scale_px[at], self.rotation[at], self.translation_px[at])
 
+    def shape(self, row: int, points: Points) -> Points:
+        """(478, 3) canonical, IO, of this row's landmarks `points` (478, 3): where they were read already."""
+        at = slice(row, row + 1)
+        return unpose(points[None], self.scale_px[at], self.rotation[at], self.translation_px[at])[0]
+
     def of(self, row: int) -> Pose:
         return Pose(float(self.scale_px[row]), self.rotation[row], self.translation_px[row])
 
