@@ -139,7 +139,7 @@ def test_footage_that_is_shown_to_its_end_is_paid_for_and_a_price_once_told_stay
         service._intake,
         service._workshop,
         service._prices,
-        lambda path: None,
+        lambda path, stop: None,
         lambda: False,
         service.telemetry,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Journey:
         )
         job = service.submit(self.account, request)
 
-        def moderate(path: Path) -> bool | None:
+        def moderate(path: Path, stop: Callable[[], bool]) -> bool | None:
             self.seen.append(path.name)
             answer = answers.pop(0)
             if answer is None:

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lipwright import sandbox
+from lipwright import media, sandbox
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import InvalidOption, ModerationFailed
+from lipwright.core.errors import Cancelled, InvalidOption, ModerationFailed
 from lipwright.moderation import Moderator, ModeratorOptions
 from lipwright.moderation.http import HttpModerator
 from lipwright.moderation.nudenet import NudeNetModerator, is_refused
@@ -140,6 +140,28 @@ def test_pictures_are_spread_over_the_whole_footage(portrait: Path, tmp_path: Pa
     pictures = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
     assert told == {"n": N_PICTURES} == {"n": len(pictures)}
     assert all(picture.startswith(b"\xff\xd8\xff") for picture in pictures)
+
+
+def test_of_a_recording_that_was_cut_into_what_can_be_decoded_is_shown(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A transport stream that begins between two key frames holds fewer frames than its packets promise."""
+    whole = make_video("whole.ts", n=60, options={"g": "20"}).read_bytes()
+    (tmp_path / "cut.ts").write_bytes(whole[len(whole) // 6 // 188 * 188 :])
+    found = media.probe(tmp_path / "cut.ts").video
+    folder = tmp_path / "sample"
+    folder.mkdir()
+
+    told = sample({"path": str(tmp_path / "cut.ts"), "folder": str(folder)}, lambda _: None)
+
+    assert found is not None
+    assert found.n_frames > 40, "the stream can be read from its second key frame"
+    assert told == {"n": N_PICTURES} == {"n": len(list(folder.iterdir()))}
+
+
+def test_nobody_waits_for_the_pictures_of_a_job_that_is_over(portrait: Path) -> None:
+    with pytest.raises(Cancelled):
+        Moderation("scripted", Scripted([]), limit_s=3600)(portrait, lambda: True)
 
 
 def test_a_still_is_shown_as_it_will_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

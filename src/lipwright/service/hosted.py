@@ -843,8 +843,8 @@ class Hosted:
 
         name = self.settings.moderator
         if not name:
-            return lambda path: None
-        return Moderation(name, load_moderator(name, moderator_options(self.settings)))
+            return lambda path, stop: None
+        return Moderation(name, load_moderator(name, moderator_options(self.settings)), self.settings.deadline_s)
 
     def _limits(self, name: str, **given: Any) -> dict[str, Any]:
         chosen = self.settings

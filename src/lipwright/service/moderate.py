@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 N_PICTURES: Final = 12
 SIDE_PX: Final = 640
-_SAMPLE: Final = sandbox.Limits(cpu_s=240, wall_s=120, memory_bytes=6 << 30, file_bytes=64 << 20)
 
 
 def moderator_options(settings: ServiceSettings) -> ModeratorOptions:
@@ -38,17 +37,27 @@ def load_moderator(name: str, options: ModeratorOptions) -> Moderator:
 
 
 class Moderation:
-    """Called with a file: whether the moderator refuses what it shows."""
+    """Called with a file: whether the moderator refuses what it shows.
 
-    def __init__(self, name: str, moderator: Moderator) -> None:
+    Its pictures may take `limit_s`, as long as the job itself: some footage must be decoded from end to end.
+    """
+
+    def __init__(self, name: str, moderator: Moderator, limit_s: float = 120.0) -> None:
         self._name, self._moderator = name, moderator
+        self._limits = sandbox.Limits(cpu_s=2 * limit_s, wall_s=limit_s, memory_bytes=6 << 30, file_bytes=64 << 20)
 
-    def __call__(self, path: Path) -> bool:
-        """Raises ModerationFailed where there is no answer: then nothing is shown, and nothing is called clean."""
+    def __call__(self, path: Path, should_stop: Callable[[], bool] | None = None) -> bool:
+        """Raises ModerationFailed where there is no answer: then nothing is shown, and nothing is called clean.
+
+        And Cancelled, where `should_stop` says so while pictures are taken.
+        """
         with TemporaryDirectory() as folder:
             try:
                 said = sandbox.call(
-                    "lipwright.service.moderate:sample", {"path": str(path), "folder": folder}, limits=_SAMPLE
+                    "lipwright.service.moderate:sample",
+                    {"path": str(path), "folder": folder},
+                    limits=self._limits,
+                    should_stop=should_stop,
                 )
             except (LimitReached, WorkerCrashed) as exc:
                 raise ModerationFailed(self._name, "no pictures could be taken of the file") from exc
@@ -83,6 +92,7 @@ def sample(arguments: dict[str, Any], _tell: Callable[[dict[str, Any]], None]) -
             keep(0, VideoFrame(read_still(path).planes, 0, Fraction(0), 8, BT709))
             return {"n": 1}
     footage = media.open_footage(path, threads=1)
+    footage.settle()  # what was cut out of a recording holds fewer frames than its packets promise
     assert footage.info.video is not None  # open_footage raises NoVideo
     n_frames = footage.info.video.n_frames
     wanted = sorted({round(i * (n_frames - 1) / (N_PICTURES - 1)) for i in range(N_PICTURES)})

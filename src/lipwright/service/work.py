@@ -80,8 +80,8 @@ _SPANS: Final = {
     "store": (0.97, 1.0),
 }
 
-LookForNudity = Callable[[Path], bool | None]
-"""Whether a moderator refuses what a file shows; None: nobody looked."""
+LookForNudity = Callable[[Path, Callable[[], bool]], bool | None]
+"""Whether a moderator refuses what a file shows; None: nobody looked. It asks the second whether to stop."""
 
 
 class JobWork:
@@ -364,7 +364,7 @@ class JobWork:
             return len(begun)  # by a worker that died before it could tell
         kept = self._media(dict(found.inputs))
         with self._workshop.room() as room, self._files(kept, stop) as paths:
-            self._refuse(paths["video"], "input")
+            self._refuse(paths["video"], "input", stop)
             output, plan = room / "result.mp4", room / "plan.npz"
             options, _ = split_options(dict(request.options))
             arguments = {
@@ -380,7 +380,7 @@ class JobWork:
             report = self._made("render", arguments, job, kept, paths, stop, stage)
             if "parts" in report and not output.exists():
                 return self._cut(found, plan, report["parts"], self._settings.deadline_s - (monotonic() - began_s))
-            self._end(job, output, report)
+            self._end(job, output, report, stop)
         return 0
 
     def _sizes(self, plan: Path) -> dict[str, Any] | None:
@@ -412,9 +412,9 @@ class JobWork:
         stage.stages_s = report.get("stages_s", {})
         return report
 
-    def _end(self, job: Job, output: Path, report: dict[str, Any]) -> None:
+    def _end(self, job: Job, output: Path, report: dict[str, Any], stop: Callable[[], bool]) -> None:
         self._advance(job.id, "store", 0.0)
-        flags = self._refuse(output, "output")
+        flags = self._refuse(output, "output", stop)
         self._keep(job, output, report, () if flags is None else (flags,))
 
     # --- parts --------------------------------------------------------------------------------------------
@@ -485,7 +485,7 @@ class JobWork:
             }
             report = self._made("join", arguments, job, kept, paths, stop, stage)
             self._leave_to_newer(report, stop)
-            self._end(job, output, report)
+            self._end(job, output, report, stop)
         # their rows go with the next sweep
         self._drop([one.id for role, one in kept.items() if role.startswith(("part ", "plan"))])
 
@@ -524,9 +524,9 @@ class JobWork:
         """Long after the job must have ended, which ends them too."""
         return now() + timedelta(hours=24, seconds=2 * self._settings.deadline_s)
 
-    def _refuse(self, path: Path, what: str) -> bool | None:
+    def _refuse(self, path: Path, what: str, stop: Callable[[], bool]) -> bool | None:
         """Whether a moderator minds; raises ContentRefused if that ends jobs here."""
-        minds = self._moderate(path)
+        minds = self._moderate(path, stop)
         if minds and self._settings.moderation_blocks:
             raise ContentRefused(what)
         return minds
