@@ -420,22 +420,23 @@ def test_however_many_uploads_end_at_once_few_are_looked_at(
 class Wire:
     """A connection to the server's own protocol, on a socket pair, with an application that says ok."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, idle_s: float) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
             await send({"type": "http.response.body", "body": b"ok"})
 
         config = Config(app, lifespan="off", log_config=None, access_log=False)
         config.load()
-        self.made = protocol.BoundedHttp(config, ServerState(), {}, loop)
+        self.made: Any = protocol.BoundedHttp(config, ServerState(), {}, loop)
+        self.made.timeout_keep_alive = idle_s
 
 
-async def talk(*pieces: bytes, pause_s: float = 0.0) -> bytes:
+async def talk(*pieces: bytes, pause_s: float = 0.0, idle_s: float = 5.0) -> bytes:
     """What comes back until the server hangs up, or for a second."""
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    await loop.connect_accepted_socket(lambda: Wire(loop).made, theirs)
+    await loop.connect_accepted_socket(lambda: Wire(loop, idle_s).made, theirs)
     came = b""
     try:
         for piece in pieces:
@@ -466,6 +467,22 @@ def test_heads_without_end_and_silence_are_hung_up_on(monkeypatch: pytest.Monkey
     assert (fine.count(b"200 OK"), fine.endswith(b"(hung up)")) == (1, False)
     assert twice.count(b"200 OK") == 2
     assert endless == half == silent == b"(hung up)"
+
+
+def test_bytes_that_ask_for_nothing_keep_no_connection_open() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n"
+    upload = head.replace(b"GET", b"POST") + b"Content-Length: 20000\r\n\r\n"
+    chunked = head.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\n"
+
+    def said(*pieces: bytes) -> bytes:
+        return asyncio.run(talk(*pieces, pause_s=0.05, idle_s=0.25))
+
+    for answered, more in ((head + b"\r\n", b"\r\n"), (upload, b"x"), (chunked, b"1\r\nx\r\n")):
+        once, again_and_again = said(answered, more), said(answered, *[more] * 12)
+        assert (once.count(b"200 OK"), once.endswith(b"(hung up)")) == (1, True)
+        assert again_and_again.endswith(b"(hung up)")
+    refused = said(upload, *[b"x" * 2000] * 10, head + b"\r\n")
+    assert refused.count(b"200 OK") == 2, "what was answered early may come to its end, and the next one be asked"
 
 
 # --- what is others' ----------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from lipwright.http.door import SLOWEST_BYTES_PER_S
+
 HEAD_BYTES: Final = 131_072
 """uvicorn keeps an address and headers of any length; what is shorter than this, `door` looks at."""
 HEAD_S: Final = 30.0
@@ -14,11 +16,14 @@ HEAD_S: Final = 30.0
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Hangs up on heads without end."""
+    """Hangs up on heads without end, and on bytes that ask for nothing."""
 
     _n_head_bytes = 0
     _is_in_head = True
     _late: asyncio.TimerHandle | None = None
+    _n_rest_bytes = 0
+    """Since `_rest` was set."""
+    _rest: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -26,6 +31,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_waiting_for_rest()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -34,9 +40,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._n_head_bytes += len(data)
             if self._n_head_bytes > HEAD_BYTES:
                 self._hang_up()
+        elif self.cycle.response_complete:
+            self._wait_for_rest(len(data))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._stop_waiting_for_rest()
         self._n_head_bytes, self._is_in_head = 0, True
         if self._late is None:
             self._wait_for_head()
@@ -48,6 +57,25 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _wait_for_head(self) -> None:
         self._late = self.loop.call_later(HEAD_S, self._hang_up)
+
+    def _wait_for_rest(self, n_bytes: int) -> None:
+        """For what comes of a body that was answered early, or an empty line: uvicorn's own timer ends with it."""
+        self._n_rest_bytes += n_bytes
+        if self._rest is None:
+            self._rest = self.loop.call_later(self.timeout_keep_alive, self._look_at_rest)
+
+    def _look_at_rest(self) -> None:
+        came, self._n_rest_bytes, self._rest = self._n_rest_bytes, 0, None
+        if came < self.timeout_keep_alive * SLOWEST_BYTES_PER_S:
+            self._hang_up()
+        else:  # an upload whose client reads the refusal once all is sent
+            self._wait_for_rest(0)
+
+    def _stop_waiting_for_rest(self) -> None:
+        self._n_rest_bytes = 0
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     def _stop_waiting(self) -> None:
         if self._late is not None:
