@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from lipwright.core.errors import IdempotencyMismatch, InvalidOption, JobNotFound, MediaNotKnown
+from lipwright.core.errors import DatabaseAway, IdempotencyMismatch, InvalidOption, JobNotFound, MediaNotKnown
 from lipwright.core.jobs import Account, JobRequest, JobState, Media
+from lipwright.service import hosted_batch
 from lipwright.service.fetches import shared_number
 from lipwright.service.hosted import Hosted
-from lipwright.service.hosted_batch import Wanted
+from lipwright.service.hosted_batch import BrokenOff, Wanted
 from lipwright.service.intake import Intake
 from lipwright.store import batches
 from lipwright.store.database import now
@@ -48,6 +49,98 @@ def test_a_batch_that_was_cut_off_is_completed_by_sending_it_again(
     assert service.desk.jobs().n_total == 4
     with pytest.raises(IdempotencyMismatch):
         service.batches.submit(account, wanted(), "another", "key")
+
+
+def test_a_batch_that_was_cut_off_and_cancelled_is_over_and_stays_so(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    made: list[int] = []
+
+    def item(number: int) -> JobRequest:
+        made.append(number)
+        if number == 1:
+            raise KeyboardInterrupt
+        return request_of()
+
+    def wanted() -> list[Wanted]:
+        return [Wanted(None, lambda number=number: item(number)) for number in range(3)]
+
+    with pytest.raises(KeyboardInterrupt):
+        service.batches.submit(account, wanted(), "the same", "key")
+    begun = service.desk.jobs().jobs[0].request.batch_id
+    assert begun is not None
+    ended = service.batches.cancel(account, begun)
+    again = service.batches.submit(account, wanted(), "the same", "key")
+
+    assert ended.is_final
+    assert ended.counts == again.counts == {"cancelled": 3, "pending": 0}
+    assert [item.error_code for item in ended.items] == [None, "cancelled", "cancelled"]
+    assert (again.id, made) == (begun, [0, 1])
+
+
+def test_a_batch_that_is_cancelled_while_it_is_taken_in_leaves_no_job_behind(
+    service: Hosted, account: Account, request_of: RequestOf
+) -> None:
+    made: list[int] = []
+
+    def item(number: int) -> JobRequest:
+        made.append(number)
+        if number == 1:
+            begun = service.desk.jobs().jobs[0].request.batch_id
+            assert begun is not None
+            service.batches.cancel(account, begun)
+        return request_of()
+
+    wanted = [Wanted(None, lambda number=number: item(number)) for number in range(3)]
+    batch = service.batches.submit(account, wanted, "three")
+
+    assert (batch.counts, batch.is_final, made) == ({"cancelled": 3, "pending": 0}, True, [0, 1])
+    assert {job.state for job in service.desk.jobs().jobs} == {JobState.CANCELLED}
+
+
+def test_a_batch_that_nobody_can_send_again_is_over_once_it_has_broken_off(
+    service: Hosted, account: Account, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, n_written = batches.add_item, 0
+
+    def add_item(*given: Any) -> bool:
+        nonlocal n_written
+        n_written += 1
+        if n_written == 2:  # of a job that is made
+            raise DatabaseAway("it restarts")
+        return real(*given)
+
+    monkeypatch.setattr(batches, "add_item", add_item)
+    with pytest.raises(BrokenOff) as broken:
+        service.batches.submit(account, [Wanted(name, request_of) for name in "abc"], "three")
+
+    batch = service.batches.find(account, broken.value.batch_id)
+    assert batch.counts == {"queued": 2, "refused": 1, "pending": 0}
+    assert (batch.items[2].reference, batch.items[2].error_code) == ("c", "database_away")
+    assert service.desk.jobs().n_total == 2
+
+
+@pytest.mark.parametrize(("key", "after"), [(None, timedelta(hours=2)), ("key", timedelta(hours=25))])
+def test_a_batch_whose_server_was_killed_is_over_once_nobody_can_take_in_the_rest(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str | None,
+    after: timedelta,
+) -> None:
+    def die() -> JobRequest:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        service.batches.submit(account, [Wanted(None, request_of), Wanted(None, die)], "two", key)
+    begun = service.desk.jobs().jobs[0].request.batch_id
+    assert begun is not None
+    assert service.batches.find(account, begun).counts == {"queued": 1, "pending": 1}
+
+    monkeypatch.setattr(hosted_batch, "now", lambda: now() + after)
+
+    assert service.batches.find(account, begun).counts == {"queued": 1, "refused": 1, "pending": 0}
 
 
 def test_a_job_that_was_made_before_the_crash_is_not_made_twice(

@@ -202,8 +202,8 @@ def _broken_off(broken: BrokenOff, *, has_key: bool) -> Refusal:
         log.error("a batch broke", batch=broken.batch_id, exc_info=why)
         why = InternalError()
     refusal = refusal_of(why)
-    again = "send it again under the same Idempotency-Key for the rest, " if has_key else ""
-    told = f"Batch {broken.batch_id} was begun, and the jobs that it has run: {again}read it or cancel it."
+    again = "send it again under the same Idempotency-Key for the rest" if has_key else "send the rest in another one"
+    told = f"Batch {broken.batch_id} was begun, and the jobs that it has run: {again}, read it or cancel it."
     return replace(refusal, message=f"{refusal.message} {told}", about={"batch_id": broken.batch_id})
 
 

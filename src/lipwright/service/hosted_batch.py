@@ -1,7 +1,8 @@
 """Many jobs that were asked for together: each an ordinary job, and all of them looked at as one.
 
 A batch is begun under a key, and each of its items under a key of its own: whoever sends the same batch again, after a
-crash in the middle too, gets the same jobs, and those that were missing.
+crash in the middle too, gets the same jobs, and those that were missing. What nobody takes in any more is closed: its
+other items are as they will be.
 """
 
 from __future__ import annotations
@@ -9,18 +10,34 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lipwright.core.errors import IdempotencyMismatch, InputError, InvalidOption, JobNotFound
+from lipwright.core.errors import (
+    Cancelled,
+    DatabaseAway,
+    IdempotencyMismatch,
+    InputError,
+    InternalError,
+    InvalidOption,
+    JobNotFound,
+    LipwrightError,
+)
 from lipwright.core.jobs import Account, Job, JobRequest
 from lipwright.store import Database, batches, jobs
+from lipwright.store.database import now
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from lipwright.service.hosted import Hosted
 
 MAX_ITEMS: Final = 500
+_NOT_TAKEN_IN: Final = {Cancelled.code: "The batch was cancelled before this was taken in."}
+_TAKING_IN: Final = timedelta(hours=1)
+"""Longer than the most items take, each of them with files: then whoever took them in is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,8 @@ class BatchItem:
         """A JobState, "refused", or "deleted"."""
         if self.job is not None:
             return str(self.job.state)
+        if self.error_code == Cancelled.code:
+            return Cancelled.code  # with the batch, before it was a job
         return "refused" if self.error_code is not None else "deleted"
 
 
@@ -102,45 +121,94 @@ class HostedBatches:
         digest = hashlib.sha256(fingerprint.encode()).hexdigest()
         with self._database.writing() as connection:
             begun = batches.begin(connection, account.id, key, digest, len(wanted))
-            known = {row.position for row in batches.items(connection, begun.id)}
         if begun.fingerprint != digest:
             raise IdempotencyMismatch(key or "")
         try:
+            known = self._positions(begun.id)
             for position, one in enumerate(wanted):
-                if position not in known:
-                    item = self._take_in(account, begun.id, position, one)
-                    with self._database.writing() as connection:
-                        batches.add_item(connection, begun.id, item)
+                if position not in known and not self._take_in(account, begun.id, position, one):
+                    known = self._positions(begun.id)  # somebody else is at it too, or has cancelled it
             return self.find(account, begun.id)
         except Exception as exc:
+            if key is None:  # nobody can send it again
+                with suppress(DatabaseAway):
+                    self._close(begun, exc if isinstance(exc, LipwrightError) else InternalError(), wanted)
             raise BrokenOff(begun.id) from exc
 
     def find(self, account: Account, batch_id: str) -> Batch:
         """Raises JobNotFound: also for a batch of another account."""
         with self._database.reading() as connection:
-            found = batches.find(connection, batch_id)
-            if found is None or not (account.is_admin or found.account_id == account.id):
-                raise JobNotFound(batch_id)
-            rows = batches.items(connection, batch_id)
-            made = jobs.these(connection, {row.job_id for row in rows if row.job_id is not None})
+            found = self._find(connection, account, batch_id)
+            batch = self._as_it_stands(connection, found)
+        resumable = jobs.KEEP_KEYS if found.has_key else _TAKING_IN
+        if len(batch.items) == found.n_items or found.created_at > now() - resumable:
+            return batch
+        self._close(found, InternalError())
+        with self._database.reading() as connection:
+            return self._as_it_stands(connection, found)
+
+    def cancel(self, account: Account, batch_id: str) -> Batch:
+        """End all that is not final, and what was not taken in. Raises JobNotFound."""
+        with self._database.reading() as connection:
+            found = self._find(connection, account, batch_id)
+        self._close(found, Cancelled())
+        for item in self.find(account, batch_id).items:
+            if item.job is not None and not item.job.state.is_final:
+                self._hosted.cancel(account, item.job.id)
+        return self.find(account, batch_id)
+
+    @staticmethod
+    def _find(connection: Connection, account: Account, batch_id: str) -> batches.Row:
+        found = batches.find(connection, batch_id)
+        if found is None or not (account.is_admin or found.account_id == account.id):
+            raise JobNotFound(batch_id)
+        return found
+
+    @staticmethod
+    def _as_it_stands(connection: Connection, found: batches.Row) -> Batch:
+        rows = batches.items(connection, found.id)
+        made = jobs.these(connection, {row.job_id for row in rows if row.job_id is not None})
         items = tuple(
             BatchItem(row.position, row.reference, made.get(row.job_id or ""), row.error_code, row.error_message)
             for row in rows
         )
         return Batch(found.id, found.created_at, found.n_items, items)
 
-    def cancel(self, account: Account, batch_id: str) -> Batch:
-        """End all that is not final. Raises JobNotFound."""
-        for item in self.find(account, batch_id).items:
-            if item.job is not None and not item.job.state.is_final:
-                self._hosted.cancel(account, item.job.id)
-        return self.find(account, batch_id)
+    def _positions(self, batch_id: str) -> set[int]:
+        with self._database.reading() as connection:
+            return {row.position for row in batches.items(connection, batch_id)}
 
-    def _take_in(self, account: Account, batch_id: str, position: int, one: Wanted) -> batches.ItemRow:
+    def _close(self, begun: batches.Row, why: LipwrightError, wanted: Sequence[Wanted] = ()) -> None:
+        """Nothing more is taken in: what is missing has no job, but for one that could not be written down."""
+        with self._database.writing() as connection:
+            known = {row.position for row in batches.items(connection, begun.id)}
+            for position in sorted(set(range(begun.n_items)) - known):
+                reference = wanted[position].reference if wanted else None
+                made = jobs.made_under(connection, begun.account_id, _key(begun.id, position))
+                item = batches.ItemRow(position, reference, made)
+                if made is None:
+                    item = replace(item, error_code=why.code, error_message=_NOT_TAKEN_IN.get(why.code, str(why)))
+                batches.add_item(connection, begun.id, item)
+
+    def _take_in(self, account: Account, batch_id: str, position: int, one: Wanted) -> bool:
+        """False where somebody else has written down what became of it."""
+        item = self._item(account, batch_id, position, one)
+        with self._database.writing() as connection:
+            is_first = batches.add_item(connection, batch_id, item)
+            its = {row.position: row.job_id for row in batches.items(connection, batch_id)} if not is_first else {}
+        if not is_first and item.job_id is not None and its[position] != item.job_id:
+            self._hosted.cancel(account, item.job_id)  # closed in the meantime: nobody would know of it
+        return is_first
+
+    def _item(self, account: Account, batch_id: str, position: int, one: Wanted) -> batches.ItemRow:
         try:
             request = replace(one.request(), batch_id=batch_id)
-            key = f"batch:{batch_id}:{position}"
+            key = _key(batch_id, position)
             job = self._hosted.submit(account, request, idempotency_key=key, fingerprint=key)
         except InputError as exc:
             return batches.ItemRow(position, one.reference, None, exc.code, str(exc))
         return batches.ItemRow(position, one.reference, job.id)
+
+
+def _key(batch_id: str, position: int) -> str:
+    return f"batch:{batch_id}:{position}"

@@ -25,6 +25,8 @@ class Row:
     fingerprint: str
     n_items: int
     created_at: datetime
+    has_key: bool
+    """Whoever began it can send it again, for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +118,4 @@ def expire_fetched(connection: sa.Connection) -> None:
 
 
 def _row(row: Any) -> Row:
-    return Row(row.id, row.account_id, row.fingerprint, row.n_items, row.created_at)
+    return Row(row.id, row.account_id, row.fingerprint, row.n_items, row.created_at, row.key is not None)

@@ -357,6 +357,12 @@ def fill_claim(connection: sa.Connection, account_id: str, key: str, job_id: str
     connection.execute(_FILL_CLAIM, {"owner": account_id, "wanted": key, "job_id": job_id})
 
 
+def made_under(connection: sa.Connection, account_id: str, key: str) -> str | None:
+    """The id of the job that was made under the key."""
+    row = connection.execute(_CLAIM, {"owner": account_id, "wanted": key}).one_or_none()
+    return None if row is None else row.job_id
+
+
 def drop_claim(connection: sa.Connection, account_id: str, key: str, claimed_at: datetime) -> None:
     """Give a key back that made no job; who has claimed it since keeps it."""
     of_key = (idempotency.c.account_id == account_id) & (idempotency.c.key == key)
