@@ -64,6 +64,30 @@ def test_text_that_is_none_is_refused_before_any_database_sees_it(
     assert "half a character" in answer.text
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"model":"a\\u0000b"}'.encode("utf-16"),
+        '{"model":"a\\u0000b"}'.encode("utf-16-le"),
+        '{"model":"a\\ud800b"}'.encode("utf-32"),
+        '{"model":"a\ud800b"}'.encode("utf-16-be", "surrogatepass"),
+        '{"model":"a\ud800b"}'.encode("utf-8", "surrogatepass"),
+    ],
+    ids=["UTF-16", "UTF-16LE", "UTF-32", "half in UTF-16", "half in UTF-8"],
+)
+def test_such_text_is_refused_in_whatever_encoding_it_comes(here: Any, body: bytes) -> None:
+    answer = here.send("POST", "/api/v3/predictions", content=body, headers=JSON)
+
+    assert (answer.status_code, "half a character" in answer.text) == (400, True), answer.text
+
+
+def test_json_may_come_in_another_encoding(here: Any) -> None:
+    body = '{"model":"\U0001f600 \ud55c \\ud83d\\ude00"}'
+
+    for encoding in ("utf-8", "utf-16", "utf-32-be"):
+        assert here.send("POST", "/api/v3/predictions", content=body.encode(encoding), headers=JSON).status_code == 200
+
+
 def test_characters_that_are_written_as_two_halves_are_characters(here: Any) -> None:
     body = b'{"model_id":"pixverse/lipsync","inputs":{"text":"\\ud83d\\ude00 and \\\\ud800"}}'
 

@@ -15,8 +15,9 @@ from starlette.datastructures import Headers
 
 # no string of JSON goes over the end of a line: what begins with // is a comment
 _COMMENTS: Final = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
-# half a character, and the sign with the number zero, come into JSON by these spellings only
-_ODD: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+# half a character, and the sign with the number zero, come into JSON in UTF-8 by these spellings only; bodies are long,
+# and together they would be searched for more slowly
+_ODD: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)"), re.compile(rb"\xed[\xa0-\xbf]")
 
 
 class TextRequest(Request):
@@ -56,7 +57,10 @@ class CommentedRequest(JsonRequest):
 
 def checked(body: bytes, said: Any) -> Any:
     """The same values. Raises json.JSONDecodeError for text that is none, which a database would choke on."""
-    if (found := _ODD.search(body)) is not None and not _is_text(said):
+    if b"\0" in body:  # it came in UTF-16 or UTF-32
+        body = body.decode(json.detect_encoding(body), "surrogatepass").encode("utf-8", "surrogatepass")
+    found = next((found for odd in _ODD if (found := odd.search(body)) is not None), None)
+    if found is not None and not _is_text(said):
         raise json.JSONDecodeError("A text holds half a character, or the character number 0", "", found.start())
     return said
 
