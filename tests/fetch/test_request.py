@@ -169,6 +169,25 @@ def test_what_cannot_be_used_says_why_and_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
+def test_who_gets_compressed_data_is_told_what_helps(server: Server, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    server.answers["/a.wav"] = gives(WAV, Content_Encoding="aws-chunked, GZIP")
+
+    with pytest.raises(FetchFailed, match="Have it sent as it is, or upload the file"):
+        download("http://public.test/a.wav", tmp_path / "got", limits=LIMITS, network=elsewhere)
+
+
+@pytest.mark.parametrize("coding", ["identity", "", "aws-chunked", "utf-8", "aws-chunked,identity"])
+def test_codings_that_leave_the_bytes_as_they_are_are_taken(
+    coding: str, server: Server, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    """S3-compatible stores keep what they were told when the file was put there."""
+    server.answers["/a.wav"] = gives(WAV, Content_Encoding=coding)
+
+    got = download("http://public.test/a.wav", tmp_path / "got", limits=LIMITS, network=elsewhere)
+
+    assert got.path.read_bytes() == WAV
+
+
 @pytest.mark.parametrize("in_headers", [False, True])
 def test_a_slow_drip_ends_at_the_deadline(
     in_headers: bool, server: Server, elsewhere: Elsewhere, tmp_path: Path

@@ -213,8 +213,10 @@ class UrlRefused(InputError):
 
     code = "url_refused"
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} is refused: {reason}. Give a public http or https address, or upload the file.")
+    def __init__(
+        self, url: str, reason: str, *, advice: str = "Give a public http or https address, or upload the file."
+    ) -> None:
+        super().__init__(f"{url} is refused: {reason}. {advice}")
         self.url = url
         self.reason = reason
 
@@ -224,8 +226,8 @@ class FetchFailed(InputError):
 
     code = "fetch_failed"
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} could not be fetched: {reason}. Check that it opens without signing in.")
+    def __init__(self, url: str, reason: str, *, advice: str = "Check that it opens without signing in.") -> None:
+        super().__init__(f"{url} could not be fetched: {reason}. {advice}")
         self.url = url
         self.reason = reason
 

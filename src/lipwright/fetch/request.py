@@ -22,6 +22,8 @@ from lipwright.fetch.sniff import HEAD_BYTES, Sniffed, sniff
 
 REDIRECTS = {301, 302, 303, 307, 308}
 AGENT = b"lipwright"
+COMPRESSED = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
+"""Other codings leave the bytes as they are: some stores say `aws-chunked` of what was put to them so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,9 @@ def _store(
     where = shown(str(target.url))
     if answer.status != 200:
         raise FetchFailed(where, f"it answers with status {answer.status}")
-    if (_header(answer, b"content-encoding") or "identity").lower() != "identity":
-        raise FetchFailed(where, "it sends compressed data though none was asked for")
+    if COMPRESSED & {one.strip() for one in (_header(answer, b"content-encoding") or "").lower().split(",")}:
+        advice = "Have it sent as it is, or upload the file."
+        raise FetchFailed(where, "it sends compressed data though none was asked for", advice=advice)
     announced = _header(answer, b"content-length") or ""
     if announced.isdecimal() and int(announced) > limits.max_bytes:
         raise MediaTooLarge(where, what="bytes", found=int(announced), limit=limits.max_bytes)
