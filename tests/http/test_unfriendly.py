@@ -117,6 +117,18 @@ def test_what_is_odd_is_the_clients_fault_and_told_so(here: Any, method: str, pa
     assert answer.json()["code"] == 400
 
 
+def test_programs_that_name_html_among_others_are_answered_in_json_below_the_apis(here: Any) -> None:
+    java = {"Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+
+    for path in ("/api/v3/nothing", "/api/v9/balance", "/api/lipwright/nothing"):
+        answer = here.send("GET", path, headers=java)
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "not_found")
+    for path in (f"{PIXVERSE}/nothing", "/openapi/v9/nothing", "/video/nothing"):
+        assert here.send("GET", path, headers=java).json()["ErrCode"] != 0
+    page = here.send("GET", "/nothing", headers=java)
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
 @pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "https://elsewhere.example"])
 def test_an_origin_that_is_not_ours_is_refused_whatever_it_looks_like(here: Any, origin: str) -> None:
     answer = here.send("POST", "/playground/session", json={"key": here.alice_key}, headers={"Origin": origin})

@@ -37,6 +37,8 @@ from lipwright.service.hosted import Hosted
 API: Final = "/playground/api/"
 """Behind the door: with a session, or with a key as everywhere."""
 COOKIE: Final = "lipwright_session"
+_FOR_PROGRAMS: Final = ("/api/", "/openapi/", "/video/")
+"""Some name HTML among all that they take (Java does)."""
 _TRIES_PER_MIN: Final = 10
 _POLL_S: Final = 0.4
 _SIGN_OF_LIFE_S: Final = 15.0
@@ -53,6 +55,8 @@ def assets() -> Mapping[str, Asset]:
 
 def nothing_here(request: Request) -> Response | None:
     """The page that says so, for a person whose browser asks for an address that there is not; None for programs."""
+    if request.url.path.startswith(_FOR_PROGRAMS):
+        return None
     if request.method not in {"GET", "HEAD"} or "text/html" not in request.headers.get("accept", ""):
         return None
     asset = assets()["index.html"]
