@@ -27,6 +27,7 @@ from lipwright.http.errors import Refusal
 from lipwright.http.multipart import MAX_FIELD_BYTES, MAX_FIELDS, MultipartStream
 from lipwright.http.playground import session_of
 from lipwright.service.intake import N_LOOKS
+from lipwright.store import jobs
 
 PIXVERSE = "/openapi/v2"
 LIPSYNC = "/api/v3/pixverse/lipsync"
@@ -251,6 +252,40 @@ def test_what_clients_of_the_vendor_send_is_understood(here: Any, monkeypatch: p
     assert made["ErrCode"] == 500008
     assert source["ErrMsg"] == "No matching source_video_id."
     assert "has expired" in expired["ErrMsg"]
+
+
+def test_a_result_that_has_expired_is_none_to_clients_that_take_its_first_output(
+    here: Any, links: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"video": links["video"], "audio": links["audio"]}
+    made = here.send("POST", LIPSYNC, json=body).json()["data"]
+    with here.hosted._database.writing() as connection:
+        jobs.finish(connection, made["id"], jobs.Ending(state=JobState.SUCCEEDED, outputs=("0" * 32,)))
+    job = here.hosted.job(here.alice, made["id"])
+
+    assert (job.state, job.outputs) == (JobState.SUCCEEDED, ())
+    polled = here.send("GET", made["urls"]["get"])
+    monkeypatch.setattr(here.hosted, "submit", lambda *_, **__: job)  # under the key of an earlier one
+    waited = here.send("POST", LIPSYNC, json=body | {"enable_sync_mode": True})
+
+    for answer in (polled, waited):
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "media_not_known")
+        assert "expired" in answer.json()["message"]
+    shown = here.send("GET", f"/api/v3/predictions/{made['id']}").json()["data"]
+    assert (shown["status"], shown["outputs"]) == ("completed", [])
+
+
+@pytest.fixture
+def links(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Footage and speech that are here, and whose bytes nobody looks at; their numbers too."""
+    out: dict[str, Any] = {}
+    for kind, head in (("video", b"\0\0\0\x18ftypmp42"), ("audio", b"RIFF    WAVE")):
+        (tmp_path / kind).write_bytes(head + bytes(100))
+        seen = {"kind": kind, "duration_s": 1.0, "width_px": 64, "height_px": 64, "has_sound": True}
+        monkeypatch.setattr(sandbox, "call", lambda *_, seen=seen, **__: seen)
+        kept = here.hosted.upload_file(here.alice, tmp_path / kind, kind)
+        out |= {kind: f"http://another.name/files/{kept.id}", f"{kind}_media_id": kept.number}
+    return out
 
 
 # --- what is endless ----------------------------------------------------------------------------------------

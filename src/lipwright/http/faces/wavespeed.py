@@ -333,6 +333,7 @@ def router(
         began_s = time.monotonic()
         job = await ended(request, account, job)
         if job.state.is_final:
+            _check_kept(job)
             return await answer(request, job)
         shown = prediction(job, base_url_of(request, settings.public_url))
         result = shown["urls"]["get"]
@@ -373,14 +374,20 @@ def router(
             },
         )
 
-    async def result(prediction_id: str, request: Request) -> Response:
+    async def read(prediction_id: str, request: Request) -> Response:
         """How a prediction stands."""
         return await answer(request, await look_up(hosted, hosted.job, account_of(request), prediction_id))
 
-    for spelling, name in (("/result", "result"), ("", "prediction")):
+    async def result(prediction_id: str, request: Request) -> Response:
+        """The same; 404 once its outputs are not kept any more."""
+        job = await look_up(hosted, hosted.job, account_of(request), prediction_id)
+        _check_kept(job)
+        return await answer(request, job)
+
+    for spelling, name, told in (("/result", "result", result), ("", "prediction", read)):
         routes.add_api_route(
             "/predictions/{prediction_id}" + spelling,
-            result,
+            told,
             methods=["GET"],
             operation_id=f"read_{name}",
             responses={200: {"model": PredictionAnswer}},
@@ -574,6 +581,12 @@ def router(
         return JSONResponse(success({"secret": await call(hosted.webhook_secret, account_of(request))}))
 
     return routes
+
+
+def _check_kept(job: Job) -> None:
+    """Raises Refusal where it is done and its outputs are gone: clients take the first of them without a look."""
+    if job.state is JobState.SUCCEEDED and not job.outputs:
+        raise Refusal(404, "The outputs of this prediction have expired. Submit it again.", code="media_not_known")
 
 
 class _Call:
