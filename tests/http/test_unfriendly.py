@@ -288,6 +288,47 @@ def links(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
     return out
 
 
+def test_white_space_around_an_address_is_no_part_of_it(here: Any, links: dict[str, Any]) -> None:
+    """It comes from the end of a line, of a file or a variable."""
+    hook, spaced = "https://hook.example/cb", " https://hook.example/cb\r\n"
+    both = {"video": f" {links['video']}\n", "audio": f"{links['audio']}\t"}
+    numbers = {name: links[name] for name in ("video_media_id", "audio_media_id")}
+    for sent in ({"data": {"file_url": both["audio"]}}, {"files": {"file_url": (None, both["audio"])}}):
+        assert here.send("POST", f"{PIXVERSE}/media/upload", **sent).json()["ErrCode"] == 0
+
+    def hook_of(path: str, body: Any, **sent: Any) -> str:
+        told = here.send("POST", path, json=body, **sent).json()
+        said = told.get("Resp") or told["data"]
+        job = said.get("video_id") or said.get("items", [said])[0]["id"]
+        return here.hosted.job(here.alice, job).request.webhook_url
+
+    assert hook_of(LIPSYNC, both, params={"webhook": spaced}) == hook
+    assert hook_of(LIPSYNC, both | {"webhook_url": spaced}) == hook
+    assert hook_of("/api/lipwright/batches", {"items": [both | {"webhook_url": spaced}]}) == hook
+    for name in ("webhook_id", "webhook_url"):
+        assert hook_of(f"{PIXVERSE}/video/lip_sync/generate", numbers | {name: spaced}) == hook
+
+
+def test_a_webhook_that_is_refused_is_told_as_one(here: Any, links: dict[str, Any]) -> None:
+    numbers = {name: links[name] for name in ("video_media_id", "audio_media_id")}
+
+    def generated(**more: Any) -> tuple[int, str]:
+        told = here.send("POST", f"{PIXVERSE}/video/lip_sync/generate", json=numbers | more).json()
+        return told["ErrCode"], told["ErrMsg"]
+
+    # the vendor's own are ids, of webhooks in its console
+    for theirs in ("wh_123", "630000000000000001", 77, "ftp://hook.example/"):
+        code, words = generated(webhook_id=theirs)
+        assert (code, "webhook_id" in words, "https://" in words) == (400017, True, True)
+    private = generated(webhook_id="http://10.0.0.1/cb")[1]
+    answer = here.send("POST", LIPSYNC, json={"video": links["video"], "audio": links["audio"], "webhook_url": "cb"})
+
+    assert answer.json()["error_code"] == "url_refused"
+    for words in (private, answer.json()["message"]):
+        assert "webhook" in words
+        assert "upload" not in words
+
+
 # --- what is endless ----------------------------------------------------------------------------------------
 
 

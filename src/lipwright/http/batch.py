@@ -22,7 +22,7 @@ from lipwright.http.crossing import SlowLane, call
 from lipwright.http.errors import Refusal, refusal_of
 from lipwright.http.faces import pixverse
 from lipwright.http.faces.models import OWN, OwnInputs, Wish
-from lipwright.http.faces.sources import Sources, shortened
+from lipwright.http.faces.sources import Sources, shortened, webhook_of
 from lipwright.http.faces.wavespeed import ERRORS, KEY_SCHEME, account_of, stamp, success
 from lipwright.http.files import base_url_of, media_url
 from lipwright.service.hosted import Hosted
@@ -190,7 +190,7 @@ def _request(sources: Sources, item: ItemIn, *, is_shared: bool) -> JobRequest:
         voice=wish.voice,
         language=wish.language,
         options={"look": "all", **wish.options} if is_shared else wish.options,
-        webhook_url=item.webhook_url,
+        webhook_url=webhook_of(item.webhook_url),
         raw=shortened(item.model_dump(mode="json", exclude_unset=True), wish.text),
     )
 

@@ -40,6 +40,7 @@ from lipwright.core.errors import (
     SubmitInFlight,
     TicketExpired,
     UnknownEngine,
+    UrlRefused,
 )
 from lipwright.core.jobs import (
     Account,
@@ -879,7 +880,11 @@ class Hosted:
             if source is not None and not source.startswith(_MEDIA):
                 self._intake.check_url(source)
         if request.webhook_url is not None:
-            self._intake.check_url(request.webhook_url)
+            try:
+                self._intake.check_url(request.webhook_url)
+            except UrlRefused as exc:
+                advice = "A webhook is a public http or https address."
+                raise UrlRefused(exc.url, exc.reason, advice=advice) from exc
         return {**given, **rest}
 
     def _check_speaking(self, request: JobRequest) -> None:

@@ -30,7 +30,7 @@ from lipwright.core.jobs import MAX_NUMBER, Account, Job, JobRequest, JobState, 
 from lipwright.http.bodies import CommentedRoute
 from lipwright.http.crossing import SlowLane, call, look_up, pulled, submit
 from lipwright.http.errors import Refusal
-from lipwright.http.faces.sources import shortened
+from lipwright.http.faces.sources import is_address, shortened, webhook_of
 from lipwright.http.files import base_url_of, known_media_id, media_url, no_file
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
@@ -75,7 +75,7 @@ class Generate(BaseModel):
     def _no_webhook(cls, value: Any) -> Any:
         return None if not isinstance(value, bool) and value in (0, "", "0") else value
 
-    @field_validator("lip_sync_tts_speaker_id", mode="before")
+    @field_validator("lip_sync_tts_speaker_id", "webhook_id", mode="before")
     @classmethod
     def _text_of_number(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -264,7 +264,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             return hosted.upload_url(account, url) if media_id is None else hosted.upload_copy(account, media_id)
 
         if not kind.lower().startswith("multipart/"):
-            url = _field(kind, await _short_body(request, url_name), url_name)
+            url = _field(kind, await _short_body(request, url_name), url_name).strip()
             if not url:
                 raise no_file()
             return await slow.call(lambda: take_from(url), account.id)
@@ -274,8 +274,8 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             form = MultipartStream(kind, pulled(stream))
             if form.find_file(file_names):
                 return hosted.upload_file(account, form.file_chunks(), form.filename)
-            if form.fields.get(url_name):
-                return take_from(form.fields[url_name])
+            if url := form.fields.get(url_name, "").strip():
+                return take_from(url)
             raise no_file()
 
         return await slow.call(take, account.id)
@@ -357,6 +357,9 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             raise refused(f"TTS text must be within {settings.max_text_chars} characters.", "text_too_long")
         if speaker and not is_speaker(speaker):
             raise refused("The speaker ID is invalid or not supported.", UnknownVoice.code)
+        webhook = webhook_of(given.webhook_url, given.webhook_id)
+        if webhook and not is_address(webhook):
+            raise refused("webhook_id (or webhook_url) is the address of your webhook here: http://... or https://...")
         if given.video_media_id:
             video = medium(account, given.video_media_id, "video_media_id", "video")
         else:
@@ -372,7 +375,7 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
             audio=audio,
             text=text,
             voice=speaker,
-            webhook_url=given.webhook_url or given.webhook_id or None,
+            webhook_url=webhook,
             raw=shortened(given.model_dump(exclude_unset=True), text),
         )
 

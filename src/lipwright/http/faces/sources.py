@@ -57,6 +57,16 @@ class Sources:
         return f"media:{self._kept[digest]}"
 
 
+def webhook_of(*given: str | None) -> str | None:
+    """The first that is one, without white space around it."""
+    return next((one.strip() for one in given if one and one.strip()), None)
+
+
+def is_address(given: str) -> bool:
+    """Whether it begins as an http(s) address does."""
+    return _ADDRESS.match(given) is not None
+
+
 def are_addresses(base_urls: set[str], *given: str | None) -> bool:
     """Whether none of these is a file within the request, or has to be looked up: to `settle` them takes no time."""
     return all(

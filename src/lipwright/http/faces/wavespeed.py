@@ -27,7 +27,7 @@ from lipwright.http.bodies import JsonRoute
 from lipwright.http.crossing import SlowLane, call, is_ending, look_up, pulled, taking_in
 from lipwright.http.errors import Refusal, task_code
 from lipwright.http.faces import models
-from lipwright.http.faces.sources import Sources, are_addresses, shortened
+from lipwright.http.faces.sources import Sources, are_addresses, shortened, webhook_of
 from lipwright.http.files import base_url_of, kind_of, known_media_id, media_url, no_file, ticket_url
 from lipwright.http.multipart import MultipartStream
 from lipwright.http.reports import report_url
@@ -322,7 +322,7 @@ def router(
         return job
 
     async def submit(request: Request, model: models.Model, given: models.Inputs) -> Response:
-        webhook = webhook_in(request.scope["query_string"]) or given.webhook_url
+        webhook = webhook_of(webhook_in(request.scope["query_string"]), given.webhook_url)
         if webhook and given.enable_base64_output:
             raise Refusal(400, _BASE64_AND_WEBHOOK, code="invalid_parameter")
         account = account_of(request)
