@@ -532,8 +532,10 @@ def test_however_many_uploads_end_at_once_few_are_looked_at(
 class Wire:
     """A connection to the server's own protocol, on a socket pair, with an application that says ok."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, idle_s: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, idle_s: float, *, is_read: bool) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
+            while is_read and (await receive()).get("more_body", False):
+                pass
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
             await send({"type": "http.response.body", "body": b"ok"})
 
@@ -543,12 +545,12 @@ class Wire:
         self.made.timeout_keep_alive = idle_s
 
 
-async def talk(*pieces: bytes, pause_s: float = 0.0, idle_s: float = 5.0) -> bytes:
+async def talk(*pieces: bytes, pause_s: float = 0.0, idle_s: float = 5.0, is_read: bool = False) -> bytes:
     """What comes back until the server hangs up, or for a second."""
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    await loop.connect_accepted_socket(lambda: Wire(loop, idle_s).made, theirs)
+    await loop.connect_accepted_socket(lambda: Wire(loop, idle_s, is_read=is_read).made, theirs)
     came = b""
     try:
         for piece in pieces:
@@ -595,6 +597,22 @@ def test_bytes_that_ask_for_nothing_keep_no_connection_open() -> None:
         assert again_and_again.endswith(b"(hung up)")
     refused = said(upload, *[b"x" * 2000] * 10, head + b"\r\n")
     assert refused.count(b"200 OK") == 2, "what was answered early may come to its end, and the next one be asked"
+
+
+@pytest.mark.parametrize("is_read", [False, True], ids=["answered early", "read"])
+def test_headers_behind_a_chunked_body_have_an_end(is_read: bool) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = (b"4000\r\n" + b"x" * 0x4000 + b"\r\n") * 100
+    fine = head + chunks + b"0\r\nX-Sum: 1\r\n\r\n"
+
+    def said(*pieces: bytes) -> bytes:
+        return asyncio.run(talk(*pieces, is_read=is_read))
+
+    # in pieces that end in the middle of everything
+    pieces = [fine[at : at + 200_001] for at in range(0, len(fine), 200_001)]
+    assert said(*pieces, fine).count(b"200 OK") == 2
+    for endless in (b"a" * 20_000, b"X: a\r\n" * 3_000):
+        assert said(head + chunks + b"0\r\nX: ", *[endless] * 60).endswith(b"(hung up)")
 
 
 # --- what is others' ----------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from lipwright.http.door import SLOWEST_BYTES_PER_S
 
 HEAD_BYTES: Final = 131_072
-"""uvicorn keeps an address and headers of any length; what is shorter than this, `door` looks at."""
+"""uvicorn keeps an address and headers of any length, and those that follow a chunked body; what is shorter than this,
+`door` looks at."""
 HEAD_S: Final = 30.0
 """From the first byte of a request, or from the connection, to the end of its headers."""
 
@@ -18,8 +19,12 @@ HEAD_S: Final = 30.0
 class BoundedHttp(HttpToolsProtocol):
     """Hangs up on heads without end, and on bytes that ask for nothing."""
 
+    _n_bytes = 0
+    """Of what is just being read."""
     _n_head_bytes = 0
     _is_in_head = True
+    _may_be_trailer = False
+    """No body has followed the head of a chunk yet: what follows the last one are headers."""
     _late: asyncio.TimerHandle | None = None
     _n_rest_bytes = 0
     """Since `_rest` was set."""
@@ -35,18 +40,21 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._n_bytes = len(data)
         super().data_received(data)
-        if self._is_in_head:
+        cycle: Any = self.cycle  # none, before the first request
+        if self._is_in_head or self._may_be_trailer:
             self._n_head_bytes += len(data)
             if self._n_head_bytes > HEAD_BYTES:
-                self._hang_up()
-        elif self.cycle.response_complete:
+                self._stop_waiting()
+                self.transport.close()  # also where an answer is due: what comes meanwhile would be kept
+        if not self._is_in_head and cycle is not None and cycle.response_complete:
             self._wait_for_rest(len(data))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._stop_waiting_for_rest()
-        self._n_head_bytes, self._is_in_head = 0, True
+        self._n_head_bytes, self._is_in_head, self._may_be_trailer = 0, True, False
         if self._late is None:
             self._wait_for_head()
 
@@ -54,6 +62,18 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """Called by the parser, as it comes to a chunk's own bytes."""
+        self._n_head_bytes, self._may_be_trailer = -self._n_bytes, True  # bodies may have come with it
+
+    def on_body(self, body: bytes) -> None:
+        self._may_be_trailer = False
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._may_be_trailer = False
+        super().on_message_complete()
 
     def _wait_for_head(self) -> None:
         self._late = self.loop.call_later(HEAD_S, self._hang_up)
