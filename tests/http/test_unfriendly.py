@@ -611,6 +611,8 @@ def test_headers_behind_a_chunked_body_have_an_end(is_read: bool) -> None:
     # in pieces that end in the middle of everything
     pieces = [fine[at : at + 200_001] for at in range(0, len(fine), 200_001)]
     assert said(*pieces, fine).count(b"200 OK") == 2
+    long = head.replace(b"Transfer-Encoding: chunked", b"Content-Length: 200000") + b"x" * 200_000
+    assert said(long + long[:20], long[20:]).count(b"200 OK") == 2, "a head that comes behind a body"
     for endless in (b"a" * 20_000, b"X: a\r\n" * 3_000):
         assert said(head + chunks + b"0\r\nX: ", *[endless] * 60).endswith(b"(hung up)")
 

@@ -54,7 +54,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._stop_waiting_for_rest()
-        self._n_head_bytes, self._is_in_head, self._may_be_trailer = 0, True, False
+        # the body of another request may have come with it
+        self._n_head_bytes, self._is_in_head, self._may_be_trailer = -self._n_bytes, True, False
         if self._late is None:
             self._wait_for_head()
 
@@ -65,7 +66,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_chunk_header(self) -> None:
         """Called by the parser, as it comes to a chunk's own bytes."""
-        self._n_head_bytes, self._may_be_trailer = -self._n_bytes, True  # bodies may have come with it
+        self._n_head_bytes, self._may_be_trailer = -self._n_bytes, True
 
     def on_body(self, body: bytes) -> None:
         self._may_be_trailer = False
