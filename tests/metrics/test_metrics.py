@@ -242,3 +242,28 @@ def test_the_faces_made_here_open_as_they_say():
 
     assert np.allclose(opening(shapes_with(gap)), gap)
     assert width(shapes_with(gap)).shape == (N,)
+
+
+def test_a_silent_recording_goes_with_no_lips_at_any_time() -> None:
+    n = 200
+    silent = AudioClip(np.zeros(16_000 * n // 25, np.float32), 16_000)
+
+    found = sync_offset(speech_like(n), np.arange(n) / 25, silent)
+
+    assert found.offset.n == 0
+    assert np.isnan(found.offset.value)
+
+
+def test_pictures_of_some_frames_are_those_frames_and_the_changes_at_their_edges() -> None:
+    pictures = MouthPictures()
+    for k in range(6):
+        if k == 3:
+            pictures.pause()
+        pictures.observe(mouth_frame(k), still_landmarks())
+
+    some = pictures.only(np.array([True, False, False, False, True, False]))
+
+    assert some.sharpness == [pictures.sharpness[0], pictures.sharpness[4]]
+    assert some.seams == [pictures.seams[0], pictures.seams[4]]
+    # changes lead to frames 1, 2, 4 and 5
+    assert some.flickers == [pictures.flickers[0], pictures.flickers[2], pictures.flickers[3]]

@@ -197,6 +197,16 @@ def test_long_videos_are_drawn_in_rows(report: dict[str, Any]) -> None:
     assert page(report).count('<svg class="curves"') == 4
 
 
+def test_curves_that_are_too_many_to_draw_are_said_to_go_on(report: dict[str, Any]) -> None:
+    report["duration_s"] = 600.0
+    report["measurement"]["spans"] = [[0.0, 600.0]]
+
+    assert "Drawn up to 6:00; the report has the rest" in page(report)
+
+    report["measurement"]["spans"] = [[0.0, 60.0]]
+    assert "Drawn up to" not in page(report)
+
+
 def test_a_number_from_which_nothing_is_to_be_concluded_is_not_shown(report: dict[str, Any]) -> None:
     trembling = next(one for one in report["speakers"][0]["figures"] if one["id"] == "jitter_ratio")
     trembling |= {"value": 23069.37, "verdict": "unknown"}

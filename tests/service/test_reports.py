@@ -5,27 +5,32 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 import lipwright
 from lipwright import media, service
 from lipwright.core.errors import Cancelled, InvalidOption, NoAudio, NoFaceFound, UnreadableMedia
+from lipwright.core.media import VideoFrame
 from lipwright.core.plan import plan_frames
 from lipwright.demo import picture_path
 from lipwright.metrics import assess
 from lipwright.metrics.windows import windows
 from lipwright.pipeline import SyncResult
+from lipwright.portrait import open_source
 from lipwright.report.words import WORDS
 from lipwright.service import reports
 from lipwright.service.evaluate import evaluate
 from lipwright.service.reports import Measuring, report_of
+from lipwright.vision.track import MeshTracker
 
 SAMPLE = Path(__file__).parents[1] / "report" / "sample.json"
 
@@ -380,3 +385,149 @@ def test_the_command_draws_a_page_from_a_report(measured: dict[str, Any], tmp_pa
     refused = subprocess.run([program, "report", torn], capture_output=True, text=True, timeout=120, check=False)
     assert refused.returncode == 2
     assert "error [invalid_option]" in refused.stderr
+
+
+def painted(made: Path, to: Path, is_hidden: Callable[[int], bool]) -> Path:
+    """The same video, with its sound, grey where it is hidden."""
+    footage = media.open_footage(made)
+    assert footage.info.video is not None
+
+    def frames() -> Iterator[VideoFrame]:
+        for k, frame in enumerate(footage.frames()):
+            for plane in frame.planes if is_hidden(k) else ():
+                plane[...] = 128
+            yield frame
+
+    media.write_video(to, frames(), footage.info, duration_s=footage.info.video.duration_s, audio=media.AudioPlan(made))
+    return to
+
+
+@pytest.mark.parametrize("n_left", [0, 8])
+def test_a_result_that_lost_its_face_is_poor_and_says_which_face(
+    result: SyncResult, portrait: Path, tmp_path: Path, n_left: int
+) -> None:
+    gone = painted(result.output, tmp_path / "gone.mp4", lambda k: k >= n_left)
+
+    for report in (
+        evaluate(gone, reference=portrait),
+        report_of(replace(result, output=gone), measuring=Measuring()),
+    ):
+        told = report["speakers"][0]
+        assert report["verdict"]["word"] == "poor"
+        assert "lips of face 1" in report["verdict"]["says"]
+        assert [(one["id"], one["verdict"]) for one in told["figures"]] == [("lost", "poor")]
+        assert "lost" in {flag["kind"] for flag in told["flags"]}
+        assert told["sync"] is None
+        assert reports.page_of(report)
+
+
+def test_with_a_face_of_which_nothing_is_known_nothing_is_good() -> None:
+    good = {"name": "Sharpness", "verdict": "good"}
+
+    assert assess.overall([good], [])["word"] == "good"
+    assert assess.overall([good], [], missed=[2]) == {
+        "word": "unknown", "says": "Of the lips of face 2 too little was seen for anything to be measured.",
+    }  # fmt: skip
+
+
+def test_what_was_passed_through_does_not_make_new_mouths_look_better(result: SyncResult, tmp_path: Path) -> None:
+    """Two thirds were left as they were; the new mouths are a blur."""
+    footage = media.open_footage(result.output)
+
+    def frames() -> Iterator[VideoFrame]:
+        for k, frame in enumerate(footage.frames()):
+            if k < 10:
+                frame.planes[0][...] = cv2.GaussianBlur(frame.planes[0], (0, 0), 4)
+            yield frame
+
+    spoiled = tmp_path / "spoiled.mp4"
+    media.write_video(
+        spoiled, frames(), footage.info, duration_s=result.duration_s, audio=media.AudioPlan(result.output)
+    )
+    render = replace(result.speakers[0].render, strip=[("edited", 10), ("at_rest", result.n_frames - 10)])
+    speaker = replace(result.speakers[0], render=render)
+
+    report = report_of(replace(result, output=spoiled, speakers=(speaker,)), measuring=Measuring())
+
+    sharpness = next(one for one in report["speakers"][0]["figures"] if one["id"] == "sharpness_ratio")
+    assert sharpness["n"] == 10
+    assert sharpness["verdict"] == "poor"
+
+
+def test_how_lips_are_accelerated_is_judged_only_at_rates_at_which_real_ones_are_known(
+    result: SyncResult, short_speech: Path, tmp_path: Path
+) -> None:
+    footage = media.open_footage(result.output)
+    assert footage.info.video is not None
+    half = footage.info.video.fps / 2
+
+    def frames() -> Iterator[VideoFrame]:
+        for k, frame in enumerate(footage.play(range(0, result.n_frames, 2))):
+            frame.time_s = k / half
+            yield frame
+
+    slow = tmp_path / "slow.mp4"
+    info = replace(footage.info, video=replace(footage.info.video, fps=half))
+    media.write_video(slow, frames(), info, duration_s=result.duration_s, audio=media.AudioPlan(short_speech))
+
+    def acceleration(path: Path) -> dict[str, Any]:
+        told = evaluate(path, speech=short_speech)["speakers"][0]["figures"]
+        return next(one for one in told if one["id"] == "jitter")
+
+    assert acceleration(result.output)["verdict"] != "unknown"
+    assert acceleration(slow)["value"] is not None
+    assert acceleration(slow)["verdict"] == "unknown"
+    assert "at 12.5 others are natural" in acceleration(slow)["says"]
+
+
+def test_a_picture_as_reference_stands_still_for_as_long_as_the_video(short_speech: Path, tmp_path: Path) -> None:
+    """26 s at two frames a second: longer than a portrait lives until it starts again."""
+    still, _ = open_source(picture_path(), MeshTracker(), is_still=True)
+    n, fps = 52, Fraction(2)
+
+    def frames() -> Iterator[VideoFrame]:
+        for k, frame in enumerate(still.play([0] * n)):
+            frame.time_s = k / fps
+            yield frame
+
+    assert still.info.video is not None
+    made = tmp_path / "made.mp4"
+    info = replace(still.info, video=replace(still.info.video, fps=fps))
+    media.write_video(made, frames(), info, duration_s=n / fps, audio=media.AudioPlan(short_speech))
+
+    report = evaluate(made, reference=picture_path())
+
+    told = report["speakers"][0]
+    lost = next(one for one in told["figures"] if one["id"] == "lost")
+    assert not any("shorter" in note for note in report["notes"])
+    assert (lost["value"], lost["n"]) == (0, n)
+    assert len({value for value in told["curves"]["source"] if value is not None}) == 1, "its lips do not move"
+    assert reports.sheet_of(report)[:2] == b"\xff\xd8"  # type: ignore[index]
+
+
+def test_a_video_whose_picture_starts_after_its_sound_is_evaluated_to_its_end(
+    result: SyncResult, short_speech: Path, tmp_path: Path
+) -> None:
+    import av
+
+    late = tmp_path / "late.mp4"
+    with av.open(str(result.output)) as source, av.open(str(late), "w") as out:
+        video, audio = source.streams.video[0], source.streams.audio[0]
+        streams = {stream.index: out.add_stream_from_template(stream) for stream in (video, audio)}
+        for packet in source.demux(video, audio):
+            if packet.dts is None or packet.pts is None:
+                continue
+            if packet.stream is video:
+                packet.pts += round(Fraction(1, 2) / packet.time_base)
+                packet.dts += round(Fraction(1, 2) / packet.time_base)
+            packet.stream = streams[packet.stream.index]
+            out.mux(packet)
+    (shown,) = [info for info in [media.probe(late).video] if info is not None]
+    assert shown.start_s == pytest.approx(0.5, abs=0.01)
+
+    report = evaluate(late)
+
+    ends_s = float(shown.start_s + shown.duration_s)
+    assert report["duration_s"] == pytest.approx(ends_s)
+    assert report["speakers"][0]["strip"][-1]["stop_s"] == pytest.approx(ends_s, abs=0.001)
+    assert report["speakers"][0]["curves"]["seen"][-1] is not None

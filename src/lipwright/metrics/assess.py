@@ -25,7 +25,7 @@ from lipwright.metrics.jitter import jitter, jitter_ratio
 from lipwright.metrics.lip_sync import LipSync, lip_sync
 from lipwright.metrics.measure import Floats, Measure, nothing
 from lipwright.metrics.motion import motion
-from lipwright.metrics.mouth_picture import flicker_ratio, seam_ratio, sharpness_ratio
+from lipwright.metrics.mouth_picture import MouthPictures, flicker_ratio, seam_ratio, sharpness_ratio
 from lipwright.metrics.stillness import stillness
 from lipwright.metrics.watch import Lips, Origin, Seen, Watched, watch, who_is_at
 from lipwright.metrics.windows import windows
@@ -52,6 +52,9 @@ _TALKING_IO: Final = 0.05
 """A mouth whose opening goes over less (percentiles 3 to 97) does not talk: its trembling is no measure for speech."""
 _AT_REST, _CLOSED = 0.95, 0.5
 _EDGE_FRAMES: Final = 2
+_JITTER_FPS: Final = (23.0, 31.0)
+"""Frames of half or of twice that rate are accelerated by four times or a quarter, on the same lips."""
+_LEAST_FRAME_S: Final = 1e-3
 _GRAVE: Final = 0.5
 _BY_VOICE: Final = FaceChoice(by_voice=True)
 
@@ -67,6 +70,8 @@ class Claim:
     where: SeenFace | None = None
     """Where it is in the footage; None: `face` chooses among those that are seen."""
     face: FaceChoice = _BY_VOICE
+    is_edited: NDArray[np.bool_] | None = None
+    """(n_frames,) which frames of the video have new lips; None: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +138,23 @@ class FaceAssessment:
 
 
 @dataclass(frozen=True, slots=True)
+class LostFace:
+    """One face that the footage shows, and the video on too few frames for anything to be measured of its lips."""
+
+    face_id: int
+    why: Why
+    times_s: Floats
+    """(n,) when the video shows it nevertheless."""
+    figures: tuple[Figure, ...]
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """What was found out about one video."""
 
-    faces: tuple[FaceAssessment | None, ...]
-    """One for each claim; None where its face was hardly seen."""
+    faces: tuple[FaceAssessment | LostFace | None, ...]
+    """One for each claim; None where nobody who was seen in the footage is who was meant."""
     spans_s: tuple[tuple[float, float], ...]
     """What was looked at."""
     covered_s: float
@@ -168,7 +185,7 @@ def assess(
     assert info is not None  # footage has pictures
     spans = windows(info.n_frames, float(info.duration_s), budget_s)
     seen = watch(video, tracker, spans, origin, progress=progress, is_time_up=is_time_up)
-    faces: list[FaceAssessment | None] = []
+    faces: list[FaceAssessment | LostFace | None] = []
     for claim in claims:
         if claim.where is not None:
             one, why = who_is_at(seen, claim.where, source_times_s), "asked for"
@@ -249,10 +266,11 @@ def _chosen(seen: Watched, claim: Claim) -> tuple[Seen, Why]:
     return seen.faces[chosen.face_id], chosen.why
 
 
-def _assess(one: Seen, why: Why, claim: Claim, seen: Watched) -> FaceAssessment | None:
+def _assess(one: Seen, why: Why, claim: Claim, seen: Watched) -> FaceAssessment | LostFace:
     if len(one.result) < _FEWEST_FRAMES:
         if one.source.index:
-            return None
+            flags = tuple(spots.worst(_lost_spots(one, seen)))
+            return LostFace(one.face_id, why, one.result.openings()[1], (_lost(one),), flags)
         raise NoFaceFound(frames_searched=len(seen.index), frames_seen=len(one.result), frames_needed=_FEWEST_FRAMES)
     has_source = len(one.source) >= _FEWEST_FRAMES
     own: Points | None = None
@@ -271,7 +289,7 @@ def _assess(one: Seen, why: Why, claim: Claim, seen: Watched) -> FaceAssessment 
     track = _track(one.result, mine, claim.heard, mouth, scale)
     source = None if own is None else _track(one.source, own, claim.heard, mouth, scale)
     sync = track.sync
-    figures = _figures(one, track, mine, own, sync, is_planned=claim.mouth is not None)
+    figures = _figures(one, track, mine, own, sync, claim)
     return FaceAssessment(
         one.face_id, why, track, source, claim.mouth is not None, sync, figures, _flags(one, track, seen)
     )
@@ -283,20 +301,11 @@ def _track(lips: Lips, shapes: Points, heard: Heard, mouth: MouthTrack, scale: f
 
 
 def _figures(
-    one: Seen, track: Track, mine: Points, own: Points | None, sync: LipSync, *, is_planned: bool
+    one: Seen, track: Track, mine: Points, own: Points | None, sync: LipSync, claim: Claim
 ) -> tuple[Figure, ...]:
     follows = motion("opening", track.opening, track.planned, track.times_s).r
     follow = one.result.follows
     breaks = ~follow & (np.arange(len(follow)) > 0)
-    out = [
-        judged("sync_offset", sync.offset, unknown=sync.says if sync.word == "unsure" else ""),
-        judged("follows", replace(follows, name="follows"), scale=None if is_planned else NATURAL),
-        judged("closures", closure_recall(track.meetings)),
-        judged("stillness", stillness(track.opening, track.is_pause & ~breaks, edge=_EDGE_FRAMES)),
-        judged("sharpness_ratio", sharpness_ratio(one.pictures, one.source_pictures)),
-        judged("seam_ratio", seam_ratio(one.pictures, one.source_pictures)),
-        judged("jitter", jitter(mine, follow)),
-    ]
     is_lively = own is not None and bool(np.ptp(np.percentile(opening(own), [3, 97])) > _TALKING_IO)
     why_not = (
         "" if own is None or is_lively else "The mouth of the footage does not talk: there is no measure for speech."
@@ -304,14 +313,48 @@ def _figures(
     trembling = nothing("jitter ratio", "ratio", 1)
     if own is not None:
         trembling = jitter_ratio(mine, own, follow, one.source.follows)
-    out += [
+    pictures, its_pictures, why_none = _pictures(one, claim)
+    return (
+        judged("sync_offset", sync.offset, unknown=sync.says if sync.word == "unsure" else ""),
+        judged("follows", replace(follows, name="follows"), scale=NATURAL if claim.mouth is None else None),
+        judged("closures", closure_recall(track.meetings)),
+        judged("stillness", stillness(track.opening, track.is_pause & ~breaks, edge=_EDGE_FRAMES)),
+        judged("sharpness_ratio", sharpness_ratio(pictures, its_pictures), unknown=why_none),
+        judged("seam_ratio", seam_ratio(pictures, its_pictures), unknown=why_none),
+        judged("jitter", jitter(mine, follow), unknown=_why_no_jitter(one.result, trembling, why_not)),
         judged("jitter_ratio", trembling, unknown=why_not),
-        judged("flicker_ratio", flicker_ratio(one.pictures, one.source_pictures), unknown=why_not),
-    ]
+        judged("flicker_ratio", flicker_ratio(pictures, its_pictures), unknown=why_not or why_none),
+        _lost(one),
+    )
+
+
+def _pictures(one: Seen, claim: Claim) -> tuple[MouthPictures, MouthPictures, str]:
+    """Of the result and of its footage, where it is known only of frames with new lips; and why there are none."""
+    if claim.is_edited is None or not one.picture_index:
+        return one.pictures, one.source_pictures, ""
+    # what was passed through is as sharp and calm as itself, and would make of a bad mouth a fair one
+    index = np.array(one.picture_index)
+    is_new = (index < len(claim.is_edited)) & claim.is_edited[index.clip(max=len(claim.is_edited) - 1)]
+    why_none = "" if is_new.any() else "No frame that was looked at has new lips."
+    return one.pictures.only(is_new), one.source_pictures.only(is_new), why_none
+
+
+def _why_no_jitter(lips: Lips, trembling: Measure, why_no_ratio: str) -> str:
+    """Why nothing is to be concluded from how much lips are accelerated from one frame to the next, if so."""
+    if trembling.n and not why_no_ratio:
+        return "The lips of the footage are the better measure (trembling)."
+    steps_s = np.diff(lips.times_s)[lips.follows[1:]]
+    fps = 1 / max(float(np.median(steps_s)), _LEAST_FRAME_S) if len(steps_s) else 0.0
+    if _JITTER_FPS[0] <= fps <= _JITTER_FPS[1]:
+        return ""
+    return f"Real lips are known at 25 to 30 frames/s; at {fps:.3g} others are natural."
+
+
+def _lost(one: Seen) -> Figure:
     lost = nothing("lost", "share", 0)
     if one.source.index:
         lost = Measure("lost", len(one.lost) / len(one.source), "share", 0, len(one.source))
-    return (*out, judged("lost", lost))
+    return judged("lost", lost)
 
 
 def _flags(one: Seen, track: Track, seen: Watched) -> tuple[Flag, ...]:
@@ -323,11 +366,13 @@ def _flags(one: Seen, track: Track, seen: Watched) -> tuple[Flag, ...]:
         times_s = np.array([at_s[k] for k in one.picture_index])
         mine, its = (np.array(pictures.sharpness) for pictures in (one.pictures, one.source_pictures))
         flags += spots.soft_spots(mine, its, times_s)
-    if one.lost:
-        lost = set(one.lost)
-        is_lost = np.array([k in lost for k in seen.index])
-        flags += spots.lost_spots(is_lost, np.array(seen.times_s))
-    return tuple(spots.worst(flags))
+    return tuple(spots.worst([*flags, *_lost_spots(one, seen)]))
+
+
+def _lost_spots(one: Seen, seen: Watched) -> list[Flag]:
+    lost = set(one.lost)
+    is_lost = np.array([k in lost for k in seen.index], np.bool_)
+    return spots.lost_spots(is_lost, np.array(seen.times_s))
 
 
 def _stretches(seen: Watched, frame_s: float) -> tuple[tuple[float, float], ...]:
@@ -364,16 +409,26 @@ def unknown_file_figures() -> tuple[Figure, ...]:
     return (judged("length_difference", nothing("length difference", "ms", 0)),)
 
 
-def overall(figures: Sequence[Mapping[str, Any]], flags: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """One word for all of it, and the reason: the worst of what was judged, as `Figure.as_dict` and `Flag.as_dict`."""
+def overall(
+    figures: Sequence[Mapping[str, Any]], flags: Sequence[Mapping[str, Any]], missed: Sequence[int | None] = ()
+) -> dict[str, str]:
+    """One word for all of it, and the reason: the worst of what was judged, as `Figure.as_dict` and `Flag.as_dict`.
+
+    `missed` are the faces that should speak and whose lips were not seen: with them nothing is good.
+    """
     rank = {"good": 0, "fair": 1, "poor": 2}
     told = [figure for figure in figures if figure["verdict"] in rank]
+    who = " and ".join("the face" if face_id is None else f"face {face_id}" for face_id in missed)
+    unseen = f"Of the lips of {who} too little was seen for anything to be measured." if missed else ""
     if not told:
-        return {"word": "unknown", "says": "Nothing was measured."}
+        return {"word": "unknown", "says": unseen or "Nothing was measured."}
     n_grave = sum(flag["severity"] >= _GRAVE for flag in flags)
     looks = f" {n_grave} spot{'s are' if n_grave != 1 else ' is'} worth a look." if n_grave else ""
     word = max((str(figure["verdict"]) for figure in told), key=lambda verdict: rank[verdict])
+    if word == "good" and missed:
+        return {"word": "unknown", "says": f"{unseen}{looks}"}
     if word == "good":
         return {"word": "good", "says": f"All that was measured is good.{looks}"}
     names = [str(figure["name"]) for figure in told if figure["verdict"] == word]
-    return {"word": word, "says": f"{'; '.join(names)}: {word}.{looks}"}
+    unseen = f" {unseen}" if missed else ""
+    return {"word": word, "says": f"{'; '.join(names)}: {word}.{unseen}{looks}"}

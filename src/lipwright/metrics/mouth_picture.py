@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.core.media import VideoFrame
-from lipwright.metrics.measure import Measure, nothing
+from lipwright.metrics.measure import Measure, nothing, same_length
 from lipwright.vision import mesh
 from lipwright.vision.colour import eight_bits
 
@@ -39,6 +39,8 @@ class MouthPictures:
     seams: list[float] = field(default_factory=list[float])
     """Mean gradient across the rim of the patch, levels per pixel."""
     _before: NDArray[np.float32] | None = None
+    _flicker_at: list[int] = field(default_factory=list[int])
+    """Which entry of `sharpness` each of `flickers` leads to."""
 
     def observe(self, frame: VideoFrame, landmarks: NDArray[np.float32]) -> None:
         """`landmarks` (478, 3) of the source say where the head and its mouth are."""
@@ -47,6 +49,7 @@ class MouthPictures:
         steady = self._steady(frame, points, io_px)
         if self._before is not None:
             self.flickers.append(float(np.abs(steady - self._before).mean()))
+            self._flicker_at.append(len(self.sharpness))
         self._before = steady
         part, origin = _crop(frame, points[_LIPS].mean(0), 0.42 * io_px, 0.30 * io_px)
         self.sharpness.append(float(np.asarray(cv2.Laplacian(part, cv2.CV_32F)).var()) if part.size else 0.0)
@@ -56,6 +59,16 @@ class MouthPictures:
     def pause(self) -> None:
         """The next frame does not follow the last one: no flicker between them."""
         self._before = None
+
+    def only(self, is_wanted: NDArray[np.bool_]) -> MouthPictures:
+        """Of the frames observed, (n,), those that are wanted, and the changes that lead to them or away."""
+        same_length(is_wanted, np.array(self.sharpness))
+        pairs = zip(self.flickers, self._flicker_at, strict=True)
+        return MouthPictures(
+            [change for change, k in pairs if is_wanted[k - 1] or is_wanted[k]],
+            [value for value, wanted in zip(self.sharpness, is_wanted, strict=True) if wanted],
+            [value for value, wanted in zip(self.seams, is_wanted, strict=True) if wanted],
+        )
 
     def _steady(self, frame: VideoFrame, points: NDArray[np.float64], io_px: float) -> NDArray[np.float32]:
         right, left = points[263], points[33]

@@ -17,6 +17,7 @@ from lipwright.metrics.measure import Floats, Measure, nothing, same_length
 
 _RATE_HZ = 100
 _BAND_HZ = (2.0, 7.0)
+_LEAST_SPREAD = 1e-6
 _LEAST_S = 4.5
 """Shorter speech has too few syllables to tell one shift from another."""
 
@@ -40,6 +41,8 @@ def sync_offset(opening: Floats, times_s: Floats, speech: AudioClip, *, max_lag_
     grid = np.arange(int(end_s * _RATE_HZ)) / _RATE_HZ
     mouth = _band(np.interp(grid, times_s, opening))
     loud = _band(_loudness(speech, grid))
+    if min(mouth.std(), loud.std()) < _LEAST_SPREAD:  # what does not vary goes with nothing
+        return SyncOffset(nothing("sync offset", "ms", 0), float("nan"), float("nan"))
     reach = round(max_lag_s * _RATE_HZ)
     n = len(grid)
     fits = np.array(

@@ -205,7 +205,10 @@ def _curves(report: Told, told: Told, who: str) -> str:
         for name, text in names
         if any(value is not None for value in curves[name])
     ]
-    return _card(f"{who}Opening of the mouth", f'<ul class="legend curves">{"".join(shown)}</ul>', drawn)
+    note = ""
+    if len(rows) > _MOST_ROWS:
+        note = f"Drawn up to {plots.seconds(rows[_MOST_ROWS - 1][1])}; the report has the rest, as numbers."
+    return _card(f"{who}Opening of the mouth", f'<ul class="legend curves">{"".join(shown)}</ul>', drawn, note=note)
 
 
 def _rows(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter, process_time
@@ -18,7 +18,7 @@ from lipwright.service.reports import (
     MEASURE_S,
     VERSION,
     Measuring,
-    by_time,
+    behind,
     file_figures,
     listened,
     made_by,
@@ -33,7 +33,7 @@ from lipwright.service.reports import (
 )
 
 if TYPE_CHECKING:
-    from lipwright.metrics.assess import FaceAssessment
+    from lipwright.metrics.assess import FaceAssessment, LostFace
     from lipwright.metrics.watch import Origin
     from lipwright.pipeline import SyncResult
     from lipwright.service.speech import Said
@@ -104,7 +104,7 @@ def evaluate(
         budget_s=budget_s if budget_s > 0 else float("inf"),
         progress=progress,
     )
-    duration_s = float(info.duration_s)
+    duration_s = float(info.start_s + info.duration_s)  # on the time line of its sound
     report: dict[str, Any] = {
         "report": VERSION,
         "kind": "evaluate",
@@ -132,11 +132,11 @@ def evaluate(
         "why": None if one is None else one.why,
         "audio": str(video if speech is None else speech),
         "speech_s": lasts_s,
-        "strip": _seen_strip(one, duration_s, info),
+        "strip": _seen_strip(_seen_at_s(one), duration_s, info),
     }
     told.update(measured_face(one, None, duration_s, told))
     report["speakers"] = [told]
-    if one is not None:
+    if isinstance(one, measuring.FaceAssessment):
         report["controls"] = measuring.controls(one, _other_speech(said, one))
     return with_verdict(report, found)
 
@@ -149,7 +149,8 @@ def _reference(path: Path, made: VideoInfo, tracker: Any, notes: list[str]) -> O
     from lipwright.metrics.watch import Origin
     from lipwright.portrait import open_source
 
-    source, its_tracker = open_source(path, tracker, duration_s=made.duration_s)
+    # how a picture was brought to life elsewhere is not known: it stands still
+    source, its_tracker = open_source(path, tracker, is_still=True, duration_s=made.duration_s)
     settle(source)
     its = pictures(source.info)
     if (its.width_px, its.height_px) != (made.width_px, made.height_px):
@@ -158,7 +159,7 @@ def _reference(path: Path, made: VideoInfo, tracker: Any, notes: list[str]) -> O
             "they are not compared."
         )
         return None
-    order = by_time(made, its)
+    order = behind(made, source)
     if len(order) < made.n_frames:
         lasts_s = float(shown_at(made, len(order) - 1)) if order else 0.0
         notes.append(f"The reference is shorter: the video is compared with it up to {lasts_s:.1f} s only.")
@@ -176,15 +177,21 @@ def _other_speech(said: AudioClip, face: FaceAssessment) -> tuple[Any, Any]:
     return heard, plan(heard, style)
 
 
-def _seen_strip(face: FaceAssessment | None, duration_s: float, video: VideoInfo) -> list[dict[str, Any]]:
-    """Of a video that somebody else made it is known only where its face was seen."""
+def _seen_at_s(face: FaceAssessment | LostFace | None) -> list[float]:
+    from lipwright.metrics.assess import FaceAssessment
+
     if face is None:
         return []
+    return (face.track.times_s if isinstance(face, FaceAssessment) else face.times_s).tolist()
+
+
+def _seen_strip(times_s: Sequence[float], duration_s: float, video: VideoInfo) -> list[dict[str, Any]]:
+    """Of a video that somebody else made it is known only when, `times_s`, its face was seen."""
     # each frame for as long as it is shown: where the rate varies, one can be held for seconds
     starts_s = [0.0, *(float(shown_at(video, k)) for k in range(1, video.n_frames))]
     ends_s = [*starts_s[1:], max(duration_s, starts_s[-1])]
     is_seen = np.zeros(video.n_frames, np.bool_)
-    is_seen[[max(0, bisect_right(starts_s, time_s + _CLOSE_S) - 1) for time_s in face.track.times_s.tolist()]] = True
+    is_seen[[max(0, bisect_right(starts_s, time_s + _CLOSE_S) - 1) for time_s in times_s]] = True
     spans: list[dict[str, Any]] = []
     k = 0
     for seen, frames in groupby(is_seen.tolist()):

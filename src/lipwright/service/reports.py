@@ -28,8 +28,11 @@ from lipwright.core.media import AudioClip, Footage, SourceInfo, VideoInfo
 from lipwright.report.words import MODES, STATES, WORDS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from lipwright.core.timeline import FramePlan
-    from lipwright.metrics.assess import Assessment, FaceAssessment
+    from lipwright.engines.base import RenderReport
+    from lipwright.metrics.assess import Assessment, FaceAssessment, LostFace
     from lipwright.metrics.flags import Flag
     from lipwright.pipeline import Speaker, SyncResult
 
@@ -160,18 +163,19 @@ def sheet_of(report: Mapping[str, Any]) -> bytes | None:
         output, video = Path(str(report["output"])), report["inputs"]["video"]
         options: Mapping[str, Any] = report.get("options", {})
         speech_s = Fraction(report["speech_s"]).limit_denominator(192_000)
-        is_still, seed = bool(options.get("still", False)), int(options.get("seed", 0))
+        is_ours = report["kind"] != "evaluate"
+        is_still, seed = bool(options.get("still", not is_ours)), int(options.get("seed", 0))
         when_short, when_long = options.get("when_short", "bounce"), options.get("when_long", "cut")
     if video is None or not output.is_file() or not Path(video).is_file():
         return None
     result = media.open_footage(output)
     source, tracker = open_source(Path(video), MeshTracker(), is_still=is_still, seed=seed, duration_s=speech_s)
-    settle(source, None if report["kind"] == "evaluate" else report["n_source_frames"])
+    settle(source, report["n_source_frames"] if is_ours else None)
     made, its = pictures(result.info), pictures(source.info)
-    if report["kind"] == "evaluate":
-        order: Sequence[int] = by_time(made, its)
-    else:
+    if is_ours:
         order = plan_frames(its, speech_s, when_short=when_short, when_long=when_long).order[: made.n_frames]
+    else:
+        order = behind(made, source)
     if not order:
         return None
     return jpeg(contact_sheet(source, result, order, tracker, n_moments=16, n_columns=8, cell_px=144))
@@ -346,6 +350,7 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
             heard=listened(media.read_speech(speaker.audio) if speech is None else speech),
             mouth=speaker.mouth,
             where=speaker.seen,
+            is_edited=_edited(speaker.render),
         )
         for speaker in result.speakers
     ]
@@ -362,10 +367,25 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
     )
 
 
+def _edited(render: RenderReport) -> NDArray[np.bool_] | None:
+    """(n_frames,) which frames have new lips; None where the engine does not tell."""
+    from lipwright.engines.base import EDITED
+
+    if not render.strip:
+        return None
+    return np.repeat([what == EDITED for what, _ in render.strip], [n for _, n in render.strip])
+
+
 def settle(source: Footage, n_frames: int | None = None) -> None:
     """Number the frames of footage that is opened anew as who read it all did, who found `n_frames` of them."""
     if isinstance(source, media.MediaFootage):  # a portrait has the frames that it says
         source.settle(n_frames)
+
+
+def behind(made: VideoInfo, source: Footage) -> Sequence[int]:
+    """The frame of the footage behind each frame made elsewhere: a picture for all of it, else as `by_time`."""
+    its = pictures(source.info)
+    return by_time(made, its) if isinstance(source, media.MediaFootage) else [0] * made.n_frames
 
 
 def by_time(made: VideoInfo, its: VideoInfo) -> list[int]:
@@ -435,10 +455,10 @@ def _failed(report: dict[str, Any], reason: str) -> dict[str, Any]:
 
 
 def measured_face(
-    face: FaceAssessment | None, speaker: Speaker | None, duration_s: float, told: dict[str, Any]
+    face: FaceAssessment | LostFace | None, speaker: Speaker | None, duration_s: float, told: dict[str, Any]
 ) -> dict[str, Any]:
     """What is measured of one face, and what is flagged without looking."""
-    from lipwright.metrics.assess import curves
+    from lipwright.metrics.assess import FaceAssessment, curves
     from lipwright.metrics.flags import passed_while_speaking, worst
 
     flags: list[Flag] = [] if face is None else list(face.flags)
@@ -446,11 +466,12 @@ def measured_face(
     if mouth is not None:
         strip = [(one["start_s"], one["stop_s"], one["what"]) for one in told["strip"]]
         flags += passed_while_speaking(strip, mouth.rest < 0.5, float(mouth.rate_hz), STATES)
+    lips = face if isinstance(face, FaceAssessment) else None
     out: dict[str, Any] = {
-        "sync": None if face is None else face.sync.as_dict(),
+        "sync": None if lips is None else lips.sync.as_dict(),
         "figures": [] if face is None else [one.as_dict() for one in face.figures],
         "flags": [flag.as_dict() for flag in worst(flags)],
-        "curves": curves(duration_s, mouth, face),
+        "curves": curves(duration_s, mouth, lips),
     }
     if speaker is None:
         out |= {"mode": {"name": "unknown", "says": MODES["unknown"]}, "render": None, "av_offset_s": None}
@@ -464,7 +485,8 @@ def with_verdict(report: dict[str, Any], found: Assessment | None) -> dict[str, 
     speakers: Sequence[Mapping[str, Any]] = report["speakers"]
     figures = [one for told in speakers for one in told["figures"]]
     flags = [one for told in speakers for one in told["flags"]]
-    report["verdict"] = overall([*report["figures"], *figures] if found is not None else [], flags)
+    missed = [told["face_id"] for told in speakers if told["sync"] is None]
+    report["verdict"] = overall([], flags) if found is None else overall([*report["figures"], *figures], flags, missed)
     codes = {report["verdict"]["word"]} | {one["verdict"] for one in [*report["figures"], *figures]}
     codes |= {span["what"] for told in speakers for span in told["strip"]} | {flag["kind"] for flag in flags}
     if report["length"] is not None:
