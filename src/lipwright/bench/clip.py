@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lipwright import media
+from lipwright.articulation import listen
 from lipwright.core.errors import NoAudio
-from lipwright.core.face import TrackedFace
+from lipwright.core.face import FaceChoice, SeenFace, TrackedFace
 from lipwright.core.media import AudioClip, SourceInfo, VideoFrame
+from lipwright.engines.people import give_roles
 from lipwright.vision.shape import PosedShapes, pose_shapes
 from lipwright.vision.track import MeshTracker
 
 SILENT_DB = -50.0
+_LONGEST_NAME: Final = 120
+"""Bytes of a file's name that come from the name of a clip."""
 
 
 class Part:
@@ -32,11 +40,15 @@ class Part:
         self.start = start
         self.stop = min(info.video.n_frames, stop or info.video.n_frames)
         n = self.stop - self.start
-        times = info.video.times_s[self.start : self.stop]
-        times = tuple(t - times[0] for t in times)
-        video = replace(info.video, n_frames=n, duration_s=n / info.video.fps, times_s=times)
-        self._info = replace(info, video=video)
+        lasts_s = n / info.video.fps
         self._zero_s: Fraction | None = None
+        if known := info.video.times_s:
+            end_s = info.video.start_s + info.video.duration_s if self.stop == len(known) else known[self.stop]
+            self._zero_s = known[self.start]
+            lasts_s = max(end_s - self._zero_s, known[self.stop - 1] - self._zero_s + Fraction(1, 1000))
+            known = tuple(t - self._zero_s for t in known[self.start : self.stop])
+        video = replace(info.video, n_frames=n, start_s=Fraction(0), duration_s=lasts_s, times_s=known)
+        self._info = replace(info, video=video)
 
     @property
     def info(self) -> SourceInfo:
@@ -75,16 +87,31 @@ class Recorded:
             yield frame, list(self._faces.get(frame.index + self._start, ()))
 
 
+Faces: TypeAlias = dict[int, list[TrackedFace]]
+"""All faces, by frame."""
+MainFace: TypeAlias = dict[int, TrackedFace]
+"""The face that is judged, on the frames that show it."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One video of the folder, or its first seconds."""
 
     path: Path
     max_frames: int
+    label: str = ""
+    """What it is called, where its name alone does not tell it from others."""
+    choose: Callable[[Faces], MainFace] | None = None
+    """Who is judged; None: who talks with the clip's own sound, else the largest face."""
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return self.label or shown_name(self.path.stem)
+
+    @property
+    def file_name(self) -> str:
+        """Of files about it."""
+        return file_name(self.name)
 
     @cached_property
     def info(self) -> SourceInfo:
@@ -103,21 +130,35 @@ class Clip:
     def part(self, start: int = 0, stop: int | None = None) -> Part:
         return Part(self.path, start, min(stop or self.n_frames, self.n_frames))
 
+    def at_s(self, index: int) -> float:
+        """When frame `index` is shown, counted from the first; of the one after the last: when the picture ends."""
+        video = self.info.video
+        assert video is not None
+        known = video.times_s
+        if not known:
+            return index / float(video.fps)
+        return float((known[index] if index < len(known) else video.start_s + video.duration_s) - known[0])
+
     @cached_property
-    def faces(self) -> dict[int, list[TrackedFace]]:
-        """All faces by frame, tracked once."""
+    def faces(self) -> Faces:
+        """Tracked once."""
         return {frame.index: faces for frame, faces in MeshTracker().track(self.part().frames(writable=False))}
 
     @cached_property
-    def main(self) -> dict[int, TrackedFace]:
-        """The face that is largest over time, by frame."""
-        areas: dict[int, float] = {}
-        for faces in self.faces.values():
+    def main(self) -> MainFace:
+        """The face that is judged: the product, left to itself, makes the same one speak."""
+        if self.choose is not None:
+            return self.choose(self.faces)
+        rows: dict[int, list[tuple[float, TrackedFace]]] = {}
+        for k, faces in self.faces.items():
             for face in faces:
-                areas[face.face_id] = areas.get(face.face_id, 0.0) + face.box.area_px2
-        if not areas:
+                rows.setdefault(face.face_id, []).append((self.at_s(k), face))
+        if not rows:
             return {}
-        chosen = max(areas, key=lambda face_id: areas[face_id])
+        people = [_person(face_id, seen) for face_id, seen in sorted(rows.items())]
+        own_sound = listen(self.speech) if len(people) > 1 and self.speech is not None else None
+        (role,) = give_roles([FaceChoice(by_voice=True)], people, own_sound, n_frames=self.n_frames)
+        chosen = role.face.face_id
         return {k: face for k, faces in self.faces.items() for face in faces if face.face_id == chosen}
 
     @cached_property
@@ -133,21 +174,46 @@ class Clip:
     @cached_property
     def times_s(self) -> NDArray[np.float64]:
         """(n,) when those frames are shown."""
-        assert self.info.video is not None
-        known = self.info.video.times_s
-        if known:
-            return np.array([float(known[int(k)] - known[0]) for k in self.index])
-        return self.index / float(self.fps)
+        return np.array([self.at_s(int(k)) for k in self.index], np.float64)
 
     @cached_property
     def speech(self) -> AudioClip | None:
-        """Its own sound; None where it has none to hear."""
+        """Its own sound, from the first picture on; None where there is none to hear."""
         try:
             clip = media.read_speech(self.path)
         except NoAudio:
             return None
+        assert self.info.video is not None
+        start_s = float(self.info.video.start_s)
+        clip = between(clip, start_s, float(clip.duration_s)) if start_s > 0 else clip
+        if not len(clip.samples):
+            return None
         level_db = 20 * np.log10(float(np.sqrt(np.mean(clip.samples.astype(np.float64) ** 2))) + 1e-9)
         return clip if level_db > SILENT_DB else None
+
+
+def _person(face_id: int, seen: list[tuple[float, TrackedFace]]) -> SeenFace:
+    boxes = [face.box for _, face in seen]
+    return SeenFace(
+        face_id,
+        np.array([at_s for at_s, _ in seen], np.float64),
+        np.array([(box.left_px, box.top_px, box.right_px, box.bottom_px) for box in boxes], np.float32),
+        np.array([face.lip_gap for _, face in seen], np.float32),
+    )
+
+
+def shown_name(text: str) -> str:
+    """A name of the disk, whose bytes may be no text, for tables and pages."""
+    return os.fsencode(text).decode("utf-8", "replace")
+
+
+def file_name(label: str) -> str:
+    """A name that every disk takes, its own for each label."""
+    plain = re.sub(r"[^\w .,()+-]", "_", label)
+    if plain == label and len(plain.encode()) <= _LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(label.encode()).hexdigest()[:8]
+    return f"{plain.encode()[:_LONGEST_NAME].decode('utf-8', 'ignore')}-{digest}"
 
 
 def between(clip: AudioClip, start_s: float, stop_s: float) -> AudioClip:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from lipwright.articulation.curves import smooth
 from lipwright.bench.clip import Clip, Recorded
-from lipwright.bench.judge import CELL_PX, ZOOM_PX, truth_cells, watch
-from lipwright.bench.page import Section, sheet
+from lipwright.bench.judge import sheets, watch
+from lipwright.bench.page import Section
 from lipwright.core.face import FaceChoice
 from lipwright.core.timeline import FramePlan
 from lipwright.engines.rewrite.engine import RewriteEngine
@@ -29,6 +29,7 @@ from lipwright.vision.shape import Floats, Points, opening, width
 
 KEEP_AWAY = 12
 LEAST_RANGE_IO = 0.05
+_FEWEST_FRAMES = 2 * KEEP_AWAY + 20
 COLUMNS = [
     "seconds", "lip error % IO", "(base)", "r opening", "(base) r", "r width", "closures", "n closures", "jitter ratio",
     "flicker ratio", "sharpness ratio", "seam ratio", "donor changes", "outside", "lost", "mode", "ms/frame",
@@ -41,15 +42,19 @@ def section() -> Section:
         "Lips driven with their own true shapes of another moment; (base) is the footage untouched. "
         "Ratios are over the untouched footage or the truth.",
         COLUMNS,
+        counts=frozenset(("seconds", "n closures", "lost")),
     )
 
 
-def is_fit(clip: Clip) -> bool:
-    """Only who talks can tell anything."""
-    if len(clip.index) < 2 * KEEP_AWAY + 20:
-        return False
+def why_not(clip: Clip) -> str:
+    """Why a clip is left out: only who talks can tell anything."""
+    if not len(clip.index):
+        return "no face is found"
+    if len(clip.index) < _FEWEST_FRAMES:
+        return f"the face is seen on {len(clip.index)} frames, and {_FEWEST_FRAMES} are needed"
     gap = opening(clip.posed.shapes)
-    return bool(np.percentile(gap, 97) - np.percentile(gap, 3) > LEAST_RANGE_IO)
+    talks = np.percentile(gap, 97) - np.percentile(gap, 3) > LEAST_RANGE_IO
+    return "" if talks else "the mouth does not talk"
 
 
 def run(clip: Clip, out: Section, folder: Path) -> None:
@@ -75,18 +80,19 @@ def run(clip: Clip, out: Section, folder: Path) -> None:
     target = without_noise(own)[there]
     frames = avatar.render(target, plan, forbidden=forbidden)
     seen = watch(frames, clip.part().play(plan.order), clip.main, n_expected=n)
-    if not seen.landmarks:
-        return
-    mine = seen.posed(truth_all.template).shapes
-    rows = np.array(seen.index)
+    mine = seen.shapes(truth_all.template)
+    rows = np.array(seen.index, np.intp)
     # where the target starts again from the first frame is no motion
     follows = (np.diff(rows, prepend=-1) == 1) & (np.diff(there[rows], prepend=-1) == 1)
     truth, base = truth_all.shapes[there[rows]], truth_all.shapes[rows]
     times_s = clip.times_s[rows]
     gap, true_gap = opening(mine), opening(truth)
-    hit = closures(gap, true_gap < CLOSED_IO)
-    flicker, sharp, seam = seen.pictures()
+    # a face that is lost does not close its lips
+    everywhere = np.full(n, np.inf)
+    everywhere[rows] = gap
+    hit = closures(everywhere, opening(truth_all.shapes[there]) < CLOSED_IO)
     report = avatar.report
+    flicker, sharp, seam = seen.pictures(report)
     out.rows.append(
         {
             "clip": clip.name,
@@ -104,22 +110,13 @@ def run(clip: Clip, out: Section, folder: Path) -> None:
             "seam ratio": seam.value,
             "donor changes": report.n_donor_changes / max(1, report.n_edited),
             "outside": seen.outside,
-            "lost": seen.n_lost,
+            "lost": len(seen.lost),
             "mode": report.mode,
             "ms/frame": 1000 * seen.cpu_s / max(1, seen.n_frames),
+            **({"note": seen.note} if seen.note else {}),
         }
     )
-    picks = [round(k) for k in np.linspace(0, n - 1, 24)]
-    moments = [int(index[there[k]]) for k in picks]
-    for label, px, side, which in (("mouths", CELL_PX, 1.5, 1), ("zoom", ZOOM_PX, 0.85, 2)):
-        true = truth_cells(clip.part().play(moments), clip.main, side, px)
-        columns = [
-            (f"{cell[0]:.2f} s", [*(cell[1] if which == 1 else cell[2]), real])
-            for cell, real in zip(seen.cells, true, strict=False)
-        ]
-        path = folder / f"oracle_{clip.name}_{label}.png"
-        sheet(columns, ("base", "result", "truth"), path, per_band=12 if which == 1 else 8)
-        out.sheets.append((f"oracle, {clip.name}: base, result, truth", path))
+    sheets(seen, clip, "oracle", ("base", "result", "truth"), folder, out, lambda k: int(index[there[k]]))
 
 
 def without_noise(shapes: Points) -> Points:

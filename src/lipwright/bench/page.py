@@ -33,35 +33,61 @@ class Section:
     meaning: str
     columns: list[str]
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Each with "clip" and one value for each column."""
+    """Each with "clip" and one value for each column; "note" where something went wrong."""
     sheets: list[tuple[str, Path]] = field(default_factory=list[tuple[str, Path]])
+    counts: frozenset[str] = frozenset()
+    """Columns of which a mean says nothing."""
+    signed: frozenset[str] = frozenset()
+    """Columns in which late and early would cancel each other: the mean is of their sizes."""
+    has_mean: bool = True
+
+    @property
+    def heads(self) -> list[str]:
+        """Of the columns that are shown: what went wrong with a clip only where something did."""
+        return ["clip", *self.columns, *(["note"] if any("note" in row for row in self.rows) else [])]
 
     def mean(self) -> dict[str, Any]:
-        """Means over clips, weighted by their seconds where rows have them."""
+        """Means over clips, weighted by their seconds where rows have them; of a signed column as `|column|`."""
         out: dict[str, Any] = {"clip": "mean"}
-        for column in self.columns:
+        for column in self.columns if self.has_mean else ():
             pairs = [
-                (row[column], row.get("seconds", 1.0))
+                (abs(row[column]) if column in self.signed else row[column], row.get("seconds", 1.0))
                 for row in self.rows
                 if isinstance(row.get(column), (int, float)) and not math.isnan(row[column])
             ]
-            if pairs:
-                values, weights = zip(*pairs, strict=True)
-                out[column] = float(np.average(values, weights=weights))
+            total = sum(weight for _, weight in pairs)
+            if total > 0 and column not in self.counts:
+                name = f"|{column}|" if column in self.signed else column
+                out[name] = float(sum(value * weight for value, weight in pairs) / total)
         return out
+
+    @property
+    def caption(self) -> str:
+        """What it means, and what its mean is of."""
+        sizes = " and ".join(f"|{column}|" for column in sorted(self.signed))
+        return f"{self.meaning} In the last row: the mean of {sizes}." if sizes else self.meaning
+
+    def cells(self) -> list[list[str]]:
+        """The rows, and their mean, as they are shown under `heads`."""
+        mean = self.mean()
+        shown = [[_text(row.get(column)) for column in self.heads] for row in self.rows]
+        if len(mean) > 1:
+            of_sizes = {name: f"|{_text(mean[f'|{name}|'])}|" for name in self.signed if f"|{name}|" in mean}
+            shown.append([of_sizes.get(column, _text(mean.get(column))) for column in self.heads])
+        return shown
 
 
 def show(section: Section, console: Console) -> None:
-    table = Table(title=section.title, caption=section.meaning, caption_justify="left", title_justify="left")
-    for column in ["clip", *section.columns]:
-        table.add_column(column, justify="left" if column == "clip" else "right")
-    for row in [*section.rows, section.mean()]:
-        table.add_row(*[_text(row.get(column)) for column in ["clip", *section.columns]])
+    table = Table(title=section.title, caption=section.caption, caption_justify="left", title_justify="left")
+    for column in section.heads:
+        table.add_column(column, justify="left" if column in ("clip", "note") else "right")
+    for cells in section.cells():
+        table.add_row(*cells)
     console.print(table)
 
 
 def write(sections: Sequence[Section], facts: dict[str, Any], folder: Path) -> Path:
-    """`bench.json` and `bench.html` in the folder; returns the page."""
+    """`bench.json` and `bench.html` in the folder; returns the page. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     data = {
         "facts": facts,
@@ -78,13 +104,12 @@ def write(sections: Sequence[Section], facts: dict[str, Any], folder: Path) -> P
     parts.append("<p class=note>" + html.escape(", ".join(f"{k}: {v}" for k, v in facts.items())) + "</p>")
     for section in sections:
         parts.append(
-            f"<h2>{html.escape(section.title)}</h2><p class=note>{html.escape(section.meaning)}</p><table><tr>"
+            f"<h2>{html.escape(section.title)}</h2><p class=note>{html.escape(section.caption)}</p><table><tr>"
         )
-        parts += [f"<th>{html.escape(c)}</th>" for c in ["clip", *section.columns]]
+        parts += [f"<th>{html.escape(c)}</th>" for c in section.heads]
         parts.append("</tr>")
-        for row in [*section.rows, section.mean()]:
-            cells = [html.escape(_text(row.get(c))) for c in ["clip", *section.columns]]
-            parts.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        for cells in section.cells():
+            parts.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
         parts.append("</table>")
         for caption, path in section.sheets:
             data64 = base64.b64encode(_jpeg(path)).decode()
@@ -121,7 +146,8 @@ def sheet(
 
 
 def _jpeg(path: Path) -> bytes:
-    picture = cv2.imread(str(path))
+    # read here: OpenCV takes no name whose bytes are no text
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
     assert done

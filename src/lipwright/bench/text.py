@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
+from math import hypot, inf
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from lipwright.bench.clip import Clip
+from lipwright import media
+from lipwright.bench.clip import Clip, Faces, MainFace, file_name
 from lipwright.bench.judge import ZOOM_PX, mouth_box
 from lipwright.bench.page import Section, sheet
 from lipwright.bench.spoken import LONG_PAUSE_S
+from lipwright.core.face import Box, SeenFace, TrackedFace
 from lipwright.core.speech import Phone, timed_looks
 from lipwright.core.timeline import Timeline
 from lipwright.metrics.closures import Meeting, meetings
 from lipwright.metrics.measure import Floats
 from lipwright.metrics.stillness import stillness
+from lipwright.pipeline import SyncResult
+from lipwright.portrait import is_picture
 from lipwright.service import speech
+from lipwright.service.reports import shown_at
 from lipwright.vision.colour import Rgb, roi_rgb
 from lipwright.vision.shape import largest_gap, opening
 
@@ -35,6 +43,7 @@ TOUCH_IO: Final = 0.01
 """Lips that are nearer touch."""
 _N_WORST: Final = 16
 """So many are shown."""
+_HALF_A_FRAME_S: Final = 0.02
 _FEWEST_FRAMES: Final = 2
 """With the face, for anything to be measured."""
 
@@ -47,6 +56,7 @@ def section() -> Section:
         f"apart on at least one frame. still: the opening in silences longer than {1000 * LONG_PAUSE_S:.0f} ms, about "
         "its mean in each.",
         COLUMNS,
+        counts=frozenset(("seconds", "sentences", "n closures", "n pauses", "frames lost")),
     )
 
 
@@ -71,8 +81,11 @@ class _Said:
     mode: str
 
 
-def run(path: Path, out: Section, folder: Path, *, n_sentences: int | None = None) -> None:
-    """One video or portrait says all sentences, or the first of each language until there are `n_sentences`."""
+def run(path: Path, name: str, out: Section, folder: Path, *, n_sentences: int | None = None) -> None:
+    """One video or portrait says all sentences, or the first of each language until there are `n_sentences`.
+
+    `name` is what it is called. Raises what `service.speech.say` raises.
+    """
     done: list[_Said] = []
     with tempfile.TemporaryDirectory() as temporary:
         for language, sentence in sentences()[:n_sentences]:
@@ -84,25 +97,25 @@ def run(path: Path, out: Section, folder: Path, *, n_sentences: int | None = Non
     modes = sorted({one.mode for one in done})
     out.rows.append(
         {
-            "clip": path.stem,
+            "clip": name,
             "seconds": sum(one.lasts_s for one in done),
             "sentences": len(done),
             "closures": float((gaps < TOUCH_IO).mean()) if len(gaps) else float("nan"),
             "n closures": len(gaps),
             "gap median % IO": 100 * float(np.median(gaps)) if len(gaps) else float("nan"),
-            "gap 97 % IO": 100 * float(np.percentile(gaps, 97)) if len(gaps) else float("nan"),
+            "gap 97 % IO": 100 * float(np.percentile(gaps, 97)) if np.isfinite(gaps).any() else float("nan"),
             "still % IO": still,
             "n pauses": int(n_pauses.sum()),
             "frames lost": sum(one.n_lost for one in done),
             "mode": " ".join(modes),
         }
     )
-    worst = sorted(moments, key=lambda moment: -moment.met.gap)[:_N_WORST]
-    cells = [(f"{100 * one.met.gap:.1f} %", [one.picture]) for one in worst if one.picture is not None]
+    worst = sorted(moments, key=lambda moment: -moment.met.gap)
+    cells = [(f"{100 * one.met.gap:.1f} %", [one.picture]) for one in worst if one.picture is not None][:_N_WORST]
     if cells:
-        where = folder / f"text_{path.stem}_widest.png"
+        where = folder / f"text_{file_name(name)}_widest.png"
         sheet(cells, ["result"], where, per_band=8)
-        out.sheets.append((f"text, {path.stem}: the p, b and m at which the lips stay farthest apart", where))
+        out.sheets.append((f"text, {name}: the p, b and m at which the lips stay farthest apart", where))
 
 
 def sentences() -> list[tuple[str, str]]:
@@ -118,19 +131,53 @@ def _say(path: Path, language: str, sentence: str, folder: Path) -> _Said:
     (speaker,) = said.result.speakers
     phones = speaker.phones
     assert phones is not None  # the embedded voice times its phones
-    clip = Clip(output, said.result.n_frames)
-    if len(clip.index) < _FEWEST_FRAMES:
-        return _Said(float(said.result.duration_s), [], (0.0, 0, 0), clip.n_frames, speaker.render.mode)
-    gap, times_s = largest_gap(clip.posed.shapes), clip.times_s
+    places = _places(speaker.seen, _behind(said.result))
+    clip = Clip(output, said.result.n_frames, choose=partial(_who_speaks, places))
     together_s = [(start_s, stop_s) for item in phones for look, start_s, stop_s in timed_looks(item) if look == "PBM"]
-    found = meetings(gap, times_s, together_s)
+    is_found = len(clip.index) >= _FEWEST_FRAMES
+    gap = largest_gap(clip.posed.shapes) if is_found else np.empty(0)
+    # a face that is lost where the footage shows it does not close its lips
+    nearest = dict.fromkeys(sorted(places), inf) | dict(zip(clip.index.tolist(), gap.tolist(), strict=False))
+    found = meetings(np.array(list(nearest.values())), np.array([clip.at_s(k) for k in nearest]), together_s)
     return _Said(
         float(said.result.duration_s),
-        _moments(clip, found, gap),
-        _stillness(opening(clip.posed.shapes), times_s, phones),
+        _moments(clip, found, gap) if is_found else [_Moment(met, None) for met in found],
+        _stillness(opening(clip.posed.shapes), clip.times_s, phones) if is_found else (0.0, 0, 0),
         clip.n_frames - len(clip.index),
         speaker.render.mode,
     )
+
+
+def _behind(result: SyncResult) -> list[float]:
+    """When the footage shows the frame behind each frame of a result."""
+    video = None if is_picture(result.video) else media.probe(result.video).video
+    return [float(k / result.fps if video is None else shown_at(video, k)) for k in result.plan.order]
+
+
+def _places(speaker: SeenFace, source_s: Sequence[float]) -> dict[int, Box]:
+    """Where the footage shows the speaker behind each frame of a result, on those behind which it does."""
+    half_s = float(np.median(np.diff(speaker.time_s))) / 2 if len(speaker.time_s) > 1 else _HALF_A_FRAME_S
+    rows = [int(np.abs(speaker.time_s - at_s).argmin()) for at_s in source_s]
+    return {
+        k: Box(*(float(side) for side in speaker.box_px[row]))
+        for k, (row, at_s) in enumerate(zip(rows, source_s, strict=True))
+        if abs(speaker.time_s[row] - at_s) <= half_s
+    }
+
+
+def _who_speaks(places: dict[int, Box], faces: Faces) -> MainFace:
+    """The face of each frame of a result that stands where the speaker should: a bystander is not judged."""
+
+    def away_px(face: TrackedFace, place: Box) -> float:
+        return hypot(*np.subtract(face.box.centre_px, place.centre_px))
+
+    out: MainFace = {}
+    for k, place in places.items():
+        one = min(faces.get(k, ()), key=lambda face: away_px(face, place), default=None)
+        # as `metrics.watch.nearest` tells a face from its neighbours
+        if one is not None and away_px(one, place) < 0.5 * place.height_px:
+            out[k] = one
+    return out
 
 
 def _moments(clip: Clip, found: list[Meeting], gap: Floats) -> list[_Moment]:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lipwright.core.errors import LipwrightError
+
 CRF, PRESET = "18", "veryfast"
 
 
@@ -27,4 +29,7 @@ def plain(video: str, output: str, n_frames: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"sync": sync, "plain": plain}[sys.argv[1]](*sys.argv[2:])))
+    try:
+        print(json.dumps({"sync": sync, "plain": plain}[sys.argv[1]](*sys.argv[2:])))
+    except LipwrightError as error:
+        sys.exit(f"error [{error.code}]: {error}")

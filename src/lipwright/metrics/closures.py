@@ -27,16 +27,20 @@ def closures(opening: Floats, is_closed: NDArray[np.bool_]) -> Measure:
 def closure_events(opening: Floats, truth: Floats, *, reach: int = 2) -> Measure:
     """Share of the truth's closures (runs below 0.015 IO between openings) met within `reach` frames.
 
-    For speech whose truth is another recording: a closure some frames off still reads as one.
+    For speech whose truth is another recording: a closure some frames off still reads as one. Both are (n,), frame by
+    frame; where the truth is NaN nothing is known of it, and a closure beside that is none. Where the opening is NaN
+    the mouth was not to be seen; on a frame whose lips are surely apart it may be infinite.
     """
     same_length(opening, truth)
     closed = truth < CLOSED_IO
     edges = np.flatnonzero(np.diff(np.concatenate([[False], closed, [False]]).astype(np.int8)))
     runs = [(a, b) for a, b in edges.reshape(-1, 2) if a > 0 and b < len(truth)]
-    if not runs:
+    runs = [(a, b) for a, b in runs if not np.isnan(truth[[a - 1, b]]).any()]
+    near = [opening[max(0, a - reach) : b + reach] for a, b in runs]
+    met = [np.nanmin(gap) < HIT_IO for gap in near if not np.isnan(gap).all()]
+    if not met:
         return nothing("closure events", "share", 1)
-    met = [opening[max(0, a - reach) : b + reach].min() < HIT_IO for a, b in runs]
-    return Measure("closure events", float(np.mean(met)), "share", 1, len(runs))
+    return Measure("closure events", float(np.mean(met)), "share", 1, len(met))
 
 
 @dataclass(frozen=True, slots=True)
