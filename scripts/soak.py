@@ -206,7 +206,7 @@ class Watch:
     """Looks at every process, in a thread of its own."""
 
     def __init__(self, names: dict[int, str]) -> None:
-        self._names: Final = names
+        self.names: Final = names
         self.seen: Final[dict[str, Seen]] = defaultdict(Seen)
         self.n_children = 0
         self._known: Final[set[int]] = set()
@@ -222,10 +222,10 @@ class Watch:
 
     def _look_on(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_S):
-            for pid, name in self._names.items():
+            for pid, name in self.names.items():
                 if (look := look_at(pid)) is not None:
                     self.seen[name].looks.append(look)
-            children = children_of(set(self._names))
+            children = children_of(set(self.names))
             self._known.update(children)
             self.n_children = len(self._known)
             looks = [look for pid in children if (look := look_at(pid)) is not None]
@@ -323,9 +323,15 @@ class Crowd:
 
 
 def judge(watch: Watch, start_s: float, length_s: float) -> tuple[dict[str, Any], list[str]]:
-    """Figures of each process, by thirds of the time; and what grew."""
+    """Figures of each process, by thirds of the time; and what grew, or went away before the end."""
     figures: dict[str, Any] = {}
-    grew: list[str] = []
+    last_s = max((seen.looks[-1][0] for seen in watch.seen.values()), default=start_s)
+    # who is gone has no memory that could have grown
+    grew = [
+        f"{name}: it was gone before the end"
+        for name in watch.names.values()
+        if name not in watch.seen or watch.seen[name].looks[-1][0] < last_s - 2 * LOOK_EVERY_S
+    ]
     for name, seen in watch.seen.items():
         thirds = [
             [median(found) if (found := seen.third(number, start_s, length_s, column)) else 0.0 for number in range(3)]

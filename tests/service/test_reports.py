@@ -23,6 +23,8 @@ from lipwright.core.media import VideoFrame
 from lipwright.core.plan import plan_frames
 from lipwright.demo import picture_path
 from lipwright.metrics import assess
+from lipwright.metrics.measure import Measure
+from lipwright.metrics.watch import Lips
 from lipwright.metrics.windows import windows
 from lipwright.pipeline import SyncResult
 from lipwright.portrait import open_source
@@ -478,6 +480,14 @@ def test_how_lips_are_accelerated_is_judged_only_at_rates_at_which_real_ones_are
     assert acceleration(slow)["value"] is not None
     assert acceleration(slow)["verdict"] == "unknown"
     assert "at 12.5 others are natural" in acceleration(slow)["says"]
+
+
+def test_beside_lips_that_talk_their_acceleration_is_the_measure() -> None:
+    lips = Lips(index=list(range(20)), times_s=[k / 25 for k in range(20)])
+    ratio = Measure("jitter ratio", 1.0, "ratio", 1, 18)
+
+    assert "better measure" in assess._why_no_jitter(lips, ratio, "")
+    assert assess._why_no_jitter(lips, ratio, "The mouth of the footage does not talk.") == ""
 
 
 def test_a_picture_as_reference_stands_still_for_as_long_as_the_video(short_speech: Path, tmp_path: Path) -> None:
