@@ -29,6 +29,8 @@ _LONG: Final = Fraction(7, 4)
 """Usual frames: what lasts longer stands. Film on a screen's clock (2:3) has frames of one and a half."""
 _SHORTEST_S: Final = Fraction(1, 60)
 """Of what is shown again: clocks that jitter have frames of a millisecond."""
+_HELD_S: Final = Fraction(1, 2)
+"""A last frame that stands in for what is missing does so for no longer."""
 
 
 def plan_frames(
@@ -124,8 +126,8 @@ def _plan_vfr(video: VideoInfo, speech_s: Fraction, when_short: WhenShort, when_
     end = max(video.start_s + video.duration_s, starts[-1] + Fraction(1, 1000))
     lasts = [b - a for a, b in zip(starts, [*starts[1:], end], strict=True)]
     n = len(starts)
-    # less than one frame short counts as long enough: the last frame is held for the rest
-    if end >= speech_s - min(lasts[-1], _usual_s(video)):
+    # less than one frame short counts as long enough: the last frame is held for the rest, unless that is long
+    if end >= speech_s - min(lasts[-1], max(_usual_s(video), _HELD_S)):
         if end > speech_s and when_long == "cut":
             n = bisect_right(starts, speech_s)
             n -= 1 if n > 1 and starts[n - 1] == speech_s else 0
