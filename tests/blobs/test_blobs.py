@@ -85,3 +85,26 @@ def test_halves_that_a_dead_writer_left_are_no_blobs_and_are_removed(tmp_path: P
     assert blobs.drop_halves(now() - timedelta(hours=1)) == 0
     assert blobs.drop_halves(now() + timedelta(seconds=1)) == 1
     assert not half.exists()
+
+
+def test_a_folder_that_holds_no_blobs_is_not_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"x")
+    blobs = FolderBlobs(tmp_path / "blobs")
+    blobs.put(KEY, tmp_path / "source")
+    # nobody can walk through it, as through `lost+found` at the root of a disk
+    (tmp_path / "blobs" / "lost+found").mkdir()
+    (tmp_path / "blobs" / "lost+found" / "loop").symlink_to("..")
+
+    assert [blob.key for page in blobs.pages() for blob in page] == [KEY]
+    assert blobs.drop_halves(now() + timedelta(seconds=1)) == 0
+
+
+def test_a_store_keeps_the_mark_of_its_database_which_is_no_blob(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path / "blobs")
+    assert blobs.mark() is None
+
+    for mark in ("a" * 32, "b" * 32):
+        blobs.set_mark(mark)
+
+    assert FolderBlobs(tmp_path / "blobs").mark() == "b" * 32
+    assert [blob for page in blobs.pages() for blob in page] == []

@@ -91,6 +91,16 @@ def test_what_is_put_to_an_upload_link_waits_beside_the_blobs_until_it_is_taken_
     assert blobs.n_bytes_came(KEY) is None
 
 
+def test_a_bucket_keeps_the_mark_of_its_database_which_is_no_blob(blobs: BucketBlobs) -> None:
+    assert blobs.mark() is None
+
+    for mark in ("a" * 32, "b" * 32):
+        blobs.set_mark(mark)
+
+    assert blobs.mark() == "b" * 32
+    assert [blob for page in blobs.pages() for blob in page] == []
+
+
 def test_clients_get_links_to_the_address_that_they_know(s3: str, bucket: str) -> None:
     public = BucketBlobs(Bucket(url=f"s3://{bucket}", endpoint=s3, public_endpoint="https://cdn.example"), room)
     closed = BucketBlobs(Bucket(url=f"s3://{bucket}", endpoint=s3, has_links=False), room)

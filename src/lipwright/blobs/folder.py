@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import obstore
 from obstore.exceptions import BaseError
@@ -17,6 +17,9 @@ from lipwright.blobs.store import Blobs, place
 from lipwright.core.errors import DiskFull, OutputNotWritable
 
 _FULL: Final = tuple(f"(os error {number})" for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+_FOLDERS: Final = "[0-9a-f][0-9a-f]"
+"""What `place` calls the folders of blobs."""
 
 
 class FolderBlobs(Blobs):
@@ -49,7 +52,7 @@ class FolderBlobs(Blobs):
 
     def drop_halves(self, before: datetime) -> int:
         n = 0
-        for path in self._folder.glob("*/*#*"):
+        for path in self._folder.glob(f"{_FOLDERS}/*#*"):
             try:
                 if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
                     path.unlink()
@@ -57,3 +60,8 @@ class FolderBlobs(Blobs):
             except FileNotFoundError:
                 continue  # its writer has just come to an end
         return n
+
+    def _all(self, n: int) -> Iterator[list[dict[str, Any]]]:
+        # only where blobs can be: the root of a disk has folders that nobody may look into (`lost+found`)
+        for folder in sorted(self._folder.glob(_FOLDERS)):
+            yield from self._listed(folder.name, n)

@@ -18,6 +18,8 @@ from lipwright.core.errors import OutputNotWritable
 
 READ_BYTES: Final = 1 << 20
 KEY: Final = re.compile(r"[0-9a-f]{32}")
+_MARK: Final = f"database/{0:032}"
+"""Where no blob lies. Its last part looks like a key, for releases that know no marks stumble over any other name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,28 @@ class Blobs(ABC):
 
     def pages(self, n: int = 1000) -> Iterator[list[Blob]]:
         """All blobs, some at a time."""
-        for page in self._listed("", n):
+        for page in self._all(n):
             # a folder holds halves too, and a bucket what is coming
-            found = [one for one in page if one["path"] == place(key_of(one)) and KEY.fullmatch(key_of(one))]
+            found = [one for one in page if KEY.fullmatch(key_of(one)) and one["path"] == place(key_of(one))]
             yield [Blob(key_of(one), int(one["size"]), one["last_modified"]) for one in found]
+
+    # --- whose they are -------------------------------------------------------------------------------------
+
+    def mark(self) -> str | None:
+        """What `set_mark` said last; None: nothing yet."""
+        try:
+            with self._asked():
+                return bytes(obstore.get(self._store, _MARK).bytes()).decode(errors="replace").strip()
+        except FileNotFoundError:
+            return None
+
+    def set_mark(self, mark: str) -> None:
+        """Say which database knows these blobs. Raises OutputNotWritable."""
+        try:
+            with self._asked():
+                obstore.put(self._store, _MARK, f"{mark}\n".encode())
+        except (BaseError, OSError) as exc:
+            raise self._refused(exc) from exc
 
     # --- links: a bucket has them ---------------------------------------------------------------------------
 
@@ -112,6 +132,9 @@ class Blobs(ABC):
                 obstore.delete(self._store, path)
         except FileNotFoundError:
             return
+
+    def _all(self, n: int) -> Iterator[list[dict[str, Any]]]:
+        return self._listed("", n)
 
     def _listed(self, prefix: str, n: int) -> Iterator[list[dict[str, Any]]]:
         pages: Any = obstore.list(self._store, prefix or None, chunk_size=n)  # pyright: ignore[reportUnknownMemberType]

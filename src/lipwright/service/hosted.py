@@ -59,6 +59,7 @@ from lipwright.core.jobs import (
 from lipwright.core.options import SyncOptions, VoiceOptions
 from lipwright.jobs import PREPARE, Queue, Worker
 from lipwright.jobs.worker import render_queue
+from lipwright.service import orphans
 from lipwright.service.children import split_options
 from lipwright.service.deliveries import Deliveries, Webhooks
 from lipwright.service.desk import Desk
@@ -784,28 +785,19 @@ class Hosted:
             n_deliveries = outbox.drop_old(connection, now() - _KEEP_HISTORY)
             batches.expire_fetched(connection)
             beats.drop_old(connection)
-        n_expired = 0
-        while True:
-            with self._database.writing() as connection:
-                expired = media.take_expired(connection, 200)
-            if not expired:
-                break
-            self._blobs.delete(expired)
-            n_expired += len(expired)
-        n_orphans = 0
-        for page in self._blobs.pages():
-            old = {one.key for one in page if one.modified_at < now() - _YOUNG}
-            with self._database.reading() as connection:
-                orphans = old - media.known(connection, old)
-            self._blobs.delete(orphans)
-            n_orphans += len(orphans)
-        n_halves = self._blobs.drop_halves(now() - timedelta(seconds=self.settings.upload_ticket_s))
         n_history = 0
         # some at a time, until there are none: each job leaves two, and many may have ended since the last sweep
         while self._queue is not None and (n := self._queue.forget(now() - _KEEP_HISTORY)):
             n_history += n
             if self._stopping.is_set():
                 break
+        # last, for it asks the store: what goes wrong there keeps nothing else from being cleared away
+        is_ours = orphans.is_ours(self._database, self._blobs)
+        n_expired = self._remove_expired()
+        n_orphans = n_halves = 0
+        if is_ours:
+            n_orphans = orphans.remove(self._database, self._blobs, _YOUNG)
+            n_halves = self._blobs.drop_halves(now() - timedelta(seconds=self.settings.upload_ticket_s))
         return {
             "claims": n_claims,
             "tickets": n_tickets,
@@ -818,6 +810,16 @@ class Hosted:
         }
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _remove_expired(self) -> int:
+        n = 0
+        while True:
+            with self._database.writing() as connection:
+                expired = media.take_expired(connection, 200)
+            if not expired:
+                return n
+            self._blobs.delete(expired)
+            n += len(expired)
 
     @cached_property
     def _engines(self) -> tuple[str, ...]:

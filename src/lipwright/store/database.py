@@ -25,7 +25,7 @@ from lipwright.store.line import Line, WouldWait
 
 T = TypeVar("T")
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest migration; a test compares it with the folder."""
 _BUSY_S: Final = 30
 _JOBS_CONNECTIONS: Final = 20

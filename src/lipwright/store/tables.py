@@ -225,6 +225,14 @@ duty = Table(
     Column("due_at", Moment, nullable=False),
 )
 
+meta = Table(
+    "meta",
+    metadata,
+    # what is so of the whole database: "store_id" is the mark of the store that holds its media
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 pass_ = Table(
     "pass",
     metadata,

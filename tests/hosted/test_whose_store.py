@@ -1,0 +1,130 @@
+"""A worker removes only what its own database has forgotten: to another one all blobs of a store are unknown."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from lipwright.blobs import FolderBlobs
+from lipwright.config import ServiceSettings
+from lipwright.core.jobs import Account, Media
+from lipwright.demo import video_path
+from lipwright.service import orphans
+from lipwright.service.hosted import Hosted
+from lipwright.store import accounts, meta
+from lipwright.store.tables import meta as meta_table
+
+DATABASES = ["sqlite", "postgresql"]
+ORPHAN = "f" * 32
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lipwright.service import hosted
+
+    monkeypatch.setattr(hosted, "_YOUNG", timedelta(0))
+
+
+@pytest.fixture
+def other(new_settings: Callable[[], ServiceSettings], settings: ServiceSettings) -> Iterator[Hosted]:
+    """Another database, whose operator wrote down the store of `service`."""
+    store_url = f"file://{settings.folder / 'blobs'}"
+    hosted = Hosted.open(new_settings().model_copy(update={"store_url": store_url}))
+    yield hosted
+    hosted.close()
+
+
+@pytest.fixture
+def store(settings: ServiceSettings) -> FolderBlobs:
+    return FolderBlobs(settings.folder / "blobs")
+
+
+def forget_mark(service: Hosted, store: FolderBlobs) -> None:
+    """As a release left them that knew no marks."""
+    shutil.rmtree(Path(store.name) / "database")
+    with service._database.writing() as connection:
+        connection.execute(sa.delete(meta_table))
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_a_worker_on_another_database_removes_nothing_and_the_right_one_goes_on(
+    service: Hosted, other: Hosted, footage: Media, store: FolderBlobs, is_older: bool
+) -> None:
+    service.sweep()
+    if is_older:
+        forget_mark(service, store)
+    store.put(ORPHAN, video_path())
+    account, _ = other.create_key("bob")
+
+    assert [other.sweep()["orphans"] for _ in range(2)] == [0, 0]
+    # nor after it has brought something of its own
+    mine = other.upload_file(account, video_path(), "mine.mp4")
+    assert other.sweep()["orphans"] == 0
+    assert store.n_bytes(footage.id) == footage.n_bytes
+    other._blobs.delete([mine.id])
+
+    assert service.sweep()["orphans"] == 1
+    assert (store.n_bytes(ORPHAN), store.n_bytes(footage.id)) == (None, footage.n_bytes)
+
+
+def test_a_store_that_was_emptied_stays_whose_it_was(service: Hosted, other: Hosted, store: FolderBlobs) -> None:
+    service.sweep()
+    other.sweep()
+    store.put(ORPHAN, video_path())
+
+    assert (other.sweep()["orphans"], service.sweep()["orphans"]) == (0, 1)
+
+
+def test_a_database_that_was_put_back_from_an_older_release_finds_its_store_again(
+    service: Hosted, footage: Media, store: FolderBlobs
+) -> None:
+    service.sweep()
+    with service._database.writing() as connection:
+        connection.execute(sa.delete(meta_table))
+    store.put(ORPHAN, video_path())
+
+    assert service.sweep()["orphans"] == 1
+    with service._database.reading() as connection:
+        assert meta.store_id(connection) == store.mark()
+
+
+def test_of_two_databases_that_find_an_empty_store_at_once_one_has_it(
+    service: Hosted, other: Hosted, store: FolderBlobs
+) -> None:
+    both = threading.Barrier(2)
+
+    def look(hosted: Hosted) -> None:
+        both.wait()
+        orphans.is_ours(hosted._database, hosted._blobs)
+
+    threads = [threading.Thread(target=look, args=(one,)) for one in (service, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [orphans.is_ours(one._database, one._blobs) for one in (service, other)].count(True) == 1
+
+
+def test_processes_of_one_database_agree_on_its_mark(service: Hosted, account: Account, footage: Media) -> None:
+    kept: set[str] = set()
+
+    def say() -> None:
+        with service._database.writing() as connection:
+            kept.add(meta.keep_store_id(connection, accounts.new_id()))
+
+    threads = [threading.Thread(target=say) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(kept) == 1
+    assert orphans.is_ours(service._database, service._blobs)
+    assert {service._blobs.mark()} == kept
