@@ -9,6 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import httpcore
 import pytest
 
 from lipwright.core.errors import (
@@ -129,6 +130,26 @@ def test_a_redirect_to_where_we_go_is_followed(server: Server, elsewhere: Elsewh
     assert got.final_url == "http://public.test/w/a.wav?x=1"
 
 
+@pytest.mark.parametrize("location", ["/v%C3%BC/Straße 1.wav".replace(" ", "%20"), "/vü/Stra%C3%9Fe%201.wav"])
+def test_a_redirect_that_is_not_escaped_leads_where_its_server_means(
+    location: str, server: Server, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    # what http.server writes as Latin-1 goes over the wire as UTF-8
+    server.answers["/v"] = gives(b"", 302, Location=location.encode().decode("latin-1"))
+    server.answers["/v%C3%BC/Stra%C3%9Fe%201.wav"] = gives(WAV)
+
+    got = download("http://public.test/v", tmp_path / "got", limits=LIMITS, network=elsewhere)
+
+    assert got.n_bytes == len(WAV)
+
+
+def test_a_redirect_that_is_no_utf_8_is_read_as_latin_1(server: Server, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    server.answers["/v"] = gives(b"", 302, Location="/ü.wav")
+    server.answers["/%C3%BC.wav"] = gives(WAV)
+
+    assert download("http://public.test/v", tmp_path / "got", limits=LIMITS, network=elsewhere).n_bytes == len(WAV)
+
+
 def test_redirects_have_an_end(server: Server, elsewhere: Elsewhere, tmp_path: Path) -> None:
     server.answers["/v"] = gives(b"", 302, Location="/v")
 
@@ -239,6 +260,29 @@ def test_a_resolver_that_never_answers_is_not_waited_for(tmp_path: Path) -> None
         download("http://mute.test/", tmp_path / "got", limits=FetchLimits(1000, connect_s=0.3), network=Mute())
 
     assert time.monotonic() - started_s < 2
+
+
+def test_an_address_that_keeps_silent_leaves_time_for_the_next_one(server: Server, tmp_path: Path) -> None:
+    silent = "2606:4700::1"
+
+    class HalfSilent(Elsewhere):
+        def connect(self, address: str, port: int, timeout_s: float) -> httpcore.NetworkStream:
+            given_s.append(timeout_s)
+            if address == silent:
+                time.sleep(timeout_s)
+                raise httpcore.ConnectTimeout
+            return super().connect(address, port, timeout_s)
+
+    given_s: list[float] = []
+    server.answers["/v.wav"] = gives(WAV)
+    network = HalfSilent(server.port, answers=[[silent, PUBLIC]])
+
+    got = download(
+        "http://public.test/v.wav", tmp_path / "got", limits=FetchLimits(1000, connect_s=0.6), network=network
+    )
+
+    assert got.n_bytes == len(WAV)
+    assert given_s == [pytest.approx(0.3, abs=0.1), pytest.approx(0.3, abs=0.1)]
 
 
 def test_proxies_of_the_environment_are_not_used(

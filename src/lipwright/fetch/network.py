@@ -71,9 +71,10 @@ class Pinned(httpcore.NetworkBackend):
         for address in addresses:
             check_address(url, ip_address(address), is_allowed=target.is_allowed)
         failure: Exception = httpcore.ConnectTimeout()
-        for address in addresses[:N_ADDRESSES]:
+        for n_left, address in zip(range(min(len(addresses), N_ADDRESSES), 0, -1), addresses, strict=False):
             try:
-                stream = self._network.connect(address, port, max(0.01, until_s - monotonic()))
+                # one that keeps silent (IPv6 without a way out) leaves the others their share of the time
+                stream = self._network.connect(address, port, max(0.01, (until_s - monotonic()) / n_left))
                 return Timed(stream, deadline_s=self._deadline_s, should_stop=self._should_stop)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
                 failure = exc

@@ -179,8 +179,14 @@ def _blocks(answer: httpcore.Response, target: Target) -> Iterator[bytes]:
 
 
 def _header(answer: httpcore.Response, name: bytes) -> str | None:
-    values = [value for key, value in answer.headers if key.lower() == name]
-    return values[0].decode("latin-1").strip() if values else None
+    value = next((value for key, value in answer.headers if key.lower() == name), None)
+    if value is None:
+        return None
+    try:
+        # as servers that do not escape an address write it, and as other clients read it
+        return value.decode().strip()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip()
 
 
 def _next_url(target: Target, answer: httpcore.Response) -> str:

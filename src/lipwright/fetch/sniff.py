@@ -35,6 +35,20 @@ _STARTS: tuple[tuple[bytes, Sniffed], ...] = (
     (b"\xff\xd8\xff", Sniffed("image/jpeg", ("image",))),
     (b"II*\0", Sniffed("image/tiff", ("image",))),
     (b"MM\0*", Sniffed("image/tiff", ("image",))),
+    (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", Sniffed("audio/x-w64", ("audio",))),
+    (b"wvpk", Sniffed("audio/x-wavpack", ("audio",))),
+    (b"TTA1", Sniffed("audio/x-tta", ("audio",))),
+    (b"MAC ", Sniffed("audio/x-ape", ("audio",))),
+    (b"Creative Voice File\x1a", Sniffed("audio/x-voc", ("audio",))),
+    (b"\x7f\xfe\x80\x01", Sniffed("audio/vnd.dts", ("audio",))),
+    (b"DKIF", Sniffed("video/x-ivf", ("video",))),
+    (b"YUV4MPEG2 ", Sniffed("video/x-yuv4mpeg", ("video",))),
+    (b"nut/multimedia container\0", Sniffed("video/x-nut", _AV)),
+    (b"\0\0\0\0\x01\xbc", Sniffed("application/gxf", _AV)),
+    (b"\x1f\x07\0", Sniffed("video/x-dv", _AV)),
+    (b"\0\0\x01\xb0", Sniffed("video/mpeg4-visual", ("video",))),
+    *((b"\0\0\0\x01" + unit, Sniffed("video/h264", ("video",))) for unit in (b"\x67", b"\x27", b"\x09")),
+    *((b"\0\0\0\x01" + unit, Sniffed("video/h265", ("video",))) for unit in (b"\x40\x01", b"\x46\x01")),
 )
 _RIFF = {
     b"WAVE": Sniffed("audio/wav", ("audio",)),
@@ -44,8 +58,9 @@ _RIFF = {
 _MP4_FIRST = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"uuid"}
 _MP4_AUDIO = {b"M4A ", b"M4B ", b"F4A "}
 _MP4_IMAGE = {b"heic", b"heix", b"mif1", b"avif"}
-
-
+_PACKET_BYTES = (188, 192, 204)
+_N_PACKETS = 5
+"""So many in a row are no chance."""
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 """How long its second header can be."""
 
@@ -65,7 +80,7 @@ def sniff(head: bytes) -> Sniffed | None:
             return kind
     if head[:2] == b"BM" and head[6:10] == bytes(4) and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return Sniffed("image/bmp", ("image",))
-    if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47:
+    if _is_transport_stream(head):
         return Sniffed("video/mp2t", _AV)
     return _frames_of_sound(head)
 
@@ -79,7 +94,22 @@ def _mp4(head: bytes) -> Sniffed:
     return Sniffed("video/quicktime" if brand == b"qt  " or head[4:8] != b"ftyp" else "video/mp4", _AV)
 
 
+def _is_transport_stream(head: bytes) -> bool:
+    """Whether packets begin evenly: 188 bytes each, 192 with a time before (cameras, discs), 204 with a checksum after.
+
+    The file may begin within a packet, as recorders cut it.
+    """
+    if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47:
+        return True
+    starts = ((first, size) for size in _PACKET_BYTES for first in range(size))
+    return any(
+        len(found := head[first::size]) >= _N_PACKETS and found.count(0x47) == len(found) for first, size in starts
+    )
+
+
 def _frames_of_sound(head: bytes) -> Sniffed | None:
+    if head[:2] == b"\x0b\x77" and len(head) > 5 and head[5] >> 3 <= 16:
+        return Sniffed("audio/ac3" if head[5] >> 3 <= 10 else "audio/eac3", ("audio",))
     if len(head) < 4 or head[0] != 0xFF:
         return None
     if head[1] & 0xF6 == 0xF0:
