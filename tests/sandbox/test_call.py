@@ -19,6 +19,8 @@ from lipwright.core.errors import Cancelled, FaceNotFound, LimitReached, Lipwrig
 from lipwright.sandbox import Limits, call, wire
 
 HERE = Path(__file__).parent
+GPUS = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+        "HIP_VISIBLE_DEVICES")  # fmt: skip
 ROOMY = Limits(cpu_s=20, wall_s=30, memory_bytes=2 << 30, file_bytes=10 << 20)
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
@@ -219,6 +221,8 @@ def test_the_child_dies_with_its_parent_however_that_ends() -> None:
 def test_secrets_of_the_environment_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LIPWRIGHT_DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "HOME", "LD_PRELOAD_NOTE"):
         monkeypatch.setenv(name, "secret")
+    for name in GPUS:
+        monkeypatch.delenv(name, raising=False)
 
     seen = call("targets:environment", {}, limits=ROOMY)
 
@@ -227,6 +231,13 @@ def test_secrets_of_the_environment_stay_here(monkeypatch: pytest.MonkeyPatch) -
         "GLOG_minloglevel", "TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE",
         "LD_LIBRARY_PATH", "ORT_DISABLE_TELEMETRY",
     }  # fmt: skip
+
+
+def test_a_render_uses_the_gpus_of_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GPUS:
+        monkeypatch.setenv(name, "1")
+
+    assert set(call("targets:environment", {}, limits=ROOMY)["names"]) >= set(GPUS)
 
 
 def test_native_libraries_keep_to_one_thread_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

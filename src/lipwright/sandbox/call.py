@@ -34,6 +34,9 @@ LAST_WORDS_BYTES = 8000
 PASSED_ON = (
     "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL",
     "LC_CTYPE", "TZ", "TMPDIR",
+    # which of several GPUs are this worker's
+    "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
 )  # fmt: skip
 # Who has set these others knows why. A second thread of BLAS or OpenCV waits by spinning (media/native.py).
 UNLESS_SET = {
