@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import threading
@@ -628,6 +629,19 @@ def test_a_room_is_swept_once_its_owner_in_another_container_has_let_go_of_it(
         assert mine.sweep() == 0
     assert left.exists()
     assert not room.exists()
+
+
+def test_a_room_that_is_held_is_never_too_old(tmp_path: Path) -> None:
+    mine, other = Workshop(tmp_path), Workshop(tmp_path)
+    with mine.room() as room:
+        left = shutil.copytree(room, tmp_path / "left")
+        (left / "owner").write_text("another/machine/1/1/word\n")
+        for one in (room, left):
+            os.utime(one, (0, 0))  # work that went on while the machine slept
+
+        assert [other.sweep(), mine.sweep()] == [1, 0]
+        assert room.exists()
+        assert not left.exists()
 
 
 def test_one_sweep_forgets_all_of_the_old_history_and_nothing_of_the_new(service: Hosted) -> None:

@@ -7,13 +7,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep, time
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from lipwright.jobs import Queue
+from lipwright.jobs import Queue, worker
 from lipwright.jobs.life import is_surely_gone, machine_of, new_worker_id
 from lipwright.jobs.queue import VERSION
 from lipwright.store import open_database
@@ -30,6 +33,57 @@ def test_a_worker_whose_process_ended_is_gone_at_once() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
     assert is_surely_gone(done.stdout.strip())
+
+
+@pytest.mark.parametrize("refusal", [FileNotFoundError, PermissionError])
+def test_where_proc_hides_other_peoples_processes_the_living_are_not_gone_and_the_ended_are(
+    monkeypatch: pytest.MonkeyPatch, refusal: type[OSError]
+) -> None:
+    """As under `hidepid=2` and `hidepid=1`."""
+    living = new_worker_id()
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait(60)
+    real = Path.read_text
+
+    def hide(path: Path, *args: Any, **others: Any) -> str:
+        if path.name == "stat":
+            raise refusal
+        return real(path, *args, **others)
+
+    monkeypatch.setattr(Path, "read_text", hide)
+
+    host, home, _, started, word = living.split("/")
+    assert not is_surely_gone(living)
+    assert is_surely_gone("/".join((host, home, str(process.pid), started, word)))
+
+
+def test_after_the_clock_was_set_nobody_is_taken_for_dead_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that slept, or NTP after its start: in one moment all signs of life are hours old."""
+    nothing: Any = None
+    watcher = worker.Worker(nothing, nothing, nothing, concurrency=1, silent_s=1)
+    may_doubt: list[bool] = []
+    set_by_s = 0.0
+    monkeypatch.setattr(watcher, "_look", may_doubt.append)
+    monkeypatch.setattr(worker, "time", lambda: time() + set_by_s)
+    thread = threading.Thread(target=watcher._keep_watch)
+    thread.start()
+    try:
+        wait_for(lambda: may_doubt[-1:] == [True])
+        set_by_s = 3600.0
+        n_before = len(may_doubt)
+        wait_for(lambda: len(may_doubt) > n_before + 1)
+        assert may_doubt[n_before + 1] is False
+        wait_for(lambda: may_doubt[-1])
+    finally:
+        watcher._stopping.set()
+        thread.join()
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    until_s = monotonic() + 20
+    while not is_so():
+        assert monotonic() < until_s, "it did not come to that in time"
+        sleep(0.01)
 
 
 def test_another_process_under_the_number_of_a_dead_one_does_not_keep_it_alive() -> None:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from lipwright.core.errors import DatabaseAway
 from lipwright.store import Database, open_database
 from lipwright.store.database import sqlite_url
 from lipwright.store.line import Line, WouldWait
@@ -198,8 +199,9 @@ def test_a_writer_whose_connection_is_closed_lets_the_next_one_in(database: Data
 def test_a_transaction_within_another_fails_and_does_not_hang(database: Database) -> None:
     with database.writing() as connection:
         connection.execute(NOTE.insert(), {"who": "outer"})
-        with pytest.raises(OperationalError, match="locked"):
+        with pytest.raises(DatabaseAway) as raised:
             write(database, "inner")
+        assert "locked" in raised.value.reason
     write(database, "after")
 
     assert notes(database) == ["outer", "after"]
@@ -296,8 +298,9 @@ def test_a_process_that_is_killed_while_it_writes_and_others_wait_holds_nobody_u
     with subprocess.Popen([sys.executable, "-c", _HOLDS, url], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"holds\n"
-        with pytest.raises(OperationalError, match="locked"):
+        with pytest.raises(DatabaseAway) as raised:
             write(database, "too early")
+        assert "locked" in raised.value.reason
         os.kill(process.pid, signal.SIGKILL)
         process.wait(SOON_S)
     write(database, "after")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,10 +19,12 @@ from sqlalchemy.exc import OperationalError
 
 from lipwright.core.errors import DatabaseAway, InvalidKey, InvalidOption, KeyRevoked, StoreMismatch
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
-from lipwright.store import Database, accounts, jobs, ledger, media, open_database, outbox
-from lipwright.store.database import HEAD, alembic_config, now, sqlite_url
+from lipwright.store import Database, accounts, beats, jobs, ledger, media, open_database, outbox
+from lipwright.store.database import HEAD, alembic_config, insert_once, now, sqlite_url
 from lipwright.store.tables import account as account_table
+from lipwright.store.tables import job as job_table
 from lipwright.store.tables import ledger as ledger_table
+from lipwright.store.tables import media as media_table
 from lipwright.store.tables import metadata
 from lipwright.store.tables import outbox as outbox_table
 
@@ -86,6 +91,27 @@ def test_a_database_that_cannot_be_reached_is_waited_for_by_its_jobs_too(at: str
     database.close()
 
 
+def test_a_file_that_another_process_keeps_locked_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lipwright.store.database._BUSY_S", 0)
+    database = open_database(sqlite_url(tmp_path))
+    other = sqlite3.connect(tmp_path / "lipwright.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseAway), database.writing():
+        pass
+
+    threading.Timer(0.3, lambda: other.execute("COMMIT")).start()
+    with pytest.raises(DatabaseAway):
+        database.insist(lambda connection: beats.tell(connection, "w"), until=lambda: True)
+    database.insist(lambda connection: beats.tell(connection, "w"), until=lambda: False)
+
+    with database.reading() as connection:
+        assert beats.heard_of(connection, 60) == {"w"}
+    other.close()
+    database.close()
+
+
 def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -124,6 +150,47 @@ def test_a_database_of_a_newer_version_is_refused(database: Database, url: str) 
 
     with pytest.raises(StoreMismatch, match="9999"):
         open_database(url)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["mysql://h/d", "postgresql+psycopg2://h/d", "sqlite+aiosqlite:////tmp/x.db", "sqlite://", "sqlite:///:memory:",
+     "nonsense", "foo://h/d", "postgresql://u:secret@h:port/d"],
+)  # fmt: skip
+def test_an_address_of_no_database_that_we_know_is_refused(address: str) -> None:
+    with pytest.raises(StoreMismatch) as raised:
+        open_database(address)
+
+    assert "secret" not in str(raised.value)
+
+
+def test_a_duty_is_done_again_after_the_clock_was_put_back(database: Database) -> None:
+    with database.writing() as connection:
+        assert beats.take_duty(connection, "sweep", 540)
+        # as it was written while the clock was two days ahead
+        connection.execute(sa.text("UPDATE duty SET due_at = due_at + 172800000000"))
+
+        assert [beats.take_duty(connection, "sweep", 540) for _ in range(2)] == [True, False]
+
+
+def test_a_key_that_is_given_back_while_another_one_asks_for_it_is_free(
+    database: Database, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite lets nobody in between two statements")
+    with database.writing() as connection:
+        first = jobs.claim(connection, alice.id, "key", "f")
+
+    def give_back_after(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+        monkeypatch.undo()
+        is_inserted = insert_once(connection, table, values)
+        with database.writing() as other:
+            jobs.drop_claim(other, alice.id, "key", first.claimed_at)
+        return is_inserted
+
+    monkeypatch.setattr(jobs, "insert_once", give_back_after)
+    with database.writing() as connection:
+        assert jobs.claim(connection, alice.id, "key", "g").is_mine
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -349,3 +416,43 @@ def test_an_idempotency_key_is_forgotten_after_a_day(database: Database, alice: 
         assert not jobs.claim(connection, alice.id, "k", "f").is_mine
         connection.execute(idempotency.update().values(claimed_at=now() - timedelta(hours=25), job_id="j"))
         assert jobs.claim(connection, alice.id, "k", "other").is_mine
+
+
+def test_a_search_among_many_jobs_reads_of_each_only_its_own_files(database: Database, alice: Account) -> None:
+    n, at = 1500, now()
+    ids = [f"{number:032x}" for number in range(2 * n)]
+    file = {"account_id": alice.id, "purpose": "upload", "kind": "video", "content_type": "video/mp4", "n_bytes": 1}
+    asked = {"account_id": alice.id, "face": "wavespeed", "model": "m", "state": "succeeded", "phase": "succeeded"}
+    files = [
+        {**file, "id": one, "number": number, "filename": f"clip{number}.mp4", "sha256": "0" * 64, "created_at": at,
+         "expires_at": at + timedelta(hours=1)}
+        for number, one in enumerate(ids)
+    ]  # fmt: skip
+    made = [
+        {**asked, "id": accounts.new_id(), "number": number, "progress": 1.0, "n_attempts": 1, "created_at": at,
+         "inputs": {"video": ids[number], "audio": ids[n + number]},
+         "request": {"face": "native", "model": "m", "video": "v"}, "outputs": [], "has_nsfw": [],
+         "price_microusd": 1, "report": {}}
+        for number in range(n)
+    ]  # fmt: skip
+    with database.writing() as connection:
+        connection.execute(media_table.insert(), files)
+        connection.execute(job_table.insert(), made)
+    began_s = monotonic()
+    with database.reading() as connection:
+        page, n_found = jobs.page(connection, jobs.Filter(words="clip17 nothing"), offset=0, limit=9)
+        assert (page, n_found) == ([], 0)
+        _, n_found = jobs.page(connection, jobs.Filter(words=f"clip{n + 7}"), offset=0, limit=9)
+
+    assert n_found == 1
+    assert monotonic() - began_s < 2
+
+
+def test_of_a_long_search_the_first_words_count(database: Database, alice: Account) -> None:
+    with database.writing() as connection:
+        request = JobRequest("native", "m", "media:v", None, "one two three four five six seven eight")
+        job = Job(accounts.new_id(), accounts.new_number(), alice.id, request, JobState.QUEUED, now())
+        jobs.add(connection, job, {})
+
+        assert jobs.page(connection, jobs.Filter(words=f"{request.text} nine"), offset=0, limit=9)[1] == 1
+        assert jobs.page(connection, jobs.Filter(words="one nine"), offset=0, limit=9)[1] == 0

@@ -25,7 +25,9 @@ def is_surely_gone(worker_id: str) -> bool:
     parts = worker_id.split("/")
     if len(parts) != 5 or tuple(parts[:2]) != _here() or parts[3] == "?":
         return False
-    return _started(int(parts[2])) != parts[3]
+    pid = int(parts[2])
+    started = _started(pid)
+    return started != parts[3] if started is not None else _is_nobody(pid)
 
 
 def boot_id() -> str | None:
@@ -52,9 +54,23 @@ def _here() -> tuple[str, str]:
 
 
 def _started(pid: int) -> str | None:
-    """When the process began, in ticks since the start of the machine; None if there is none, or none that runs."""
+    """When the process began, in ticks since the start of the machine; empty if it has ended.
+
+    None where that is not told: there is no such process, or /proc shows only one's own (`hidepid`).
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
-    return None if fields[0] in {"Z", "X"} else fields[19]
+    return "" if fields[0] in {"Z", "X"} else fields[19]
+
+
+def _is_nobody(pid: int) -> bool:
+    """Whether the kernel knows no process of this number, of whatever user."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # there is one, of another user
+    return False

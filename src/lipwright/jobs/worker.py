@@ -14,7 +14,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final, Protocol
 
 import structlog
@@ -34,7 +34,8 @@ SILENT_S: Final = 30.0
 """A worker of another machine that gave no sign for so long is dead, if nobody says otherwise."""
 _LOST_S: Final = 30.0
 _TRUSTED_S: Final = 10.0
-"""A worker takes others for dead only after so long with the database: after an outage all have been silent."""
+"""A worker takes others for dead only after so long with the database: after an outage, or by a clock that
+was set, all have been silent."""
 _WAIT_POLL_S: Final = 0.5
 _OVER_POLL_S: Final = 3.0
 _OVER: Final = object()
@@ -314,13 +315,17 @@ class Worker:
 
     def _keep_watch(self) -> None:
         patience_s = min(_TRUSTED_S, self._silent_s)
-        last_s, doubt_from_s = monotonic(), monotonic() + patience_s
+        last_s, ahead_s = monotonic(), time() - monotonic()
+        doubt_from_s = last_s + patience_s
         while not self._stopping.wait(self._beat_s):
-            is_well = self._survive("the watch over workers", partial(self._look, monotonic() >= doubt_from_s))
-            # without the database, or frozen: the others may have been so too, and need time to give a sign
-            if not is_well or monotonic() - last_s > 2 * self._beat_s:
+            was_ahead_s, ahead_s = ahead_s, time() - monotonic()
+            # frozen, or the clock was set (a machine that slept): signs of the living look old
+            if monotonic() - last_s > 2 * self._beat_s or abs(ahead_s - was_ahead_s) > self._beat_s:
                 doubt_from_s = monotonic() + patience_s
             last_s = monotonic()
+            # without the database: so were they, and need time to give a sign
+            if not self._survive("the watch over workers", partial(self._look, last_s >= doubt_from_s)):
+                doubt_from_s = monotonic() + patience_s
 
     def _look(self, may_doubt: bool) -> None:
         """Tell that this worker lives, and hand over what dead ones have begun."""

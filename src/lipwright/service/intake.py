@@ -82,7 +82,8 @@ class Workshop:
                 is_stale = now().timestamp() - room.stat().st_mtime > _STALE.total_seconds()
             except OSError:
                 owner, is_stale = "", now().timestamp() - _mtime_s(room) > 60
-            if is_stale or is_surely_gone(owner) or _is_let_go(room / _OWNER, owner):
+            is_left = is_stale and not _is_held(room / _OWNER)
+            if is_left or is_surely_gone(owner) or _is_let_go(room / _OWNER, owner):
                 shutil.rmtree(room, ignore_errors=True)
                 n += 1
         return n
@@ -98,6 +99,18 @@ def _is_let_go(path: Path, owner: str) -> bool:
             return _is_locked_by_us(file)
     except OSError:
         return False
+
+
+def _is_held(path: Path) -> bool:
+    """Whether its owner holds the lock of a room, however long ago he began: a machine may sleep for a night."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _is_locked_by_us(file: TextIO) -> bool:

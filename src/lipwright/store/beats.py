@@ -66,11 +66,13 @@ def queues(connection: sa.Connection) -> dict[str, str]:
 def take_duty(connection: sa.Connection, name: str, every_s: float) -> bool:
     """Whether the caller shall do it now: of all workers, one is told so every `every_s`."""
     of_name = duty.c.name == name
-    is_late = connection.execute(sa.select(duty.c.due_at <= clock()).where(of_name)).scalar()
+    # further ahead than anyone puts it: the clock was, and has been put back since
+    is_due = (duty.c.due_at <= clock()) | (duty.c.due_at > clock(every_s))
+    is_late = connection.execute(sa.select(is_due).where(of_name)).scalar()
     if is_late is None:
         return insert_once(connection, duty, {"name": name, "due_at": clock(every_s)})
     # asked again by the statement that changes it: others ask at the same time
-    due = duty.update().where(of_name & (duty.c.due_at <= clock())).values(due_at=clock(every_s))
+    due = duty.update().where(of_name & is_due).values(due_at=clock(every_s))
     return bool(is_late) and connection.execute(due).rowcount == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError as UrlError
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -70,21 +71,18 @@ class Database:
     """
 
     def __init__(self, url: str, max_connections: int = 40) -> None:
-        try:
-            self.url: Final = _with_driver(sa.make_url(url))
-            self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
-            line = Line(_BUSY_S)
-            options = {"connect_args": {"factory": line.connect}} if self.is_sqlite else _POSTGRESQL_OPTIONS
-            self.engine: Final = sa.create_engine(self.url, pool_size=max_connections, max_overflow=0, **options)
-            self.jobs_engine: Final = (
-                sa.create_engine(self.url, pool_size=_JOBS_CONNECTIONS, max_overflow=0, **options)
-                if self.is_sqlite
-                else self.engine
-            )
-            options = {"connect_args": {"factory": line.connect_at_once}, "max_overflow": -1}
-            self._engine_at_once = sa.create_engine(self.url, **options) if self.is_sqlite else self.engine
-        except (UrlError, NoSuchModuleError) as exc:
-            raise StoreMismatch(f"its address is not understood ({exc})") from exc
+        self.url: Final = _parsed(url)
+        self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
+        line = Line(_BUSY_S)
+        options = {"connect_args": {"factory": line.connect}} if self.is_sqlite else _POSTGRESQL_OPTIONS
+        self.engine: Final = sa.create_engine(self.url, pool_size=max_connections, max_overflow=0, **options)
+        self.jobs_engine: Final = (
+            sa.create_engine(self.url, pool_size=_JOBS_CONNECTIONS, max_overflow=0, **options)
+            if self.is_sqlite
+            else self.engine
+        )
+        options = {"connect_args": {"factory": line.connect_at_once}, "max_overflow": -1}
+        self._engine_at_once = sa.create_engine(self.url, **options) if self.is_sqlite else self.engine
         self._hurry = _Hurry()
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -107,7 +105,7 @@ class Database:
                 yield connection
             return
         engine = self._engine_at_once if self._hurry.is_on else self.engine
-        with _full(), engine.connect() as connection:
+        with _away(), _full(), engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -266,7 +264,7 @@ def _clock_of_sqlite(*_: Any, **__: Any) -> str:
 
 @contextmanager
 def _away() -> Generator[None]:
-    """A connection that breaks or is not to be had is DatabaseAway, and nothing else is."""
+    """A connection that breaks or is not to be had, and a file that another process keeps locked, is DatabaseAway."""
     try:
         yield
     except PoolTimeout as exc:
@@ -291,14 +289,31 @@ def _full() -> Generator[None]:
 def _is_away(exc: DBAPIError) -> bool:
     if exc.connection_invalidated:
         return True
+    # waited for as long as SQLite is told to: a paused process, a long VACUUM, somebody's shell
+    if isinstance(exc.orig, sqlite3.Error) and exc.orig.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+        return True
     state = getattr(exc.orig, "sqlstate", "")
     # no state: there was no server to give one. 08 connection, 53 no resources, 57P0 shutting down or starting
     return isinstance(exc, OperationalError) and (state is None or str(state)[:4] in _AWAY or str(state)[:2] == "08")
 
 
-def _with_driver(url: sa.URL) -> sa.URL:
-    """`postgres://` and `postgresql://` mean the driver that is installed."""
-    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
+def _parsed(address: str) -> sa.URL:
+    """`postgres://` and `postgresql://` mean the driver that is installed. Raises StoreMismatch."""
+    try:
+        url = sa.make_url(address)
+    except UrlError as exc:
+        raise StoreMismatch(f"its address is not understood ({exc})") from exc
+    except ValueError as exc:
+        # its words could be a part of a password
+        raise StoreMismatch("its address is not understood (the port is no number)") from exc
+    if url.drivername in {"postgres", "postgresql"}:
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in {"postgresql+psycopg", "sqlite", "sqlite+pysqlite"}:
+        known = "sqlite:////PATH and postgresql://USER:PASSWORD@HOST/NAME are known"
+        raise StoreMismatch(f"its address is not understood ({url.drivername}:// is none; {known})")
+    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise StoreMismatch("its address names no file, and what is in memory alone is no record of jobs")
+    return url
 
 
 def _connect_postgresql(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:

@@ -37,6 +37,8 @@ _SHOWN: Final = {
 }
 """What the page calls them (playground/job.js)."""
 
+_N_WORDS: Final = 8
+"""The most that are looked for at a time: each is asked of every job."""
 
 # written once: writing a statement takes Python longer than running it takes the database
 _ADD: Final = job.insert()
@@ -104,8 +106,8 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     words: str | None = None
-    """Each is found in the text, its voice or language, the model, a name of what went in, or as the beginning of the
-    id or the state, by its own name or the one that people read; without case."""
+    """Each of the first eight is found in the text, its voice or language, the model, a name of what went in, or as the
+    beginning of the id or the state, by its own name or the one that people read; without case."""
 
 
 def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -> tuple[list[Job], int]:
@@ -124,7 +126,7 @@ def page(connection: sa.Connection, which: Filter, *, offset: int, limit: int) -
     if which.until is not None:
         wanted.append(job.c.created_at < which.until)
     if which.words is not None:
-        wanted += [_holds(word) for word in dict.fromkeys(which.words.split())]
+        wanted += [_holds(word) for word in list(dict.fromkeys(which.words.split()))[:_N_WORDS]]
     n_total = connection.execute(sa.select(sa.func.count()).select_from(job).where(*wanted)).scalar_one()
     order = (job.c.created_at.desc(), job.c.id)
     rows = connection.execute(job.select().where(*wanted).order_by(*order).offset(offset).limit(limit)).all()
@@ -340,10 +342,12 @@ def claim(connection: sa.Connection, account_id: str, key: str, fingerprint: str
     of_key = {"owner": account_id, "wanted": key}
     connection.execute(_DROP_STALE_CLAIM, of_key | {"left": at - CLAIM_HOLDS, "old": at - KEEP_KEYS})
     values = {"account_id": account_id, "key": key, "fingerprint": fingerprint, "claimed_at": at}
-    if insert_once(connection, idempotency, values):
-        return Claim(fingerprint, None, at, True)
-    row = connection.execute(_CLAIM, of_key).one()
-    return Claim(row.fingerprint, row.job_id, row.claimed_at, False)
+    while not insert_once(connection, idempotency, values):
+        row = connection.execute(_CLAIM, of_key).one_or_none()
+        if row is not None:
+            return Claim(row.fingerprint, row.job_id, row.claimed_at, False)
+        # on PostgreSQL others go on between two statements: whoever had it has just given it back
+    return Claim(fingerprint, None, at, True)
 
 
 def is_claimed(connection: sa.Connection, account_id: str, key: str, claimed_at: datetime) -> bool:
@@ -382,7 +386,8 @@ def _holds(word: str) -> sa.ColumnElement[bool]:
     def is_in(column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
         return [sa.func.lower(column).contains(one, autoescape=True) for one in sorted(spellings)]
 
-    is_of_job = sa.cast(job.c.inputs, sa.Text).contains(sa.literal('"') + media_table.c.id + '"')
+    # by their keys: all media would be read for each job
+    is_of_job = media_table.c.id.in_([job.c.inputs[role].as_string() for role in ("video", "audio")])
     named = sa.exists().where(is_of_job & sa.or_(*is_in(media_table.c.filename)))
     asked = [one for name in ("text", "voice", "language") for one in is_in(job.c.request[name].as_string())]
     begins = job.c.id.startswith(word.lower(), autoescape=True)
