@@ -19,6 +19,13 @@ from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptio
 PREFIX = "LIPWRIGHT_"
 _DEFAULT = SyncOptions()
 _VOICES = VoiceOptions()
+_MAX_S = 1e9
+"""Thirty years: what is added to a time, or given to the kernel as a limit, has to have an end."""
+_MAX_H = 10_000_000
+_MAX_BYTES = 1 << 50
+
+# an empty variable is one that is not set: so Compose and systemd pass on what nobody gave them
+_FROM_ENVIRONMENT = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -26,7 +33,7 @@ S = TypeVar("S", bound=BaseSettings)
 class Settings(BaseSettings):
     """Defaults for the options of `lipwright sync`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = _FROM_ENVIRONMENT
 
     engine: str = Field(default=_DEFAULT.engine, description="The way of moving lips.")
     when_short: WhenShort = Field(
@@ -54,6 +61,7 @@ class Settings(BaseSettings):
 class CacheSettings(BaseSettings):
     """What is kept between runs of `lipwright sync`."""
 
+    # here an empty variable says something: nothing is kept
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     cache: str = Field(
@@ -71,7 +79,7 @@ class CacheSettings(BaseSettings):
 class ServiceSettings(BaseSettings):
     """What the operator of a service decides: `lipwright serve`, `keys`, `credits`, `webhooks`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = _FROM_ENVIRONMENT
 
     data: str = Field(
         default="~/.local/share/lipwright", description="The folder of the database, the uploads and the results."
@@ -108,9 +116,9 @@ class ServiceSettings(BaseSettings):
     public_url: str = Field(
         default="", description="Where clients reach the service, such as `https://lips.example`; empty: as they say."
     )
-    max_upload_bytes: int = Field(default=2_000_000_000, ge=1, description="The largest file taken in.")
-    max_video_s: float = Field(default=600, gt=0, description="The longest footage taken in.")
-    max_audio_s: float = Field(default=600, gt=0, description="The longest speech taken in.")
+    max_upload_bytes: int = Field(default=2_000_000_000, ge=1, le=_MAX_BYTES, description="The largest file taken in.")
+    max_video_s: float = Field(default=600, gt=0, le=_MAX_S, description="The longest footage taken in.")
+    max_audio_s: float = Field(default=600, gt=0, le=_MAX_S, description="The longest speech taken in.")
     max_side_px: int = Field(default=4096, ge=16, description="The longest side of footage taken in.")
     max_text_chars: int = Field(default=5000, ge=1, description="The longest text to be spoken.")
     concurrency: int = Field(default=1, ge=1, le=256, description="Renders at a time in one worker.")
@@ -122,18 +130,28 @@ class ServiceSettings(BaseSettings):
         default=0.2, ge=0.05, le=60, description="How often each worker looks for jobs: with hundreds of them, seldom."
     )
     worker_silent_s: float = Field(
-        default=30, ge=1, description="A worker of another machine is dead after so long without a sign of life."
+        default=30,
+        ge=1,
+        le=_MAX_S,
+        description="A worker of another machine is dead after so long without a sign of life.",
     )
     max_running: int = Field(default=2, ge=1, le=10_000, description="Jobs at a time of a new key.")
     max_requests_per_min: int = Field(
-        default=600, ge=1, description="Requests a minute of a new key; ten times as many that ask how a job stands."
+        default=600,
+        ge=1,
+        le=10**9,
+        description="Requests a minute of a new key; ten times as many that ask how a job stands.",
     )
-    deadline_s: float = Field(default=3600, gt=0, description="The longest that a job may take once it has begun.")
+    deadline_s: float = Field(
+        default=3600, gt=0, le=_MAX_S, description="The longest that a job may take once it has begun."
+    )
     stall_s: float = Field(
-        default=600, gt=0, description="A render that tells no progress for so many seconds is ended."
+        default=600, gt=0, le=_MAX_S, description="A render that tells no progress for so many seconds is ended."
     )
     max_attempts: int = Field(default=3, ge=1, description="Times that a stage of a job is begun, if workers die.")
-    render_memory_mb: int = Field(default=8192, ge=256, description="The most memory of one render.")
+    render_memory_mb: int = Field(
+        default=8192, ge=256, le=_MAX_BYTES >> 20, description="The most memory of one render."
+    )
     render_niceness: int = Field(
         default=19, ge=0, le=19, description="How far renders step back behind the API, as `nice` counts."
     )
@@ -144,19 +162,24 @@ class ServiceSettings(BaseSettings):
     parts_over_s: float = Field(
         default=180,
         ge=0,
+        le=_MAX_S,
         description="Results of so many seconds and more are rendered in parts, by any workers; 0: none is.",
     )
     part_s: float = Field(
         default=45,
         ge=1,
+        le=_MAX_S,
         description="How long parts are at least, but for a third by which borders move; from 30 on all have 20 s.",
     )
     measure_s: float = Field(
-        default=20, ge=0, description="Seconds of each result that are looked at again for its report; 0: none."
+        default=20,
+        ge=0,
+        le=_MAX_S,
+        description="Seconds of each result that are looked at again for its report; 0: none.",
     )
-    upload_ticket_s: float = Field(default=3600, gt=0, description="How long an upload address stays open.")
-    keep_uploads_h: float = Field(default=168, gt=0, description="Hours until an upload is deleted.")
-    keep_results_h: float = Field(default=168, gt=0, description="Hours until a result is deleted.")
+    upload_ticket_s: float = Field(default=3600, gt=0, le=_MAX_S, description="How long an upload address stays open.")
+    keep_uploads_h: float = Field(default=168, gt=0, le=_MAX_H, description="Hours until an upload is deleted.")
+    keep_results_h: float = Field(default=168, gt=0, le=_MAX_H, description="Hours until a result is deleted.")
     wavespeed_microusd_per_5s: int = Field(
         default=150_000, ge=0, description="Price of five seconds begun, in millionths of a US dollar."
     )
@@ -189,7 +212,7 @@ class ServiceSettings(BaseSettings):
 class HttpSettings(BaseSettings):
     """What the operator decides about the web server: `lipwright serve`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = _FROM_ENVIRONMENT
 
     host: str = Field(default="127.0.0.1", description="The address listened at; `0.0.0.0` for every one.")
     port: int = Field(default=8000, ge=0, le=65535, description="The port listened at; 0: any that is free.")
@@ -197,14 +220,20 @@ class HttpSettings(BaseSettings):
         default=64_000_000, ge=1000, description="The largest JSON body, which may hold media as base64."
     )
     sync_wait_s: float = Field(
-        default=300, gt=0, description="The longest that a submit with `enable_sync_mode` waits for its result."
+        default=300,
+        gt=0,
+        le=_MAX_S,
+        description="The longest that a submit with `enable_sync_mode` waits for its result.",
     )
     metrics_host: str = Field(
         default="127.0.0.1", description="Where `lipwright worker` serves `/metrics`, `/healthz` and `/readyz`."
     )
     metrics_port: int = Field(default=0, ge=0, le=65535, description="The port of that; 0: nowhere.")
     drain_s: float = Field(
-        default=20, ge=0, description="The longest that a server which is told to end waits for requests and jobs."
+        default=20,
+        ge=0,
+        le=_MAX_S,
+        description="The longest that a server which is told to end waits for requests and jobs.",
     )
 
 
@@ -216,7 +245,7 @@ def read_cache_settings(**given: object) -> CacheSettings:
 class VoiceSettings(BaseSettings):
     """What the operator decides about voices: `lipwright say`, `voices`, `visemes`, and the service."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = _FROM_ENVIRONMENT
 
     voices_speakers: str = Field(
         default="", description="A table of speakers (TOML) instead of the one that ships; empty: that one."

@@ -56,6 +56,12 @@ def foreign(_arguments: dict[str, Any], _tell: Any) -> NoReturn:
     raise ZeroDivisionError("secret detail")
 
 
+def die_of(arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
+    os.kill(os.getpid(), arguments["signal"])
+    time.sleep(10)
+    return {}
+
+
 def crash(arguments: dict[str, Any], _tell: Any) -> dict[str, Any]:
     print("last words", file=sys.stderr, flush=True)
     if arguments["how"] == "segfault":

@@ -218,6 +218,37 @@ def test_the_child_dies_with_its_parent_however_that_ends() -> None:
     assert gone
 
 
+@pytest.mark.parametrize(("wall_s", "should_stop"), [(0.5, None), (30.0, lambda: True)])
+def test_a_long_request_to_a_child_that_does_not_read_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, wall_s: float, should_stop: Callable[[], bool] | None
+) -> None:
+    module = sys.modules["lipwright.sandbox.call"]
+    real = module.start
+
+    def start_and_stop(*arguments: Any) -> Any:
+        child = real(*arguments)
+        os.kill(child.process.pid, signal.SIGSTOP)
+        return child
+
+    monkeypatch.setattr(module, "start", start_and_stop)
+    began_s = time.monotonic()
+
+    with pytest.raises(Cancelled if should_stop else LimitReached):
+        call("targets:double", {"note": "x" * 1_000_000}, limits=replace(ROOMY, wall_s=wall_s), should_stop=should_stop)
+    assert time.monotonic() - began_s < 3
+
+
+def test_a_request_may_be_longer_than_a_pipe_holds() -> None:
+    assert call("targets:double", {"number": 21, "note": "x" * 1_000_000}, limits=ROOMY) == {"doubled": 42}
+
+
+def test_a_signal_that_has_no_name_is_told_by_its_number() -> None:
+    with pytest.raises(WorkerCrashed) as raised:
+        call("targets:die_of", {"signal": 40}, limits=ROOMY)
+
+    assert raised.value.how == "signal 40"
+
+
 def test_secrets_of_the_environment_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LIPWRIGHT_DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "HOME", "LD_PRELOAD_NOTE"):
         monkeypatch.setenv(name, "secret")

@@ -102,8 +102,8 @@ def call(
     said = _Said()
     try:
         with _ended(child):
-            _ask(child, {"target": target, "arguments": dict(arguments)})
-            for message in _messages(child, said, deadline_s, limits, should_stop):
+            request = wire.encode({"target": target, "arguments": dict(arguments)})
+            for message in _messages(child, request, said, deadline_s, limits, should_stop):
                 if spares is not None:
                     spares.refill()  # not sooner: it would be in this one's way while that begins
                 if "told" in message:
@@ -160,15 +160,6 @@ def start(limits: Limits, ready: str = "") -> Child:
     return Child(process, os.fdopen(told_pipe, "rb", buffering=0))
 
 
-def _ask(child: Child, request: dict[str, Any]) -> None:
-    assert child.process.stdin is not None
-    # what ended at once tells below why
-    with contextlib.suppress(BrokenPipeError):
-        # stays open: its end tells the child that this process is gone
-        child.process.stdin.write(wire.encode(request))
-        child.process.stdin.flush()
-
-
 def end(child: Child) -> None:
     """No process of its group is left, and none of its pipes."""
     _signal_group(child.process, signal.SIGKILL)
@@ -209,17 +200,24 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 
 def _messages(
     child: Child,
+    request: bytes,
     said: _Said,
     deadline_s: float,
     limits: Limits,
     should_stop: Callable[[], bool] | None,
 ) -> Generator[dict[str, Any]]:
-    """Messages as they come, until the child closes its pipe."""
+    """Ask, and messages as they come, until the child closes its pipe."""
     waiting = bytearray()
     heard_s = monotonic()
     told = child.told.fileno()
+    unsaid = memoryview(request)
     with selectors.DefaultSelector() as pipes:
+        assert child.process.stdin is not None
         assert child.process.stderr is not None
+        asked = child.process.stdin.fileno()
+        # a pipe holds less than a long request: what the child is slow to read is not waited for without end
+        os.set_blocking(asked, False)
+        pipes.register(asked, selectors.EVENT_WRITE)
         pipes.register(told, selectors.EVENT_READ)
         pipes.register(child.process.stderr, selectors.EVENT_READ)
         while pipes.get_map():
@@ -231,6 +229,12 @@ def _messages(
             if should_stop is not None and should_stop():
                 raise Cancelled
             for key, _ in pipes.select(min(LOOK_EVERY_S, left_s)):
+                if key.fd == asked:
+                    unsaid = _write_some(asked, unsaid)
+                    if not unsaid:
+                        # stays open: its end tells the child that this process is gone
+                        pipes.unregister(asked)
+                    continue
                 block = os.read(key.fd, 1 << 16)
                 if not block:
                     pipes.unregister(key.fileobj)
@@ -248,6 +252,16 @@ def _messages(
                         raise LimitReached("messages", f"{wire.MAX_LINE_BYTES >> 20} MiB at a time")
                 else:
                     said.last_words = (said.last_words + block)[-LAST_WORDS_BYTES:]
+
+
+def _write_some(pipe: int, unsaid: memoryview) -> memoryview:
+    """What is left then; nothing is left to say to one that has ended, and told why elsewhere."""
+    try:
+        return unsaid[os.write(pipe, unsaid) :]
+    except BlockingIOError:
+        return unsaid
+    except BrokenPipeError:
+        return unsaid[:0]
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
@@ -284,5 +298,8 @@ def _how(end: dict[str, Any] | None, returncode: int | None) -> str:
     if end is not None:
         return str(end.get("crash", "it spoke nonsense"))[:200]
     if returncode is not None and returncode < 0:
-        return signal.Signals(-returncode).name
+        try:
+            return signal.Signals(-returncode).name
+        except ValueError:
+            return f"signal {-returncode}"  # of those that have numbers only
     return f"exit status {returncode}"

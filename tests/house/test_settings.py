@@ -1,0 +1,55 @@
+"""What the environment says is taken as it is meant, or refused by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipwright import config
+from lipwright.core.errors import InvalidOption
+
+READ: dict[type[Any], Callable[[], Any]] = {
+    config.Settings: config.read_settings,
+    config.CacheSettings: config.read_cache_settings,
+    config.ServiceSettings: config.read_service_settings,
+    config.HttpSettings: config.read_http_settings,
+    config.VoiceSettings: config.read_voice_settings,
+}
+FIELDS = [(kind, name) for kind in READ for name in kind.model_fields]
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e15"])
+@pytest.mark.parametrize(("kind", "name"), [one for one in FIELDS if one[0].model_fields[one[1]].annotation is float])
+def test_what_is_counted_in_seconds_and_hours_has_an_end(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Any], name: str, value: str
+) -> None:
+    variable = f"LIPWRIGHT_{name.upper()}"
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(InvalidOption, match=variable):
+        READ[kind]()
+
+
+@pytest.mark.parametrize(("kind", "name"), [one for one in FIELDS if one[0] is not config.CacheSettings])
+def test_a_variable_that_is_empty_is_as_one_that_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Any], name: str
+) -> None:
+    monkeypatch.setenv(f"LIPWRIGHT_{name.upper()}", "")
+
+    assert getattr(READ[kind](), name) == kind.model_fields[name].default
+
+
+def test_an_empty_folder_of_data_is_not_the_one_that_we_are_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LIPWRIGHT_DATA", "")
+
+    assert config.read_service_settings().folder == tmp_path / ".local/share/lipwright"
+
+
+def test_an_empty_cache_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIPWRIGHT_CACHE", "")
+
+    assert config.read_cache_settings().folder is None
