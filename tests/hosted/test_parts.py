@@ -42,7 +42,11 @@ def blobs_left(service: Hosted, settings: ServiceSettings, monkeypatch: pytest.M
 
     monkeypatch.setattr(hosted, "_YOUNG", timedelta(0))
     service.sweep()
-    return {path.name for path in (settings.folder / "blobs").rglob("*") if path.is_file()}
+    return {
+        path.name
+        for path in (settings.folder / "blobs").rglob("*")
+        if path.is_file() and path.parent.name != "database"
+    }
 
 
 def given(job: Job) -> set[str]:

@@ -13,11 +13,14 @@ import sqlalchemy as sa
 
 from lipwright.blobs import FolderBlobs
 from lipwright.config import ServiceSettings
+from lipwright.core.errors import OutputNotWritable
 from lipwright.core.jobs import Account, Media
 from lipwright.demo import video_path
 from lipwright.service import orphans
 from lipwright.service.hosted import Hosted
 from lipwright.store import accounts, meta
+from lipwright.store.database import now
+from lipwright.store.tables import media as media_table
 from lipwright.store.tables import meta as meta_table
 
 DATABASES = ["sqlite", "postgresql"]
@@ -92,6 +95,24 @@ def test_a_database_that_was_put_back_from_an_older_release_finds_its_store_agai
     assert service.sweep()["orphans"] == 1
     with service._database.reading() as connection:
         assert meta.store_id(connection) == store.mark()
+
+
+def test_a_disk_that_has_no_room_for_the_mark_is_swept_of_what_has_expired(
+    service: Hosted, footage: Media, store: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(ORPHAN, video_path())
+    with service._database.writing() as connection:
+        connection.execute(sa.update(media_table).values(expires_at=now()))
+
+    def refuse(_blobs: FolderBlobs, _mark: str) -> None:
+        raise OutputNotWritable(Path(store.name), "it is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderBlobs, "set_mark", refuse)
+        swept = service.sweep()
+
+    assert (swept["expired_media"], swept["orphans"]) == (1, 0)
+    assert store.n_bytes(footage.id) is None
 
 
 def test_of_two_databases_that_find_an_empty_store_at_once_one_has_it(

@@ -19,6 +19,7 @@ from typing import Final
 import structlog
 
 from lipwright.blobs import Blobs
+from lipwright.core.errors import OutputNotWritable
 from lipwright.store import Database, accounts, media, meta
 from lipwright.store.database import now
 
@@ -30,7 +31,7 @@ _TO_DO: Final = "give each database a prefix or a folder of its own: docs/how-to
 def is_ours(database: Database, blobs: Blobs) -> bool:
     """Whether the store holds the media of this database and no other's; one that is nobody's is marked as ours.
 
-    Raises DatabaseAway, StoreAway, OutputNotWritable.
+    Raises DatabaseAway, StoreAway.
     """
     with database.reading() as connection:
         mine = meta.store_id(connection)
@@ -43,7 +44,12 @@ def is_ours(database: Database, blobs: Blobs) -> bool:
         with database.writing() as connection:
             mine = meta.keep_store_id(connection, theirs or accounts.new_id())
         if theirs is None:
-            blobs.set_mark(mine)
+            try:
+                blobs.set_mark(mine)
+            except OutputNotWritable as exc:
+                # a full disk: what has expired is removed all the same, and makes room for it
+                log.warning("the store takes no mark: no orphans are removed", store=blobs.name, why=str(exc))
+                return False
         # of databases that mark an empty store in the same moment, the last one has it
         theirs = blobs.mark()
     return theirs == mine
