@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from importlib import metadata, resources
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from time import time
@@ -154,7 +155,7 @@ def read_arrays(file: IO[bytes], is_wanted: Callable[[str], bool] = lambda name:
     """Those of what `write_arrays` wrote whose names are wanted, each as it was written.
 
     Raises OSError, and one of `DAMAGE` where a bit has changed: a zip's own check sums are compared at a member's end
-    only, where numpy does not always come to, and tell nothing of members that its directory has lost.
+    only, long after numpy has believed what its head says, and tell nothing of members that its directory has lost.
     """
     arrays: dict[str, NDArray[Any]] = {}
     with zipfile.ZipFile(file) as archive:
@@ -163,10 +164,7 @@ def read_arrays(file: IO[bytes], is_wanted: Callable[[str], bool] = lambda name:
         for about in archive.infolist():
             name = about.filename.removesuffix(".npy")
             if is_wanted(name):
-                with archive.open(about) as member:
-                    arrays[name] = format_.read_array(member, allow_pickle=False)
-                    if member.read(1):
-                        raise ValueError(f"{name} is shorter than it was written")
+                arrays[name] = format_.read_array(BytesIO(archive.read(about)), allow_pickle=False)
     return arrays
 
 
@@ -220,7 +218,8 @@ def _code_of_all(module: str) -> str:
 def files_behind(module: str) -> dict[str, Path]:
     """Everything in the outermost package that a loaded module belongs to, or its one file, by name, in order.
 
-    Empty for what was typed in. Folders that several packages share (namespaces) are none of these packages.
+    Empty for what was typed in, or lies in an archive. Folders that several packages share (namespaces) are none of
+    these packages.
     """
     for name in accumulate(module.split("."), "{}.{}".format):
         loaded = sys.modules.get(name)
@@ -229,7 +228,7 @@ def files_behind(module: str) -> dict[str, Path]:
             continue
         first = Path(origin)
         if not hasattr(loaded, "__path__"):
-            return {first.name: first}
+            return {first.name: first} if first.is_file() else {}
         found: dict[str, Path] = {}
         for folder, inner, files in os.walk(first.parent):
             inner[:] = [name for name in inner if name != "__pycache__" and not name.startswith(".")]

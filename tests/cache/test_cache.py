@@ -59,7 +59,7 @@ def test_a_damaged_entry_is_dropped_and_told(tmp_path: Path, damage: str) -> Non
 
 def test_whichever_bit_of_an_entry_is_wrong_nothing_is_raised_and_nothing_wrong_is_read(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    written = {"x": np.arange(3, dtype=np.int16), "y": np.array(5)}
+    written = {"x": np.arange(6, dtype=np.int16).reshape(1, 2, 3), "y": np.array(5)}
     cache.write("a", written.items())
     path = tmp_path / "a.npz"
     content = path.read_bytes()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from lipwright.engines.rewrite.guards import RAMP_FRAMES, strengths
 from lipwright.engines.rewrite.steady import fill_gaps, runs, steady
+from lipwright.engines.rewrite.upright import quarter_turns
 from lipwright.vision.shape import PosedShapes
 
 
@@ -83,6 +85,27 @@ def test_hidden_mouths_are_left_alone() -> None:
     assert strength[15:20].max() == 0
     assert reason[17] == "occluded"
     assert strength[5] == 1
+
+
+@pytest.mark.parametrize("lies", [0, 1, 2, 3])
+def test_a_head_in_profile_is_not_taken_for_a_lying_one(posed: PosedShapes, lies: int) -> None:
+    """Seen from above or below, with a tilted head: the line between the eyes is short, and points anywhere."""
+    for pitch_deg, roll_deg in ((0, 0), (20, 0), (25, 0), (-25, 0), (20, 20), (20, 30), (-20, -20)):
+        tilted = turned(posed.template, pitch_deg, 0.0, roll_deg - 90.0 * lies)
+        before = quarter_turns(tilted)
+        for yaw_deg in range(0, 85, 5):
+            points = turned(posed.template, pitch_deg, yaw_deg, roll_deg - 90.0 * lies)
+            before = quarter_turns(points, before)
+            assert (before + lies) % 4 == 0, (pitch_deg, roll_deg, yaw_deg)
+
+
+def turned(shape: NDArray[np.float64], pitch_deg: float, yaw_deg: float, roll_deg: float) -> NDArray[np.float64]:
+    """(478, 3) px, of a head that nods by so much, then looks aside, then is tilted."""
+    pitch, yaw, roll = np.radians((pitch_deg, yaw_deg, roll_deg))
+    nod = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+    aside = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    tilt = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    return 150 * shape @ (tilt @ nod @ aside).T
 
 
 def test_short_gaps_of_a_resting_face_are_bridged_and_long_ones_are_not(posed: PosedShapes) -> None:

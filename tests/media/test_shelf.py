@@ -11,13 +11,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.filter import Graph
 from numpy.typing import NDArray
 
 from lipwright.media import MediaFootage, open_footage
 from lipwright.media import shelf as shelf_module
 from lipwright.media.footage import _Cursor, _Decoder  # pyright: ignore[reportPrivateUsage]
+from lipwright.media.pixels import FramePool, planes_of
+from lipwright.media.shelf import Shelf
 
 N = 24
 BOUNCE = [*range(N), *range(N - 2, -1, -1), *range(1, N)]
@@ -94,6 +98,32 @@ def test_what_was_kept_is_what_was_decoded(
 
     assert same(pictures(footage, BOUNCE), wanted)
     assert [frame.time_s for frame in footage.play(BOUNCE)] == times
+
+
+def test_a_picture_is_whole_where_an_encoder_holds_the_memory_of_the_one_before(tmp_path: Path) -> None:
+    size = (720, 64)
+    shelf, pool = Shelf(tmp_path, n_frames=2, frame_bytes=720 * 96), FramePool(keep=1)
+    rng = np.random.default_rng(0)
+    wanted: list[list[NDArray[Any]]] = []
+    for index in range(2):
+        frame = av.VideoFrame(*size, "yuv420p")
+        for plane in planes_of(frame):
+            plane[...] = rng.integers(0, 255, plane.shape)
+        shelf.put(index, frame)
+        wanted.append([plane.copy() for plane in planes_of(frame)])
+    held = Graph()
+    held.link_nodes(
+        held.add_buffer(width=size[0], height=size[1], format=av.VideoFormat("yuv420p"), time_base=Fraction(1, 25)),
+        held.add("buffersink"),
+    ).configure()
+
+    for index in range(2):
+        frame = shelf.take(index, pool, (*size, "yuv420p"))
+        assert frame is not None
+        assert same([list(planes_of(frame))], [wanted[index]])
+        frame.pts = index
+        held.vpush(frame)  # what lies in the graph is counted in C
+        del frame
 
 
 def test_colour_is_kept_with_the_picture(make_video: Any, tmp_path: Path) -> None:

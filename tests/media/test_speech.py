@@ -118,16 +118,25 @@ def test_channels_are_averaged(make_sound: Any, channels: int):
     assert np.allclose(mono, planes.mean(axis=0), atol=1e-6)
 
 
+def test_of_many_channels_one_that_is_loud_does_not_hide_another(tmp_path: Path):
+    """Twelve microphones: one speaker on the first, and later another on the second."""
+    loud = 0.4 * np.sin(np.arange(16_000) * 0.2)
+    both = np.zeros((32_000, 12))
+    both[:16_000, 0], both[16_000:, 1] = loud, 0.5 * loud
+    path = tmp_path / "twelve.wav"
+    path.write_bytes(wav((both * 32767).astype("<i2").tobytes(), n_channels=12))
+
+    heard = read_speech(path).samples
+
+    assert np.abs(heard[16_000:]).max() == pytest.approx(0.2 / 12, rel=0.1)
+
+
 def test_channels_that_cancel_each_other_are_heard_by_the_loudest(tmp_path: Path):
     """A microphone whose wires are swapped on one side: whoever listens hears it well, and the average is silence."""
     said = (0.4 * np.sin(np.arange(32_000) * 0.2) * np.hanning(32_000)).astype(np.float32)
     path = tmp_path / "swapped.wav"
     both = np.stack([0.7 * said, -0.7 * said + np.float32(1e-4)], axis=1)
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(2)
-        out.setsampwidth(2)
-        out.setframerate(16_000)
-        out.writeframes((both * 32767).astype("<i2").tobytes())
+    path.write_bytes(wav((both * 32767).astype("<i2").tobytes(), n_channels=2))
 
     np.testing.assert_allclose(np.abs(read_speech(path).samples), np.abs(0.7 * said), atol=1e-3)
 
@@ -165,10 +174,12 @@ def test_samples_that_are_not_numbers_become_silence(tmp_path: Path):
     assert heard[150] == 0.5
 
 
-def wav(data: bytes, *, bits: int = 16, tag: int = 1, before: bytes = b"", size: int | None = None) -> bytes:
-    """A RIFF file at 16 kHz mono, with chunks `before` its format and data."""
-    width = bits // 8
-    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, 1, 16_000, 16_000 * width, width, bits)
+def wav(
+    data: bytes, *, bits: int = 16, tag: int = 1, before: bytes = b"", size: int | None = None, n_channels: int = 1
+) -> bytes:
+    """A RIFF file at 16 kHz, with chunks `before` its format and data."""
+    width = n_channels * bits // 8
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, n_channels, 16_000, 16_000 * width, width, bits)
     body = b"WAVE" + before + fmt + struct.pack("<4sI", b"data", len(data) if size is None else size) + data
     return struct.pack("<4sI", b"RIFF", len(body)) + body
 

@@ -232,7 +232,12 @@ def test_a_plan_of_a_newer_program_is_followed_where_only_its_words_are_new_and_
         tmp_path / "plan.npz",
         dict[str, Any](video="v.mp4", number=0, output="o.mp4", audio=None, parts=[]),
     )
-    video_parts.share(ready_for(QUICK, tmp_path / "a.mp4"), [range(5)], plan)
+    ready = ready_for(QUICK, tmp_path / "a.mp4")
+    video_parts.share(ready, [range(5)], plan)
+    assert Shared(plan).about["version"] == 1
+    ready.avatars[0].face.quarter_turns[3:] = 1  # type: ignore[attr-defined]  # a way up that older programs do not know
+    video_parts.share(ready, [range(5)], turned := tmp_path / "turned.npz")
+    assert Shared(turned).about["version"] == 2
 
     def tell(**changes: Any) -> None:
         with np.load(plan) as loaded:
@@ -244,9 +249,9 @@ def test_a_plan_of_a_newer_program_is_followed_where_only_its_words_are_new_and_
     tell(options={**Shared(plan).about["options"], "invented_later": 1}, invented_later=2)
     assert Shared(plan).options == options
 
-    tell(version=2)
+    tell(version=3)
     for child in (children.part, children.join):
-        assert child({**arguments, "plan": str(plan)}, lambda _: None) == {"newer_plan": 2}
+        assert child({**arguments, "plan": str(plan)}, lambda _: None) == {"newer_plan": 3}
 
 
 def plan_of(order: Sequence[int], fps: Fraction = Fraction(25)) -> FramePlan:

@@ -24,7 +24,9 @@ _MADE_OF: Final = ("lipwright.core", "lipwright.articulation", "lipwright.media"
 _LIBRARIES: Final = ("lipwright", "mediapipe", "numpy", "opencv-contrib-python-headless", "scipy")
 _ENGINES: Final = "engine/"
 """Before the names of the engine's own arrays: it may call them what it likes, and is given no others."""
-_TYPED_IN: Final = "What was found out about this footage is not kept: the engine's code is in no file."
+_TYPED_IN: Final = (
+    "What was found out about this footage is not kept: the code of the engine, or of its tracker, is in no file."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,8 @@ PACKED = "flt"
 PLAIN = {"flt": 1, "fltp": 1, "s16": 1 << 15, "s16p": 1 << 15}
 """Formats that need no resampler to become floats, and their full scale."""
 
-_CANCELLED = 0.01
-"""Of a channel's energy: with less in the average of all, they cancel each other. Channels that tell nothing of each
-other keep a quarter, of 8 one alone a sixty-fourth."""
+_CANCELLED = 0.02
+"""Of the energy that is left in the average of channels that tell nothing of each other: with less they cancel."""
 
 Samples = NDArray[np.float32]
 """(channels, n), full scale is [-1, 1]."""
@@ -127,8 +126,8 @@ class _Mono:
         energy = [float(channel @ channel) for channel in chunk]
         self._energy = [before + now for before, now in zip(self._energy or [0.0] * len(energy), energy, strict=True)]
         self._left += float(mean @ mean)
-        loudest = max(self._energy)
-        return chunk[self._energy.index(loudest)] if self._left < _CANCELLED * loudest else mean
+        of_strangers = sum(self._energy) / len(energy) ** 2
+        return chunk[self._energy.index(max(self._energy))] if self._left < _CANCELLED * of_strangers else mean
 
 
 def _joined(chunks: Iterator[Samples], n: int) -> Iterator[Samples]:

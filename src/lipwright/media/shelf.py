@@ -60,6 +60,8 @@ class Shelf:
         """How long it took to put the last ones down; then, to take them up again."""
         self._takes_more = True
         self._form: av.VideoFrame | None = None
+        self._lines: list[int] = []
+        """Bytes of a line of each plane, as they lie there."""
         self._file: FileIO | None = None
         need = n_frames * frame_bytes
         if need > (MOST_BYTES if most_bytes is None else most_bytes):
@@ -82,12 +84,14 @@ class Shelf:
         start_s = perf_counter()
         try:
             self._file.seek(self._end)
-            for plane in self._padded(frame).planes:
+            planes = self._padded(frame).planes
+            for plane in planes:
                 _write(self._file, plane)
             end = self._file.tell()
         except OSError:  # the disk is full, or the file larger than this process may write
             self.clear()
             return
+        self._lines = [plane.line_size for plane in planes]
         colour = (int(frame.color_range), int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
         self._kept[index] = kept = _Kept(self._end, colour)
         self._end = end
@@ -104,6 +108,8 @@ class Shelf:
         if kept is None or self._file is None:
             return None
         frame = pool.take(*like)
+        if [plane.line_size for plane in frame.planes] != self._lines:  # an encoder holds the memory that it had
+            frame = av.VideoFrame(*like)
         start_s = perf_counter()
         try:
             self._file.seek(kept.offset)

@@ -40,10 +40,11 @@ from lipwright.service.spoken import phones_as_json, phones_from
 if TYPE_CHECKING:
     from lipwright.core.media import Footage
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Raise it when a part, or the join, needs what programs of before do not read: they leave such a plan to newer ones.
 
 What is only told, or was only asked while the plan was made, needs no other version: unknown fields are passed over.
+2, of somebody who lies on some frames and is upright on others; all else is 1 still, for programs before 2026-11-23.
 """
 _ENCODED_AGAIN: Final = (
     "The parts of the picture came from encoders that differ: the whole was encoded once more, which costs a little "
@@ -97,7 +98,8 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
     yield "plan/times_s", _text([str(time_s) for time_s in ready.plan.times_s])
     clock = ready.clock
     about = {
-        "version": _VERSION,
+        # of an engine that tells it: what of the plan's frames is not the same way up throughout
+        "version": 2 if any(getattr(avatar, "is_turning", False) for avatar in ready.avatars) else 1,
         "options": asdict(ready.options) | {"engine_options": dict(ready.options.engine_options)},
         "parts": [[part.start, part.stop] for part in parts],
         "duration_s": str(ready.plan.duration_s),
@@ -143,7 +145,7 @@ class Shared:
         self.about: Final[dict[str, Any]] = _untext(self._read(lambda name: name == "about")["about"])
         if self.about["version"] > _VERSION:
             raise NewerPlan(self.about["version"])
-        if self.about["version"] != _VERSION:
+        if self.about["version"] < 1:
             raise UnreadableMedia(path, "it was written by another version")
 
     def arrays(self, folder: str) -> dict[str, NDArray[Any]]:

@@ -230,6 +230,11 @@ class RewriteAvatar:
     def report(self) -> RenderReport:
         return self._report
 
+    @property
+    def is_turning(self) -> bool:
+        """Whether another way is up on some frames than on others."""
+        return bool(np.ptp(self.face.quarter_turns))
+
     def speak(
         self,
         mouth: MouthTrack,

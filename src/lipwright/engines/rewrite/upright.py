@@ -15,18 +15,25 @@ from numpy.typing import NDArray
 
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import Plane, VideoFrame
+from lipwright.vision import mesh
 
 _FARTHEST: Final = 2 / 3
 """In quarter turns: as far as a face may be from upright before it is turned anew."""
+_IN_PROFILE: Final = 0.8
+"""Eye to eye over brow to nose: twice as much from the front."""
 
 
 def quarter_turns(points: NDArray[Any], before: int | None = None) -> int:
     """How many quarter turns against the clock bring a face (478, 3) nearest to upright: 0 to 3.
 
-    `before` is what it was turned by on the frame before, and holds until the face has left that by 60 degrees.
+    `before` is what it was turned by on the frame before, and holds until the face has left that by 60 degrees. It is
+    told by the line between the eyes and by that from the brow down: of a face in profile seen from above or below the
+    one alone points anywhere, and if it were taken for a lying one nobody would see that it is in profile.
     """
-    across = points[263, :2] - points[33, :2]
-    turned = atan2(float(across[1]), float(across[0])) / (pi / 2)
+    across, down = points[263, :2] - points[33, :2], points[mesh.NOSE_BASE, :2] - points[mesh.BROW, :2]
+    if before is not None and np.hypot(*across) < _IN_PROFILE * np.hypot(*down):
+        return before
+    turned = atan2(float(across[1] - down[0]), float(across[0] + down[1])) / (pi / 2)
     if before is not None and abs((turned - before + 2) % 4 - 2) < _FARTHEST:
         return before
     return round(turned) % 4
