@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipwright.articulation import encoder, listen, listen_to
+from lipwright.articulation import encoder, listen, listen_to, says_nothing
 from lipwright.articulation.network import population
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
 from lipwright.core.timeline import N_SHAPE
+from lipwright.demo import speech_path
+from lipwright.media import read_speech
 
 from .conftest import RATE_HZ, TrackedClip, buzz, clip  # noqa: TID252  pytest gives tests no absolute name
 
@@ -161,3 +163,33 @@ def test_the_constants_are_those_of_people():
     assert set(json.loads(ROOM.joinpath("articulator.json").read_text())) == {
         "version", "model_sha256", "lips_sha256", "encoder_sha256", "mean", "spread", "shrinkage", "opening_shrinkage",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.75, 0.95])
+def test_speech_is_heard_alike_however_much_silence_is_around_it(share: float):
+    """One speaker's part of a dialogue, a stem of a mix, the track of a gate; the room is heard with the speech."""
+    said = read_speech(speech_path()).samples
+    said = said + np.random.default_rng(0).normal(0, 0.01, len(said)).astype(np.float32)
+    n_before = round(len(said) * share / (1 - share)) // 640 * 640
+
+    alone = listen(AudioClip(said, 16_000))
+    among = listen(AudioClip(np.concatenate([np.zeros(n_before, np.float32), said]), 16_000))
+
+    first = n_before // 320
+    n = min(len(alone), len(among) - first)
+    assert not says_nothing(among)
+    assert np.corrcoef(alone.opening[:n], among.opening[first : first + n])[0, 1] > 0.95
+    is_said = alone.rest[:n] < 0.5
+    assert (among.rest[first : first + n][is_said] < 0.5).mean() > 0.9
+    assert (among.rest[: first - 25] > 0.5).all()
+
+
+def test_a_door_that_slams_does_not_silence_who_speaks():
+    said = read_speech(speech_path()).samples
+    slam = np.random.default_rng(0).normal(0, 10 * float(said.std()), 16_000 // 3).astype(np.float32)
+
+    alone = listen(AudioClip(said, 16_000))
+    among = listen(AudioClip(np.concatenate([said, slam]), 16_000))
+
+    n = len(alone) - 10
+    assert np.corrcoef(alone.opening[:n], among.opening[:n])[0, 1] > 0.9

@@ -6,7 +6,8 @@
     columns  64 mel bands of power, logarithm; minus each band's mean, over the spread of the loud ones
 
 Method: Davis and Mermelstein 1980 (mel bands), HTK's mel scale; the normalisation is cepstral mean
-subtraction restricted to the loudest 60 % of the columns, so that pauses do not weigh.
+subtraction restricted to the loudest 60 % of the columns, so that pauses do not weigh. Where most of a recording
+is silent, as one speaker's part of a dialogue is, it is the loudest three quarters of what is heard in it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,12 @@ N_BANDS: Final = 64
 LOW_HZ: Final = 60.0
 HIGH_HZ: Final = 7600.0
 
-LOUD_SHARE: Final = 0.6
-"""Share of the columns, from the loudest down, that the normalisation is measured on."""
+LOUD_SHARE, LOUD_OF_HEARD = 0.6, 0.75
+"""Share of the columns, from the loudest down, that the normalisation is measured on: of all, of those with sound."""
+_HEARD_DB = 43.0
+"""Columns quieter than the loudest by more than this hold no sound of the speech: gates and editors leave such."""
+_LOUDEST_COLUMNS = 50
+"""So many of the loudest may be louder than the loudest is taken for: half a second of clicks and slams."""
 FLOOR_SHARE: Final = 1e-7
 """The floor under each band's power, relative to the mean band power of loud speech (-70 dB)."""
 _QUIETEST = 1e-14
@@ -149,7 +154,13 @@ class Hearing:
     def of(cls, power: Mel) -> Hearing:
         """Measure band powers (n, N_BANDS)."""
         level = cast(NDArray[np.float32], power.mean(1))
-        loud: NDArray[np.bool_] = level >= float(np.quantile(level, 1.0 - LOUD_SHARE))
+        n = len(level)
+        loudest = float(
+            np.partition(level, n - 1 - min(_LOUDEST_COLUMNS, n // 2))[n - 1 - min(_LOUDEST_COLUMNS, n // 2)]
+        )
+        is_heard = level >= loudest * 10 ** (-_HEARD_DB / 10)
+        share = min(LOUD_SHARE, LOUD_OF_HEARD * float(is_heard.mean())) if loudest > 0 else LOUD_SHARE
+        loud: NDArray[np.bool_] = level >= float(np.quantile(level, 1.0 - share))
         loudness = float(level[loud].mean())
         floor = FLOOR_SHARE * loudness + 1e-30
         log = np.log(power[loud] + floor)
