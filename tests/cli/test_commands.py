@@ -319,6 +319,15 @@ def test_no_line_of_the_help_breaks_off(lipwright: Any, group: str) -> None:
     assert not [line for line in done.stdout.splitlines() if line.endswith("...") and "Usage" not in line]
 
 
+def test_what_comes_from_a_pipe_is_not_called_missing(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "speech")
+
+    done = lipwright("sync", portrait, tmp_path / "speech", "-o", tmp_path / "out.mp4")
+
+    assert done.returncode != 0
+    assert "is a pipe or a device" in done.stderr
+
+
 def test_a_recording_in_which_nobody_speaks_is_told_of(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
     silence = tmp_path / "silence.wav"
     with wave.open(str(silence), "wb") as out:

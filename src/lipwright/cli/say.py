@@ -11,7 +11,7 @@ import typer
 from lipwright.cli.screen import already_written, as_json, check_places, progress_report, speaks_errors, write_file
 from lipwright.cli.sync import choose, choose_cache, measuring, report_line, summary
 from lipwright.core.errors import InvalidOption, TextTooLong
-from lipwright.core.options import Look, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
+from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptions, VoiceOptions, WhenLong, WhenShort
 
 _DEFAULT = SyncOptions()
 
@@ -82,6 +82,13 @@ def say(
     preset: Annotated[
         Preset | None, typer.Option(help="Effort of the encoder.", metavar="NAME", show_default=_DEFAULT.preset)
     ] = None,
+    codec: Annotated[
+        Codec | None, typer.Option(help="Of the picture: as in `sync`.", show_default=_DEFAULT.codec)
+    ] = None,
+    encoder: Annotated[
+        EncoderChoice | None,
+        typer.Option(help="A program, or the machine's hardware: as in `sync`.", show_default=_DEFAULT.encoder),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="For decoding and encoding.", show_default="every core")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an output that exists.")] = True,
     cache: Annotated[
@@ -106,7 +113,8 @@ def say(
     given = {
         "face": face, "intensity": intensity, "engine": engine, "seed": seed, "still": still,
         "when_short": when_short, "when_long": when_long, "look": look,
-        "keep_original_db": keep_original_audio, "crf": crf, "preset": preset, "threads": threads,
+        "keep_original_db": keep_original_audio, "crf": crf, "preset": preset,
+        "codec": codec, "encoder": encoder, "threads": threads,
     }  # fmt: skip
     options = choose(given)
     voice_options = choose_voices()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -270,7 +271,9 @@ def report_line(path: Path, report: Mapping[str, Any]) -> str:
 def summary(result: SyncResult) -> str:
     """What was made, in a few lines."""
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages_s.items() if seconds >= 0.05)
-    size = f"{result.width_px}x{result.height_px}, {rate_text(result.fps)} frames/s"
+    varies = len({after - before for before, after in pairwise(result.plan.times_s)}) > 1
+    rate = f"{rate_text(result.n_frames / result.duration_s)} frames/s on average (varies)" if varies else ""
+    size = f"{result.width_px}x{result.height_px}, {rate or f'{rate_text(result.fps)} frames/s'}"
     lines = [f"{result.output}: {size}, {clock_time(float(result.duration_s))} ({result.n_frames} frames)"]
     for speaker in result.speakers:
         render = speaker.render

@@ -91,6 +91,10 @@ class MediaNotFound(InputError):
     def __init__(self, path: Path) -> None:
         if path.is_dir():
             message = f"{path} is a folder. Give one file."
+        elif path.exists():
+            message = (
+                f"{path} is a pipe or a device, which cannot be read twice. Save what comes from it to a file first."
+            )
         elif str(path).startswith(("http:/", "https:/")):
             message = f"{str(path).replace(':/', '://', 1)} is an address; only files are opened. Download it first."
         else:

@@ -409,6 +409,9 @@ def unknown_file_figures() -> tuple[Figure, ...]:
     return (judged("length_difference", nothing("length difference", "ms", 0)),)
 
 
+_OF_SYNC = ("sync_offset", "follows", "closures")
+
+
 def overall(
     figures: Sequence[Mapping[str, Any]], flags: Sequence[Mapping[str, Any]], missed: Sequence[int | None] = ()
 ) -> dict[str, str]:
@@ -428,7 +431,9 @@ def overall(
     if word == "good" and missed:
         return {"word": "unknown", "says": f"{unseen}{looks}"}
     if word == "good":
-        return {"word": "good", "says": f"All that was measured is good.{looks}"}
+        is_followed = any(figure.get("id") in _OF_SYNC for figure in told)
+        but = "" if is_followed else " Whether lips and sound go together could not be measured."
+        return {"word": "good", "says": f"All that was measured is good.{but}{looks}"}
     names = [str(figure["name"]) for figure in told if figure["verdict"] == word]
     unseen = f" {unseen}" if missed else ""
     return {"word": word, "says": f"{'; '.join(names)}: {word}.{unseen}{looks}"}
