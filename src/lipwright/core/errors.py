@@ -91,7 +91,7 @@ class MediaNotFound(InputError):
     def __init__(self, path: Path) -> None:
         if path.is_dir():
             message = f"{path} is a folder. Give one file."
-        elif path.exists():
+        elif path.exists() and not path.is_file():
             message = (
                 f"{path} is a pipe or a device, which cannot be read twice. Save what comes from it to a file first."
             )
