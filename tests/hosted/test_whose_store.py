@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,7 +16,7 @@ import sqlalchemy as sa
 
 from lipwright.blobs import FolderBlobs
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import OutputNotWritable
+from lipwright.core.errors import DatabaseAway, OutputNotWritable, StoreAway, StoreMismatch
 from lipwright.core.jobs import Account, Media
 from lipwright.demo import video_path
 from lipwright.service import orphans
@@ -57,7 +60,7 @@ def forget_mark(service: Hosted, store: FolderBlobs) -> None:
 
 @pytest.mark.parametrize("is_older", [False, True])
 def test_a_worker_on_another_database_removes_nothing_and_the_right_one_goes_on(
-    service: Hosted, other: Hosted, footage: Media, store: FolderBlobs, is_older: bool
+    service: Hosted, other: Hosted, footage: Media, speech_media: Media, store: FolderBlobs, is_older: bool
 ) -> None:
     service.sweep()
     if is_older:
@@ -70,10 +73,86 @@ def test_a_worker_on_another_database_removes_nothing_and_the_right_one_goes_on(
     mine = other.upload_file(account, video_path(), "mine.mp4")
     assert other.sweep()["orphans"] == 0
     assert store.n_bytes(footage.id) == footage.n_bytes
-    other._blobs.delete([mine.id])
 
-    assert service.sweep()["orphans"] == 1
-    assert (store.n_bytes(ORPHAN), store.n_bytes(footage.id)) == (None, footage.n_bytes)
+    # whose store it is knows nothing of the other's: that is why the other does not start
+    assert service.sweep()["orphans"] == 2
+    kept = [store.n_bytes(key) for key in (ORPHAN, mine.id, footage.id, speech_media.id)]
+    assert kept == [None, None, footage.n_bytes, speech_media.n_bytes]
+
+
+@pytest.mark.parametrize("had_its_own", [False, True])
+def test_a_service_does_not_start_on_the_store_of_another_database(
+    service: Hosted, other: Hosted, footage: Media, had_its_own: bool
+) -> None:
+    if had_its_own:
+        with other._database.writing() as connection:
+            meta.keep_store_id(connection, accounts.new_id())
+    service.check_store()
+    other.check_store()  # nobody's
+    service.sweep()
+
+    service.check_store()
+    with pytest.raises(StoreMismatch, match="belongs to another database"):
+        other.check_store()
+
+
+def test_a_database_from_an_older_release_starts_on_its_store_and_a_new_one_in_an_old_data_folder(
+    service: Hosted, settings: ServiceSettings, footage: Media, tmp_path: Path, new_database: Path
+) -> None:
+    service.sweep()
+    named = service.settings.model_copy(update={"store_url": f"file://{settings.folder / 'blobs'}"})
+    with service._database.writing() as connection:
+        connection.execute(sa.delete(meta_table))
+    again = Hosted.open(named)
+    again.check_store()
+    again.close()
+
+    shutil.copytree(settings.folder / "blobs", tmp_path / "old" / "blobs")
+    shutil.copyfile(new_database, tmp_path / "old" / "lipwright.db")
+    anew = Hosted.open(ServiceSettings(data=str(tmp_path / "old")))
+    anew.check_store()
+    anew.close()
+
+
+@pytest.mark.parametrize("why", [StoreAway("503"), DatabaseAway("locked"), OSError("permission denied"), None])
+def test_a_store_that_does_not_tell_whose_it_is_stops_no_start(
+    service: Hosted, monkeypatch: pytest.MonkeyPatch, why: Exception | None
+) -> None:
+    from lipwright.service import hosted
+
+    monkeypatch.setattr(hosted, "_CHECK_WITHIN_S", 0.1)
+    is_over = threading.Event()
+
+    def mark(_blobs: FolderBlobs) -> str:
+        if why is not None:
+            raise why
+        is_over.wait(10)
+        return "b" * 32
+
+    monkeypatch.setattr(FolderBlobs, "mark", mark)
+    service.check_store()
+    is_over.set()
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_the_commands_refuse_the_store_of_another_database(
+    service: Hosted, other: Hosted, footage: Media, command: str
+) -> None:
+    if not service._database.is_sqlite:
+        pytest.skip("it is the same program, and takes seconds")
+    service.sweep()
+    told = {
+        "LIPWRIGHT_DATA": other.settings.data,
+        "LIPWRIGHT_DATABASE_URL": other.settings.database_url,
+        "LIPWRIGHT_STORE_URL": other.settings.store_url,
+        "LIPWRIGHT_PUBLIC_URL": "http://127.0.0.1:1",
+        "LIPWRIGHT_PORT": "0",
+    }
+    program = [sys.executable, "-c", "from lipwright.cli.main import main; main()", command]
+    ended = subprocess.run(program, env=os.environ | told, capture_output=True, text=True, timeout=60)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "belongs to another database" in " ".join(ended.stderr.split())
 
 
 def test_a_store_that_was_emptied_stays_whose_it_was(service: Hosted, other: Hosted, store: FolderBlobs) -> None:

@@ -51,6 +51,7 @@ def serve(
     log = structlog.get_logger("lipwright.serve")
     hosted = Hosted.open(settings, read_voice_settings().options)
     try:
+        hosted.check_store()
         secret = hosted.ensure_first_key()
         if secret is not None:
             typer.echo(f"API key (shown once, without credit limit): {secret}")

@@ -66,6 +66,7 @@ def worker(
         signal.signal(number, end)
     hosted = Hosted.open(settings, read_voice_settings().options)
     try:
+        hosted.check_store()
         hosted.start_worker(SignedWebhooks(settings.public_url, credit_microusd=settings.credit_microusd), queue or ())
         with health_port(hosted, http.metrics_host, http.metrics_port):
             typer.echo("Working.")

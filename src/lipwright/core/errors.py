@@ -48,7 +48,7 @@ LipwrightError
 ├── DeadlineExceeded              deadline_exceeded a job took longer than the operator allows
 ├── Stalled                       stalled           a job made no progress for longer than the operator allows
 ├── GaveUp                        gave_up           a job was begun too often without coming to an end
-├── StoreMismatch                 store_mismatch    the database is not one that this version can use
+├── StoreMismatch                 store_mismatch    the database is not one that this version can use, or the store's
 ├── DatabaseAway                  database_away     the database does not answer; what it took in is kept
 │   └── DatabaseFull              database_full     its disk has no room
 ├── StoreAway                     store_away        the bucket of files does not answer
@@ -624,7 +624,7 @@ class GaveUp(LipwrightError):
 
 
 class StoreMismatch(LipwrightError):
-    """The database is newer than this program, or not one of ours."""
+    """The database is newer than this program, not one of ours, or not the one of the store."""
 
     code = "store_mismatch"
 

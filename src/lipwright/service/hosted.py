@@ -37,6 +37,7 @@ from lipwright.core.errors import (
     MediaNotKnown,
     MediaTooLarge,
     OutputNotWritable,
+    StoreMismatch,
     SubmitInFlight,
     TicketExpired,
     UnknownEngine,
@@ -90,6 +91,8 @@ _YOUNG: Final = timedelta(minutes=10)
 """Blobs and halves of blobs younger than this may still be on their way."""
 _KEEP_HISTORY: Final = timedelta(days=7)
 _WAIT_POLL_S: Final = 0.25
+_CHECK_WITHIN_S: Final = 10.0
+"""So long a start waits for the store to tell whose it is."""
 _KEPT_WITHIN_S: Final = 30.0
 """So long a process waits for another one that puts the bytes of an upload into the store."""
 
@@ -173,6 +176,25 @@ class Hosted:
                 self._queue = None
         self._database.close()
         self.telemetry.close()
+
+    def check_store(self) -> None:
+        """Raises StoreMismatch where the store is another database's; one that cannot be asked now stops no start."""
+        found: list[StoreMismatch] = []
+
+        def ask() -> None:
+            try:
+                orphans.check(self._database, self._blobs, is_shared=bool(self.settings.store_url))
+            except StoreMismatch as exc:
+                found.append(exc)
+            except Exception:
+                log.exception("whose the store is was not found out", store=self._blobs.name)
+
+        # beside: a bucket that is away is asked for a minute
+        asking = threading.Thread(target=ask, name="whose store", daemon=True)
+        asking.start()
+        asking.join(_CHECK_WITHIN_S)
+        if found:
+            raise found[0]
 
     def warm_up(self) -> None:
         """Do what the first submit would wait for: load the job engine, and open its queue.
