@@ -108,3 +108,12 @@ def test_a_store_keeps_the_mark_of_its_database_which_is_no_blob(tmp_path: Path)
 
     assert FolderBlobs(tmp_path / "blobs").mark() == "b" * 32
     assert [blob for page in blobs.pages() for blob in page] == []
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 33, b"ab12"])
+def test_what_a_power_cut_left_of_a_mark_is_none(tmp_path: Path, left: bytes) -> None:
+    blobs = FolderBlobs(tmp_path / "blobs")
+    blobs.set_mark("a" * 32)
+    (tmp_path / "blobs" / "database" / ("0" * 32)).write_bytes(left)
+
+    assert blobs.mark() is None

@@ -80,15 +80,16 @@ class Blobs(ABC):
     # --- whose they are -------------------------------------------------------------------------------------
 
     def mark(self) -> str | None:
-        """What `set_mark` said last; None: nothing yet."""
+        """What `set_mark` said last; None: nothing yet, or nothing that is one (a power cut leaves empty files)."""
         try:
             with self._asked():
-                return bytes(obstore.get(self._store, _MARK).bytes()).decode(errors="replace").strip()
+                said = bytes(obstore.get(self._store, _MARK).bytes()).decode(errors="replace").strip()
         except FileNotFoundError:
             return None
+        return said if KEY.fullmatch(said) else None
 
     def set_mark(self, mark: str) -> None:
-        """Say which database knows these blobs. Raises OutputNotWritable."""
+        """Say which database knows these blobs: 32 hexadecimal digits. Raises OutputNotWritable."""
         try:
             with self._asked():
                 obstore.put(self._store, _MARK, f"{mark}\n".encode())
