@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lipwright.core.errors import InvalidOption
@@ -19,6 +19,7 @@ from lipwright.core.options import Codec, EncoderChoice, Look, Preset, SyncOptio
 PREFIX = "LIPWRIGHT_"
 _DEFAULT = SyncOptions()
 _VOICES = VoiceOptions()
+_CACHE_BYTES = 2 << 30
 _MAX_S = 1e9
 """Thirty years: what is added to a time, or given to the kernel as a limit, has to have an end."""
 _MAX_H = 10_000_000
@@ -61,14 +62,21 @@ class Settings(BaseSettings):
 class CacheSettings(BaseSettings):
     """What is kept between runs of `lipwright sync`."""
 
-    # here an empty variable says something: nothing is kept
+    # an empty `cache` says something: nothing is kept
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     cache: str = Field(
         default="~/.cache/lipwright/analysis",
         description="Where what was found out about footage is kept for its next speech; empty: nowhere.",
     )
-    cache_bytes: int = Field(default=2 << 30, ge=0, description="The most bytes kept; the longest unused go first.")
+    cache_bytes: int = Field(
+        default=_CACHE_BYTES, ge=0, description="The most bytes kept; the longest unused go first."
+    )
+
+    @field_validator("cache_bytes", mode="before")
+    @classmethod
+    def _is_given(cls, given: object) -> object:
+        return _CACHE_BYTES if given == "" else given
 
     @property
     def folder(self) -> Path | None:
