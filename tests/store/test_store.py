@@ -173,6 +173,11 @@ def test_a_duty_is_done_again_after_the_clock_was_put_back(database: Database) -
         assert [beats.take_duty(connection, "sweep", 540) for _ in range(2)] == [True, False]
 
 
+def test_a_duty_is_not_taken_at_once_by_one_that_has_it_done_more_often(database: Database) -> None:
+    with database.writing() as connection:
+        assert [beats.take_duty(connection, "hand over", every_s) for every_s in (30.0, 0.5)] == [True, False]
+
+
 def test_a_key_that_is_given_back_while_another_one_asks_for_it_is_free(
     database: Database, alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from lipwright.store.database import clock, insert_once
 from lipwright.store.tables import beat, duty
 
 _DAY_S: Final = 24 * 3600
+_SLACK_S: Final = 60.0
+"""Whoever put a duty off a moment ago, or has it done less often, does not look like a clock that was ahead."""
 
 
 def tell(connection: sa.Connection, worker_id: str, machine: str = "", queues: str = "") -> None:
@@ -67,7 +69,7 @@ def take_duty(connection: sa.Connection, name: str, every_s: float) -> bool:
     """Whether the caller shall do it now: of all workers, one is told so every `every_s`."""
     of_name = duty.c.name == name
     # further ahead than anyone puts it: the clock was, and has been put back since
-    is_due = (duty.c.due_at <= clock()) | (duty.c.due_at > clock(every_s))
+    is_due = (duty.c.due_at <= clock()) | (duty.c.due_at > clock(every_s + _SLACK_S))
     is_late = connection.execute(sa.select(is_due).where(of_name)).scalar()
     if is_late is None:
         return insert_once(connection, duty, {"name": name, "due_at": clock(every_s)})
