@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from lipwright.core.errors import DatabaseAway, IdempotencyMismatch, InvalidOption, JobNotFound, MediaNotKnown
 from lipwright.core.jobs import Account, JobRequest, JobState, Media
@@ -18,6 +19,8 @@ from lipwright.service.hosted_batch import BrokenOff, Wanted
 from lipwright.service.intake import Intake
 from lipwright.store import batches
 from lipwright.store.database import now
+from lipwright.store.tables import batch as batch_table
+from lipwright.store.tables import idempotency
 
 RequestOf = Callable[..., JobRequest]
 
@@ -141,6 +144,52 @@ def test_a_batch_whose_server_was_killed_is_over_once_nobody_can_take_in_the_res
     monkeypatch.setattr(hosted_batch, "now", lambda: now() + after)
 
     assert service.batches.find(account, begun).counts == {"queued": 1, "refused": 1, "pending": 0}
+
+
+def test_a_batch_is_not_over_while_jobs_are_still_made_of_it(
+    service: Hosted, account: Account, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+
+    def look() -> JobRequest:
+        # as it is when what came before took three hours
+        begun = service.desk.jobs().jobs[0].request.batch_id
+        assert begun is not None
+        with service._database.writing() as connection:
+            early = sa.update(batch_table).values(created_at=now() - timedelta(hours=3))
+            connection.execute(early)
+        found.append(service.batches.find(account, begun).counts)
+        return request_of()
+
+    batch = service.batches.submit(account, [Wanted(None, one) for one in (request_of, look)], "two")
+
+    assert found == [{"queued": 1, "pending": 1}]
+    assert batch.counts == {"queued": 2, "pending": 0}
+
+
+@pytest.mark.parametrize("key", [None, "key"])
+def test_a_job_that_was_made_before_the_crash_is_no_refused_one_days_later(
+    service: Hosted, account: Account, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    real, n_written = batches.add_item, 0
+
+    def die_at_the_second(*given: Any) -> bool:
+        nonlocal n_written
+        n_written += 1
+        if n_written == 2:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(batches, "add_item", die_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        service.batches.submit(account, [Wanted(None, request_of)] * 3, "three", key)
+    begun = service.desk.jobs().jobs[0].request.batch_id
+    assert begun is not None
+    with service._database.writing() as connection:
+        connection.execute(sa.delete(idempotency))  # as the sweep does
+    monkeypatch.setattr(hosted_batch, "now", lambda: now() + timedelta(days=2))
+
+    assert [item.state for item in service.batches.find(account, begun).items] == ["queued", "queued", "refused"]
 
 
 def test_a_job_that_was_made_before_the_crash_is_not_made_twice(

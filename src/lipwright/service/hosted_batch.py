@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_ITEMS: Final = 500
 _NOT_TAKEN_IN: Final = {Cancelled.code: "The batch was cancelled before this was taken in."}
 _TAKING_IN: Final = timedelta(hours=1)
-"""Longer than the most items take, each of them with files: then whoever took them in is gone."""
+"""After the last job that was made: longer than one item takes, with its files. Then whoever took them in is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,9 @@ class HostedBatches:
             found = self._find(connection, account, batch_id)
             batch = self._as_it_stands(connection, found)
         resumable = jobs.KEEP_KEYS if found.has_key else _TAKING_IN
-        if len(batch.items) == found.n_items or found.created_at > now() - resumable:
+        last_at = max([found.created_at, *(item.job.created_at for item in batch.items if item.job is not None)])
+        is_taken_in = last_at > now() - _TAKING_IN or found.created_at > now() - resumable
+        if len(batch.items) == found.n_items or is_taken_in:
             return batch
         self._close(found, InternalError())
         with self._database.reading() as connection:
@@ -182,11 +184,15 @@ class HostedBatches:
         """Nothing more is taken in: what is missing has no job, but for one that could not be written down."""
         with self._database.writing() as connection:
             known = {row.position for row in batches.items(connection, begun.id)}
-            for position in sorted(set(range(begun.n_items)) - known):
+            missing = sorted(set(range(begun.n_items)) - known)
+            made = {one: jobs.made_under(connection, begun.account_id, _key(begun.id, one)) for one in missing}
+            if missing and not any(made.values()):
+                # keys are forgotten after a day; whoever died had made the job of the first that is missing, or none
+                made[missing[0]] = batches.unlisted(connection, begun)
+            for position in missing:
                 reference = wanted[position].reference if wanted else None
-                made = jobs.made_under(connection, begun.account_id, _key(begun.id, position))
-                item = batches.ItemRow(position, reference, made)
-                if made is None:
+                item = batches.ItemRow(position, reference, made[position])
+                if item.job_id is None:
                     item = replace(item, error_code=why.code, error_message=_NOT_TAKEN_IN.get(why.code, str(why)))
                 batches.add_item(connection, begun.id, item)
 

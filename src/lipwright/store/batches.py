@@ -85,6 +85,16 @@ def items(connection: sa.Connection, batch_id: str) -> list[ItemRow]:
     ]
 
 
+def unlisted(connection: sa.Connection, of: Row) -> str | None:
+    """The id of a job of the batch that none of its items tells of; the newest, if there are several."""
+    is_listed = sa.exists().where((batch_item.c.batch_id == of.id) & (batch_item.c.job_id == job.c.id))
+    # first by what has an index
+    is_of_batch = (job.c.account_id == of.account_id) & (job.c.created_at >= of.created_at)
+    is_of_batch &= job.c.request["batch_id"].as_string() == of.id
+    wanted = sa.select(job.c.id).where(is_of_batch & ~is_listed).order_by(job.c.created_at.desc()).limit(1)
+    return connection.execute(wanted).scalar_one_or_none()
+
+
 def fetched(connection: sa.Connection, batch_id: str, number: int, until: datetime) -> str | None:
     """The media id of what was fetched for all of a batch under this number, which does not expire before that.
 
