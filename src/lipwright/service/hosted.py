@@ -37,6 +37,7 @@ from lipwright.core.errors import (
     MediaNotKnown,
     MediaTooLarge,
     OutputNotWritable,
+    StoreAway,
     StoreMismatch,
     SubmitInFlight,
     TicketExpired,
@@ -186,6 +187,8 @@ class Hosted:
                 orphans.check(self._database, self._blobs, is_shared=bool(self.settings.store_url))
             except StoreMismatch as exc:
                 found.append(exc)
+            except (DatabaseAway, StoreAway) as exc:
+                log.warning("whose the store is was not found out", store=self._blobs.name, why=exc.reason)
             except Exception:
                 log.exception("whose the store is was not found out", store=self._blobs.name)
 
