@@ -98,6 +98,21 @@ def test_short_texts_are_told_apart_by_their_common_words(text: str, language: s
 @pytest.mark.parametrize(
     ("text", "language"),
     [
+        ("Спасибо! Это www.international-conference.org", "ru"),
+        ("谢谢大家，请访问 https://www.international-conference.org/a", "zh"),
+        ("请写信到customer.service@international-conference.org", "zh"),
+        ("Ещё раз: international-conference.org", "ru"),
+        ("Hallo, bitte schön: www.laboratoiredephysiquedesparticules.fr", "de"),
+        ("www.meinegrossefirma.de", "de"),
+    ],
+)
+def test_an_address_does_not_decide_the_language_of_the_words_around_it(text: str, language: str) -> None:
+    assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
         ("ଆପଣ କେମିତି ଅଛନ୍ତି", "or"),
         ("٣٤٥", "ar"),
         ("३४५", "hi"),

@@ -67,7 +67,7 @@ def test_pauses_are_longer_between_paragraphs_than_between_sentences_and_within(
     [
         ("Hi 😀 there 🇩🇪!", "Hi there!"),
         ("The end 😀. Bonjour !", "The end. Bonjour !"),
-        ("See https://www.example.com/a?b=c.", "See example.com"),
+        ("See https://www.example.com/a?b=c.", "See example.com."),
         ("a < b > c & <b>d</b>", "a < b > c & d"),
         ("50 % of €5 = x\x07\ufeff", "50 % of €5 = x"),
         ("Nooooooooooooooooo", "Nooo"),
@@ -96,6 +96,29 @@ def test_what_cannot_be_said_is_left_out(text: str, expected: str) -> None:
 )
 def test_letters_and_digits_in_another_shape_are_what_they_stand_for(text: str, expected: str) -> None:
     assert readable(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("网址是 https://example.com/a，谢谢大家。请准时到达。", ["网址是 example.com，谢谢大家。", "请准时到达。"]),
+        ("详情请见https://example.com/a，谢谢", ["详情请见 example.com，谢谢"]),
+        ("访问www.example.com/help了解更多，再见。", ["访问 example.com 了解更多，再见。"]),
+        ("请看https://example.com。谢谢。", ["请看 example.com。", "谢谢。"]),
+        ("请看https://example.com谢谢。", ["请看 example.com 谢谢。"]),
+        ("アドレスは「https://example.jp/info」です。", ["アドレスは「example.jp」です。"]),
+        ("ดูที่https://a.co/xขอบคุณ", ["ดูที่ a.co ขอบคุณ"]),
+        ("Visit https://a.co/x—thanks, all of you. Bye.", ["Visit a.co—thanks, all of you.", "Bye."]),
+        ("See https://en.wikipedia.org/wiki/Lip_(disambiguation). Then go.", ["See en.wikipedia.org.", "Then go."]),
+        ("(siehe https://a.de/b); danke", ["(siehe a.de); danke"]),
+        ("Is it www.a.co/b? Yes.", ["Is it a.co?", "Yes."]),
+        ("На https://ru.wikipedia.org/wiki/Губы, там.", ["На ru.wikipedia.org, там."]),
+        ("Auf https://münchen.de und https://例え.jp/あ", ["Auf münchen.de und 例え.jp あ"]),
+        ("Open http://me:secret@localhost:8080/a now", ["Open localhost:8080 now"]),
+    ],
+)
+def test_of_an_address_its_host_is_said_and_nothing_of_the_sentence_is_lost(text: str, expected: list[str]) -> None:
+    assert cut(text) == expected
 
 
 @pytest.mark.parametrize("sign", ["\u00ad", "\u2060", "\ufeff", "\u200f"])

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final, cast
 
 from lipwright.core.errors import UnknownLanguage
-from lipwright.voices.text import readable
+from lipwright.voices.text import readable, without_addresses
 
 DEFAULT: Final = "en"
 _SURE: Final = 0.55
@@ -80,7 +80,8 @@ def detect_language(text: str) -> str:
 
     Raises UnknownLanguage where most letters are of a script that no voice is known to read.
     """
-    letters = _letters(text)
+    said = _looked_at(text)
+    letters = _letters(said)
     scripts = _scripts(letters)
     if not scripts:
         return DEFAULT
@@ -96,7 +97,7 @@ def detect_language(text: str) -> str:
         case "cyrillic":
             if lowered & set("їєґ"):
                 return "uk"
-            return _likeliest(text, _CYRILLIC, least=0.0, otherwise="ru", n_letters=len(letters))
+            return _likeliest(said, _CYRILLIC, least=0.0, otherwise="ru", n_letters=len(letters))
         case "arabic":
             if lowered & set("ٹڈڑںے"):
                 return "ur"
@@ -104,9 +105,9 @@ def detect_language(text: str) -> str:
                 return "fa"
             return "ar"
         case "devanagari":
-            return _likeliest(text, _DEVANAGARI, least=_SURE, otherwise="hi", n_letters=len(letters))
+            return _likeliest(said, _DEVANAGARI, least=_SURE, otherwise="hi", n_letters=len(letters))
         case "latin":
-            return _likeliest(text, _LATIN, least=_SURE, otherwise=DEFAULT, n_letters=len(letters))
+            return _likeliest(said, _LATIN, least=_SURE, otherwise=DEFAULT, n_letters=len(letters))
         case other:
             return other
 
@@ -114,12 +115,18 @@ def detect_language(text: str) -> str:
 def check_letters(text: str) -> None:
     """Raise UnknownLanguage where `detect_language` would; in milliseconds, as no model is asked."""
     if any(_script(c) not in _READ for c in set(text[:_LOOKED_AT]) if c.isalnum()):
-        _scripts(_letters(text))
+        _scripts(_letters(_looked_at(text)))
 
 
-def _letters(text: str) -> list[str]:
-    """Those that are looked at; of a text without letters, its digits."""
-    said = readable(text[:_LOOKED_AT])
+def _looked_at(text: str) -> str:
+    """The beginning of a text as it is read, without addresses unless they are all the words that it has."""
+    beginning = text[:_LOOKED_AT]
+    said = readable(without_addresses(beginning))
+    return said if any(map(str.isalpha, said)) else readable(beginning)
+
+
+def _letters(said: str) -> list[str]:
+    """The letters of a text; of one without letters, its digits."""
     return [c for c in said if c.isalpha()] or [c for c in said if c.isdecimal()]
 
 
@@ -147,22 +154,22 @@ def _script(letter: str) -> str:
     return "" if is_made_of_others or unicodedata.category(letter) == "Lm" else name[0].title()
 
 
-def _likeliest(text: str, languages: tuple[str, ...], *, least: float, otherwise: str, n_letters: int) -> str:
-    voted = _by_common_words(text) if n_letters <= _SHORT else None
+def _likeliest(said: str, languages: tuple[str, ...], *, least: float, otherwise: str, n_letters: int) -> str:
+    voted = _by_common_words(said) if n_letters <= _SHORT else None
     if voted in languages:
         return voted
     if n_letters < _FEW_LETTERS:
         return otherwise
-    code, probability = _model(languages).classify(readable(text[:_LOOKED_AT]).lower())
+    code, probability = _model(languages).classify(said.lower())
     if probability < least:
         return otherwise
     return next((ours for ours, theirs in _MODEL_NAMES.items() if theirs == code), str(code))
 
 
-def _by_common_words(text: str) -> str | None:
+def _by_common_words(said: str) -> str | None:
     """The language whose common words these are; None where there are none, or as many of another one's."""
     votes: defaultdict[str, float] = defaultdict(float)
-    for word in re.findall(r"[\w']+", readable(text).lower().replace("’", "'")):
+    for word in re.findall(r"[\w']+", said.lower().replace("’", "'")):
         known = _common_words().get(word, ())
         for language in known:
             votes[language] += 1 / len(known)

@@ -17,7 +17,26 @@ PARAGRAPH_PAUSE_S: Final = 0.8
 CLAUSE_PAUSE_S: Final = 0.2
 """Where a sentence was too long."""
 
-_URL = re.compile(r"\b(?:(?:https?|ftp)://(?:www\.)?|www\.)([^\s/?#<>\"')\]]+)[^\s<>\"')\]]*", re.IGNORECASE)
+_SPACED: Final = "\u00c0-\u0588\u058a-\u05ff\u0620-\u0669\u066e-\u06d3\u06d5-\u0963\u0966-\u0df3\u1e00-\u1fff"
+"""Letters of scripts that part words by spaces, and their marks: those that touch an address belong to it."""
+_UNSPACED: Final = (
+    "\u0e01-\u0f00\u0f18-\u1049\u1050-\u11ff\u1780-\u17d3\u3005-\u3007\u3041-\u318f\u31a0-\u31bf\u3400-\u9fff"
+    "\uac00-\ud7af\U00020000-\U0003ffff"
+)
+"""Letters that may be the next word of the sentence; in a name of a host they stand between dots."""
+_LABEL = rf"[A-Za-z0-9{_SPACED}][A-Za-z0-9{_SPACED}_-]*+"
+_WIDE_LABEL = rf"[{_UNSPACED}][A-Za-z0-9{_UNSPACED}-]*+"
+_HOST = rf"(?:(?:{_LABEL}|{_WIDE_LABEL})\.)*(?:{_LABEL}|[{_UNSPACED}]{{2,5}}(?=[/:?#\s]|$))(?::\d{{1,5}})?"
+_IN_PATH = rf"[A-Za-z0-9/?#._~:@!$&*+,;=%|^{{}}\\\[{_SPACED}-]"
+_URL = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:https?|ftp)://(?:[A-Za-z0-9._~%!$&*+,;=:-]++@)?(?:www\.)?|www\.)"
+    rf"({_HOST})?((?:[/?#](?:{_IN_PATH}++|\({_IN_PATH}*+\))*+)?)",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(r"(?<![A-Za-z0-9.+_-])[A-Za-z0-9.+_-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)+")
+_BARE_HOST = re.compile(
+    r"(?<![A-Za-z0-9.-])(?:[A-Za-z0-9-]++\.)+(?:com|net|org|edu|gov|info|biz|app|dev)(?![A-Za-z0-9-])", re.IGNORECASE
+)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _SPACE = re.compile(r"[^\S\n]+")
 _BEGINNING: Final = 300
@@ -85,12 +104,19 @@ def readable(text: str) -> str:
     text = text.encode("utf-8", "ignore").decode().translate(_UNSEEN)
     text = unicodedata.normalize("NFC", text if text.isascii() else "".join(map(_plain, text)))
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
-    text = _URL.sub(lambda found: found[1].rstrip(".,;:!?"), text)
+    text = _URL.sub(_host, text)
     text = _TAG.sub(" ", text)
     text = "".join(c if _is_said(c) else _LEFT_OUT for c in text)
     text = _GAP_BEFORE_A_STOP.sub(_without_left_out, text).replace(_LEFT_OUT, " ")
     text = _REPEATED.sub(r"\1\1\1", text)
     return _SPACE.sub(" ", text).strip()
+
+
+def without_addresses(text: str) -> str:
+    """The text without the addresses of pages and of mail: their words are of no language."""
+    for kind in (_URL, _EMAIL, _BARE_HOST):
+        text = kind.sub(" ", text)
+    return text
 
 
 def _plain(char: str) -> str:
@@ -104,6 +130,19 @@ def _plain(char: str) -> str:
     if shape == "<circle>":  # ㊗ and the like are pictures
         return f" {plain} " if plain.isdigit() else plain if plain.isascii() else char
     return plain if char.isalnum() or char in _WIDE_SIGNS else char  # ！ and ， end sentences and clauses as they are
+
+
+def _host(address: re.Match[str]) -> str:
+    """The name of an address's host, apart from the letters around it, and the sign with which the sentence goes on."""
+    path, around = address[2], address.string
+    signs = path[len(path.rstrip(".,;:!?")) :]
+    before = " " if _is_of_word(around[max(0, address.start() - 1) : address.start()]) else ""
+    after = " " if not signs and _is_of_word(around[address.end() : address.end() + 1]) else ""
+    return f"{before}{address[1] or ''}{signs}{after}"
+
+
+def _is_of_word(char: str) -> bool:
+    return char != "" and unicodedata.category(char)[0] in "LMN"
 
 
 def _without_left_out(gap: re.Match[str]) -> str:
