@@ -120,7 +120,8 @@ def kokoro_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with Kokoro's two files, as small ones."""
     model_bytes = kokoro_model()
     (tmp_path / files.KOKORO_MODEL.name).write_bytes(model_bytes)
-    styles = {name: np.full((510, 1, 256), 0.5, np.float32) for name in ("af_heart", "bm_george")}
+    names = ("af_heart", "bm_george", "ff_siwis", "jf_alpha", "zf_xiaobei")
+    styles = {name: np.full((510, 1, 256), 0.5, np.float32) for name in names}
     with (tmp_path / files.KOKORO_STYLES.name).open("wb") as out:
         np.savez(out, **styles)
     from lipwright import weights
@@ -226,6 +227,33 @@ def test_a_question_is_read_as_one(kokoro_folder: Path, monkeypatch: pytest.Monk
         speak(text, "kokoro:af_heart", options=options)
 
     assert [written[-1] for written in read] == ["?", "!", "."]
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "heard"),
+    [("Un compte chez Google.", "ff_siwis", "ɡˈuːɡəl"), ("这是中国", "zf_xiaobei", "ʂ")],
+)
+def test_kokoro_says_no_marks_of_language_and_no_stops_within_a_word(
+    text: str, voice: str, heard: str, kokoro_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(kokoro, "_batches", lambda written: read.append(written) or iter([[kokoro.IDS["m"]]]))
+
+    speak(text, f"kokoro:{voice}", options=VoiceOptions(folder=kokoro_folder))
+
+    assert heard in read[0]
+    assert "(" not in read[0]
+    assert "." not in read[0][:-1]
+
+
+def test_a_speaker_stays_with_the_voice_that_says_the_tones_of_mandarin(kokoro_folder: Path) -> None:
+    assert speak("你好", "James", options=VoiceOptions(folder=kokoro_folder)).voice.startswith("espeak:cmn+")
+
+
+def test_what_kokoro_cannot_read_is_told(kokoro_folder: Path) -> None:
+    said = speak("私はここに行きます。", "kokoro:jf_alpha", options=VoiceOptions(folder=kokoro_folder))
+
+    assert "kanji" in said.notes[0]
 
 
 def test_a_speaker_takes_the_better_voice_where_its_files_are(kokoro_folder: Path, tmp_path: Path) -> None:

@@ -92,3 +92,14 @@ def _closed_from(rows: list[tuple[int, Phone]], index: int, clip: AudioClip) -> 
     loud = np.flatnonzero(loudness > _QUIET * loudness.max(initial=0.0))
     quiet_from = before_start + (int(loud[-1]) + 1 if len(loud) else 0)
     return min(max(quiet_from, earliest), latest)
+
+
+def without_marks(written: str) -> str:
+    """What eSpeak NG wrote, without the names in brackets by which it tells of a change of language."""
+    out, depth = "", 0
+    for letter in written:
+        depth += letter == "("
+        if depth == 0:
+            out += letter
+        depth -= letter == ")" and depth > 0
+    return out

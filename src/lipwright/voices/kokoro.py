@@ -24,6 +24,7 @@ from lipwright.core.timeline import Timed, Timeline
 from lipwright.voices.base import Gender, Manner, VoiceInfo
 from lipwright.voices.espeak import Espeak
 from lipwright.voices.files import KOKORO_MODEL, KOKORO_STYLES, folder_of, require
+from lipwright.voices.ipa import without_marks
 from lipwright.voices.session import Session, as_samples, open_session, read_model
 from lipwright.voices.ssml import spoken_text
 from lipwright.voices.text import last_sign
@@ -114,7 +115,7 @@ class Kokoro:
         clauses = self._espeak.transcribe(said, LANGUAGES[voice[0]], limit_s=manner.limit_s)
         parts = [
             self._say(session, style, letters, manner.speed)
-            for letters in _batches(", ".join(clauses) + last_sign(said))
+            for letters in _batches(", ".join(map(_in_its_letters, clauses)) + last_sign(said))
             if letters
         ]
         samples = np.concatenate(parts) if parts and clauses else np.zeros(0, np.float32)
@@ -163,6 +164,11 @@ def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     loud = np.flatnonzero(np.abs(samples) > _SILENT)
     margin = int(_KEPT_SILENCE_S * RATE_HZ)
     return samples[max(0, loud[0] - margin) : loud[-1] + margin] if len(loud) else samples[:0]
+
+
+def _in_its_letters(clause: str) -> str:
+    """eSpeak NG's IPA in the network's: to it the stop in Mandarin's "s." and "i." is the end of a sentence."""
+    return without_marks(clause).replace("ts.", "ʈʂ").replace("s.", "ʂ").replace("i.", "ɨ").replace(".", "")
 
 
 def _batches(written: str) -> Iterator[list[int]]:

@@ -25,7 +25,7 @@ from lipwright.core.timeline import Timed, Timeline
 from lipwright.voices.base import Manner, VoiceInfo
 from lipwright.voices.espeak import Espeak
 from lipwright.voices.files import PIPER, PiperVoice, folder_of, require
-from lipwright.voices.ipa import timed_phones
+from lipwright.voices.ipa import timed_phones, without_marks
 from lipwright.voices.session import Session, as_samples, open_session, read_model, with_durations
 from lipwright.voices.ssml import spoken_text
 from lipwright.voices.text import last_sign
@@ -104,10 +104,10 @@ class Piper:
         loaded = self._load(voice)
         said = spoken_text(text) if manner.is_ssml else text
         clauses = self._espeak.transcribe(said, loaded.language, limit_s=manner.limit_s)
-        # names in brackets are changes of language; accents are sounds of their own in these tables
+        # accents are sounds of their own in these tables
         sign = last_sign(said)
         sign = sign if sign in loaded.ids else "."
-        written = unicodedata.normalize("NFD", ", ".join(_without_brackets(clause) for clause in clauses) + sign)
+        written = unicodedata.normalize("NFD", ", ".join(without_marks(clause) for clause in clauses) + sign)
         letters = [_START, *(c for c in written if c in loaded.ids), _END]
         if not clauses or len(letters) < 4:
             return Utterance(AudioClip(np.zeros(0, np.float32), loaded.rate_hz), None, Timeline(()), voice, language)
@@ -161,16 +161,6 @@ class Piper:
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise BrokenVoice(f"piper:{voice}", f"its table {table_path.name} cannot be read ({exc})") from exc
-
-
-def _without_brackets(text: str) -> str:
-    out, depth = "", 0
-    for letter in text:
-        depth += letter == "("
-        if depth == 0:
-            out += letter
-        depth -= letter == ")" and depth > 0
-    return out
 
 
 def _sounds(letters: Sequence[str], ends: Sequence[int]) -> list[tuple[int, str]]:

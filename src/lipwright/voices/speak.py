@@ -306,7 +306,7 @@ def _notes(said: Sequence[Sentence], broken: Sequence[LipwrightError], choice: _
     notes: list[str] = []
     if broken:
         notes.append(f"{len(broken)} of {len(said)} sentences could not be said and were left out: {broken[0]}")
-    if choice.provider.name == "espeak" and choice.language.split("-")[0] == "ja":
+    if choice.provider.name in ("espeak", "kokoro") and choice.language.split("-")[0] == "ja":
         n_kanji = sum("\u4e00" <= c <= "\u9fff" for one in said for c in one.text)
         if n_kanji:
             notes.append("eSpeak NG does not read kanji: write Japanese in kana, or choose another voice")
