@@ -214,6 +214,13 @@ def test_long_text_is_cut_at_its_sentences_and_they_are_timed() -> None:
     assert_tiles(utterance)
 
 
+def test_thousands_are_said_as_one_number_and_shown_as_they_were_typed() -> None:
+    typed, plain = speak("5 000 человек.", language="ru"), speak("5000 человек.", language="ru")
+
+    assert typed.phones == plain.phones
+    assert [item.value for item in typed.sentences] == ["5 000 человек."]
+
+
 def test_emoji_tags_and_addresses_are_not_spelled_out() -> None:
     plain = speak("See example.com for more. Great!", "espeak:", "en")
     rich = speak("See <b>https://www.example.com/a/b?c=d&e=f#g</b> for more 😀🎉. Great! 👍🏽", "espeak:", "en")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lipwright.core.errors import NothingToSay
 from lipwright.voices import text as ours
-from lipwright.voices.text import LONGEST_SENTENCE, can_be_said, has_words, last_sign, readable, sentences
+from lipwright.voices.text import LONGEST_SENTENCE, aloud, can_be_said, has_words, last_sign, readable, sentences
 
 
 def cut(text: str) -> list[str]:
@@ -53,6 +53,27 @@ def test_a_sentence_without_end_is_cut_at_commas_or_spaces() -> None:
         assert all(len(piece) <= LONGEST_SENTENCE for piece in pieces)
     assert all(piece.endswith(",") for piece in by_commas)
     assert "".join(by_spaces).replace(" ", "") == "word" * 200
+
+
+@pytest.mark.parametrize("number", ["1,500,250", "1 500 250", "1\u00a0500\u00a0250", "10:30", "3.1415926535"])
+@pytest.mark.parametrize("words", ["and so on ", "a, ", "一二三"])
+def test_a_long_sentence_is_not_cut_within_a_number(number: str, words: str) -> None:
+    for n_before in range(LONGEST_SENTENCE - len(words) - 12, LONGEST_SENTENCE + 1):
+        before = (words * LONGEST_SENTENCE)[:n_before].rstrip(", ")
+        pieces = cut(
+            f"{before}，{number}，三二一三二一三二一三二一三二一"
+            if words == "一二三"
+            else f"{before} {number} dollars and more of it"
+        )
+
+        assert len(pieces) > 1
+        assert any(number in piece for piece in pieces)
+
+
+def test_what_is_counted_without_end_is_cut_all_the_same() -> None:
+    for counted in (" ".join(map(str, range(300))), ",".join(map(str, range(300))), "7" * 1000):
+        assert all(len(piece) <= LONGEST_SENTENCE for piece in cut(counted))
+        assert re.sub(r"\W", "", "".join(cut(counted))) == re.sub(r"\W", "", counted)
 
 
 def test_pauses_are_longer_between_paragraphs_than_between_sentences_and_within() -> None:
@@ -119,6 +140,50 @@ def test_letters_and_digits_in_another_shape_are_what_they_stand_for(text: str, 
 )
 def test_of_an_address_its_host_is_said_and_nothing_of_the_sentence_is_lost(text: str, expected: list[str]) -> None:
     assert cut(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("若a<b且b>c，那么", "若a<b且b>c，那么"),
+        ("Если a<b и b>c", "Если a<b и b>c"),
+        ("if a<b and c=5 and d>e", "if a<b and c=5 and d>e"),
+        ("if 0 <x and x>5", "if 0 <x and x>5"),
+        ("<v Roger Bingham>Hello <c.loud>all</c><br/>of <first name> now", "Hello all of now"),
+        ('a<img src="x.png" alt="of b">c<font color=red>d</font>e', "a c d e"),
+    ],
+)
+def test_a_tag_is_told_from_a_sum(text: str, expected: str) -> None:
+    assert readable(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("eﬃcient oﬃce, ﬁnd", "en", "efficient office, find"),
+        ("ﺍﻟﺴﻼﻡ ﻋﻠﻴﻜﻢ", "ar", "السلام عليكم"),
+        ("Chapter Ⅷ, Louis ⅩⅣ", "en-us", "Chapter VIII, Louis XIV"),
+        ("第Ⅲ章", "zh", "第3章"),
+        ("น้ำ ㄱ և", "th", "น้ำ ㄱ և"),
+        ("1⁄2 or x⁄y", "en", "1/2 or x/y"),
+        ("5\u00a0000 человек, 1\u202f500\u2009250,5", "ru", "5000 человек, 1500250,5"),
+        ("10\u00a0000 people in 2026\u00a0and 12\u00a0more", "en", "10000 people in 2026 and 12 more"),
+        ("5 000 человек, 12 345 678", "ru", "5000 человек, 12345678"),
+        ("8 800 555 35 35, +7 800 555, 0,001 234, 2020 500", "ru", "8 800 555 35 35, +7 800 555, 0,001 234, 2020 500"),
+        ("Volejte 777 123 456", "cs", "Volejte 777 123 456"),
+        ("10 000 people", "en", "10 000 people"),
+        ("I don´t know, it`s, weʼre, you＇re", "en", "I don't know, it's, we're, you're"),
+        ("пʼять", "uk", "пʼять"),
+        ("пʼю", "be", "п'ю"),
+    ],
+)
+def test_a_voice_is_given_what_it_can_read(text: str, language: str, expected: str) -> None:
+    assert aloud(readable(text), language) == expected
+
+
+@pytest.mark.parametrize("text", ["eﬃcient", "weʼre", "Ⅷ", "5\u00a0000", "5 000"])
+def test_what_is_shown_is_what_was_typed(text: str) -> None:
+    assert cut(text) == [text]
 
 
 @pytest.mark.parametrize("sign", ["\u00ad", "\u2060", "\ufeff", "\u200f"])

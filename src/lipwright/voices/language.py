@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final, cast
 
 from lipwright.core.errors import UnknownLanguage
-from lipwright.voices.text import readable, without_addresses
+from lipwright.voices.text import aloud, readable, without_addresses
 
 DEFAULT: Final = "en"
 _SURE: Final = 0.55
@@ -122,7 +122,7 @@ def _looked_at(text: str) -> str:
     """The beginning of a text as it is read, without addresses unless they are all the words that it has."""
     beginning = text[:_LOOKED_AT]
     said = readable(without_addresses(beginning))
-    return said if any(map(str.isalpha, said)) else readable(beginning)
+    return aloud(said if any(map(str.isalpha, said)) else readable(beginning), "")
 
 
 def _letters(said: str) -> list[str]:

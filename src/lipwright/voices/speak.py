@@ -34,7 +34,7 @@ from lipwright.voices.language import check_letters, detect_language
 from lipwright.voices.pitch import LOW_BELOW_HZ, median_pitch_hz
 from lipwright.voices.speakers import AUTO, Speaker, read_speakers
 from lipwright.voices.ssml import language_of, spoken_text
-from lipwright.voices.text import Sentence, can_be_said, check_length, has_words, readable, sentences
+from lipwright.voices.text import Sentence, aloud, can_be_said, check_length, has_words, readable, sentences
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ def speak(
     said = [Sentence(text, 0.0)] if is_ssml else sentences(text)
     parts, broken = _say_all(said, choice, manner)
     if is_ssml:
-        parts = [_titled(part, plain) for part in parts]
+        parts = [None if part is None else _titled(part, plain) for part in parts]
     return _joined(said, parts, choice, _notes(said, broken, choice))
 
 
@@ -229,8 +229,10 @@ def _say_all(
     """Each sentence by itself: None where the voice broke down at it."""
 
     def say(sentence: Sentence) -> Utterance | BrokenVoice:
+        text = sentence.text if manner.is_ssml else aloud(sentence.text, choice.language)
         try:
-            return choice.provider.speak(sentence.text, choice.voice, choice.language, manner)
+            part = choice.provider.speak(text, choice.voice, choice.language, manner)
+            return part if text == sentence.text else _titled(part, sentence.text)
         except BrokenVoice as exc:
             return exc
 
@@ -245,10 +247,12 @@ def _say_all(
     return [None if isinstance(answer, BrokenVoice) else answer for answer in answers], broken
 
 
-def _titled(part: Utterance | None, text: str) -> Utterance | None:
-    if part is None or not part.sentences.items:
+def _titled(part: Utterance, text: str) -> Utterance:
+    """The same with this text as its caption."""
+    if not part.sentences.items:
         return part
-    whole = Timed(part.sentences.items[0].span, text)
+    first, last = part.sentences.items[0], part.sentences.items[-1]
+    whole = Timed(Span(first.span.start_s, last.span.stop_s), text)
     return Utterance(part.clip, part.phones, Timeline((whole,)), part.voice, part.language)
 
 

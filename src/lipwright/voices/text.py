@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from lipwright.core.errors import EmptyText, NothingToSay, TextTooLong
@@ -37,8 +38,14 @@ _EMAIL = re.compile(r"(?<![A-Za-z0-9.+_-])[A-Za-z0-9.+_-]++@[A-Za-z0-9-]++(?:\.[
 _BARE_HOST = re.compile(
     r"(?<![A-Za-z0-9.-])(?:[A-Za-z0-9-]++\.)+(?:com|net|org|edu|gov|info|biz|app|dev)(?![A-Za-z0-9-])", re.IGNORECASE
 )
-_TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
-_SPACE = re.compile(r"[^\S\n]+")
+_TAG = re.compile(
+    r"</?[A-Za-z][A-Za-z0-9:.-]*+(?:\s+[A-Za-z][\w:.-]*+\s*=[^<>]{0,200})?\s*/?>"
+    rf"|(?<![^\s>(\"“])</?[A-Za-z][^<>{_UNSPACED}]{{0,200}}>(?!\d)"
+)
+"""Right after a word only what is plainly one: a<b and b>c is a sum."""
+_GAPS: Final = "\u00a0\u2009\u202f"
+"""Spaces at which no line is broken, such as those between thousands."""
+_SPACE = re.compile(rf"(?!(?<=\d)[{_GAPS}]\d)[^\S\n]+")
 _BEGINNING: Final = 300
 _LEFT_OUT = "\0"
 _GAP_BEFORE_A_STOP = re.compile(rf"(?<![^\S\n])(?<!{_LEFT_OUT})(?:[^\S\n]|{_LEFT_OUT})++(?=[.,!?;:…])")
@@ -76,6 +83,21 @@ _ABBREVIATIONS: Final = frozenset(
     """.split()  # noqa: SIM905  one word beside the other is easier to read
 )
 _CLAUSE = re.compile(r"[,;:،؛、，；：–—]\s*")
+"""Where a sentence that is too long is cut."""
+_NUMBER = re.compile(rf"\d++(?:[.,:٫٬ {_GAPS}–-]\d++)*+")
+_LONGEST_NUMBER: Final = 40
+"""Characters of it that are looked for beyond the longest sentence."""
+_TYPED_APOSTROPHE = re.compile(r"(?<=[^\W\d_])[´`](?=[^\W\d_])")
+_APOSTROPHE = re.compile(r"(?<=[^\W\d_])[ʼ＇](?=[^\W\d_])")
+_READS_ITS_APOSTROPHE: Final = frozenset({"uk"})
+"""Languages in which eSpeak NG reads ʼ, and better than the plain one."""
+_THOUSANDS_BY_SPACES: Final = frozenset({"be", "bg", "cs", "ru", "sk", "uk"})
+"""Languages that part them so, and in which eSpeak NG reads them digit by digit."""
+_IN_THEIR_PLACE: Final = ("<initial>", "<medial>", "<final>", "<isolated>")
+"""Arabic letters in the shape that they have at one place in a word."""
+_WITHOUT_LATIN: Final = frozenset({"cmn", "ja", "ko", "yue", "zh"})
+"""Languages in which VIII would be spelled."""
+_ROMAN = re.compile("(?<![\u2160-\u217f])[\u2160-\u217f](?![\u2160-\u217f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,7 @@ def readable(text: str) -> str:
     Letters and digits in another shape (full-width, mathematical, in circles) are what they stand for.
     """
     text = text.encode("utf-8", "ignore").decode().translate(_UNSEEN)
+    text = _TYPED_APOSTROPHE.sub("'", text.replace("\u2044", "/"))  # of 1⁄2
     text = unicodedata.normalize("NFC", text if text.isascii() else "".join(map(_plain, text)))
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
     text = _URL.sub(_host, text)
@@ -110,6 +133,45 @@ def readable(text: str) -> str:
     text = _GAP_BEFORE_A_STOP.sub(_without_left_out, text).replace(_LEFT_OUT, " ")
     text = _REPEATED.sub(r"\1\1\1", text)
     return _SPACE.sub(" ", text).strip()
+
+
+def aloud(text: str, language: str) -> str:
+    """What a voice is given of a readable text, which itself is shown as it was typed.
+
+    Ligatures, letters in the shape of their place and Roman numerals in one sign are spelled out; apostrophes are the
+    plain one; the spaces between thousands are gone.
+    """
+    spoken = language.lower().partition("-")[0]
+    if not text.isascii():
+        if spoken in _WITHOUT_LATIN:
+            text = _ROMAN.sub(lambda found: f"{unicodedata.numeric(found[0]):.0f}", text)
+        text = "".join(map(_spelled_out, text))
+        text = text if spoken in _READS_ITS_APOSTROPHE else _APOSTROPHE.sub("'", text)
+    text = _thousands(_GAPS).sub(_joined, text).translate(dict.fromkeys(map(ord, _GAPS), " "))
+    return _thousands(" ").sub(_joined, text) if spoken in _THOUSANDS_BY_SPACES else text
+
+
+def _spelled_out(char: str) -> str:
+    shape = unicodedata.decomposition(char).partition(" ")[0]
+    is_spelled_out = shape in _IN_THEIR_PLACE or (shape == "<compat>" and _is_of_several(char))
+    return unicodedata.normalize("NFKC", char).strip() if is_spelled_out else char
+
+
+def _is_of_several(char: str) -> bool:
+    """A Roman numeral or a ligature. Others that Unicode takes apart are letters of Thai, Korean or Armenian."""
+    is_latin = unicodedata.name(char, "").startswith("LATIN ")
+    return is_latin or unicodedata.category(char) == "Nl" or "\ufb00" <= char <= "\ufb4f"
+
+
+@cache
+def _thousands(spaces: str) -> re.Pattern[str]:
+    """Numbers in groups of three. Not +420 777 123 456, and with plain spaces no three of three: these are dialled."""
+    own = r"(?!\d{3} \d{3} \d{3}(?![ \d]))" if spaces == " " else ""
+    return re.compile(rf"(?<![\d+])(?<!\d[.,{spaces}])(?!0){own}\d{{1,3}}(?:[{spaces}]\d{{3}})++(?![{spaces}]?\d)")
+
+
+def _joined(number: re.Match[str]) -> str:
+    return "".join(number[0].split())
 
 
 def without_addresses(text: str) -> str:
@@ -226,18 +288,22 @@ def _is_abbreviated(paragraph: str, start: int, stop: int) -> bool:
     return word in _ABBREVIATIONS or is_short
 
 
-def _untorn(sentence: str) -> int:
-    """Where to cut at the latest what has no spaces."""
-    cuts = range(LONGEST_SENTENCE, LONGEST_SENTENCE // 2, -1)
-    return next((cut for cut in cuts if not is_torn(sentence[cut - 1], sentence[cut])), LONGEST_SENTENCE)
-
-
 def _short_enough(sentence: str) -> Iterator[str]:
     while len(sentence) > LONGEST_SENTENCE:
-        head = sentence[:LONGEST_SENTENCE]
-        commas = [found.end() for found in _CLAUSE.finditer(head) if found.end() > LONGEST_SENTENCE // 4]
-        cut = commas[-1] if commas else head.rfind(" ") + 1 or _untorn(sentence)
+        numbers = _NUMBER.finditer(sentence, 0, LONGEST_SENTENCE + _LONGEST_NUMBER)
+        whole = {at for found in numbers for at in range(found.start() + 1, found.end())}
+        cut = _cut_before(sentence, whole) or _cut_before(sentence, set()) or LONGEST_SENTENCE
         piece, sentence = sentence[:cut].strip(), sentence[cut:].strip()
         if has_words(piece):
             yield piece
     yield sentence
+
+
+def _cut_before(sentence: str, whole: set[int]) -> int:
+    """Where to cut what is too long: after a comma, at a space, between two letters; never at `whole`. 0 if nowhere."""
+    head = sentence[:LONGEST_SENTENCE]
+    commas = [found.end() for found in _CLAUSE.finditer(head) if found.end() > LONGEST_SENTENCE // 4]
+    spaces = [at for at, char in enumerate(head, start=1) if char == " "]
+    letters = range(LONGEST_SENTENCE, LONGEST_SENTENCE // 2, -1)
+    untorn = (at for at in letters if not is_torn(sentence[at - 1], sentence[at]))
+    return next((at for at in (*reversed(commas), *reversed(spaces), *untorn) if at not in whole), 0)
