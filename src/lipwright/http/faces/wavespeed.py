@@ -586,7 +586,8 @@ def router(
 def _check_kept(job: Job) -> None:
     """Raises Refusal where it is done and its outputs are gone: clients take the first of them without a look."""
     if job.state is JobState.SUCCEEDED and not job.outputs:
-        raise Refusal(404, "The outputs of this prediction have expired. Submit it again.", code="media_not_known")
+        again = "Submit it again, under another Idempotency-Key if it had one."
+        raise Refusal(404, f"The outputs of this prediction have expired. {again}", code="media_not_known")
 
 
 class _Call:
