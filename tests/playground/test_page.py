@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 DRIFT_S = float(os.environ.get("LIPWRIGHT_TEST_DRIFT_S", "5"))
 """How long the players are watched; 60 for the full proof."""
@@ -218,10 +218,15 @@ def test_footage_and_speech_become_a_video_that_can_be_compared_and_taken_along(
 
 
 @pytest.mark.timeout(300)
-def test_a_text_is_spoken_by_a_voice_and_the_page_outlives_the_server(served: Any, visit: Open, portrait: Path) -> None:
+def test_a_text_is_spoken_by_a_voice_and_the_page_outlives_the_server(
+    served: Any, visit: Open, portrait: Path, short_speech: Path
+) -> None:
     tab = visit(width=390, height=844)
     page: Page = tab.page
-    page.set_input_files("#footage-file", portrait)
+    page.set_input_files("#footage-file", named(portrait, "WhatsApp Video 2026-11-22 at 10.15.33.mp4", "video/mp4"))
+    page.set_input_files("#speech-file", named(short_speech, "WhatsApp Audio 2026-11-22 at 10.15.33.wav", "audio/wav"))
+    expect(page.get_by_role("button", name="Remove the recording")).to_be_visible()
+    tab.state("recording-phone")
     page.get_by_role("tab", name="Text").click()
     page.get_by_label("Text to be spoken").fill("Maybe.")
     page.get_by_label("Voice").select_option(label="Harper")
@@ -824,6 +829,11 @@ def until(page: Page, expression: str) -> None:
             return
         page.wait_for_timeout(100)
     raise AssertionError(expression)
+
+
+def named(path: Path, name: str, content_type: str) -> FilePayload:
+    """The file under another name."""
+    return {"name": name, "mimeType": content_type, "buffer": path.read_bytes()}
 
 
 def uploaded(served: Any, path: Path) -> str:
