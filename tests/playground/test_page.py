@@ -330,6 +330,51 @@ def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, por
     tab.state("upload-broke-off")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".notice")).to_contain_text("One face was found; it will speak.")
+
+    more = page.get_by_text("More", exact=True)
+    page.route("**/api/v3/models", lambda route: route.abort(), times=1)
+    for is_known in (False, True):
+        with page.expect_request("**/api/v3/models"):
+            more.click()
+        until(page, f"Boolean(document.querySelector('#engine').dataset.known) === {str(is_known).lower()}")
+        more.click()
+    tab.check()
+
+
+def test_what_was_brought_and_typed_outlives_the_session(
+    served: Any, visit: Open, two_people: Path, short_speech: Path
+) -> None:
+    tab = visit()
+    page: Page = tab.page
+    page.set_input_files("#footage-file", two_people)
+    page.set_input_files("#speech-file", short_speech)
+    page.locator(".face").nth(1).click()
+    page.get_by_label("Hold the last picture").check()
+    page.get_by_role("tab", name="Text").click()
+    page.get_by_label("Voice").select_option(label="Harper")
+    words = page.get_by_label("Text to be spoken")
+    assert words.get_attribute("dir") == "auto"
+    words.fill("It took half an hour")
+    expect(page.locator(".figures")).to_contain_text("$")
+
+    tab.context.clear_cookies()
+    words.press_sequentially(".")
+    expect(page.get_by_text("Your session has ended.").first).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_focused()
+    tab.state("session-ended")
+    page.get_by_label("API key").fill(served.key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Text to be spoken")).to_have_value("It took half an hour.")
+    expect(page.locator("#voice option:checked")).to_have_text("Harper")
+    expect(page.locator(".face").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Hold the last picture")).to_be_checked()
+    page.get_by_role("tab", name="Recording").click()
+    expect(page.locator(".speech-box .file-name")).to_have_text("short.wav")
+    # whoever signs out leaves nothing behind
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("API key").fill(served.key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Drop a video or a portrait here")).to_be_visible()
     tab.check()
 
 

@@ -11,7 +11,8 @@ const NOTHING = "There is nothing to show.";
 const SPOKEN_CHARACTERS = 1000;
 const QUALITY = { 24: "Draft: small file", 18: "Good", 12: "Best: large file" };
 
-export function compose(main, { visitor, go }) {
+/** `draft` is what the function that leaves it told by `draft()`, before somebody had to sign in again. */
+export function compose(main, { visitor, go, draft }) {
   const state = {
     footage: null, // {file, url, name, id, duration_s, width_px, height_px, isPicture, found, chosen, share, problem}
     speech: null, // {file, blob, name, id, sound, duration_s}
@@ -68,6 +69,7 @@ export function compose(main, { visitor, go }) {
 
   async function bringFootage(file, known, wanted) {
     dropFootage();
+    fill(footageNote);
     state.wanted = "";
     const isPicture = file.type.startsWith("image/");
     const one = { file, name: file.name, url: URL.createObjectURL(file), isPicture, chosen: null, wanted, found: null, id: null, problem: null };
@@ -170,7 +172,7 @@ export function compose(main, { visitor, go }) {
     }
     fill(stage, frame);
     fill(footageCard.querySelector(".card-actions"),
-      h("span", { class: "file-name muted", title: one.name }, shortened(one.name, 34)),
+      h("span", { class: "file-name muted", dir: "auto", title: one.name }, shortened(one.name, 34)),
       one.duration_s ? h("span", { class: "muted" }, length(one.duration_s)) : null,
       one.width_px ? h("span", { class: "muted wide-only" }, `${one.width_px}×${one.height_px}`) : null,
       h("button", { type: "button", class: "quiet", onclick: () => footageInput.click() }, "Replace"),
@@ -220,10 +222,13 @@ export function compose(main, { visitor, go }) {
         document.getElementById(`tab-${state.kind}`).focus();
       }
     } }, icon(picture_), name));
-  const text = h("textarea", { id: "text", rows: 4, maxlength: visitor.limits.max_text_chars, placeholder: "What shall the face say?", oninput: () => {
-    count.textContent = `${text.value.length} / ${visitor.limits.max_text_chars}`;
+  const text = h("textarea", { id: "text", dir: "auto", rows: 4, maxlength: visitor.limits.max_text_chars, placeholder: "What shall the face say?", oninput: () => {
+    countText();
     changed();
   } });
+  const countText = () => {
+    count.textContent = `${text.value.length} / ${visitor.limits.max_text_chars}`;
+  };
   const count = h("span", { class: "muted count" }, `0 / ${visitor.limits.max_text_chars}`);
   const voice = h("select", { id: "voice", onchange: changed }, h("option", { value: "auto" }, "Auto: like the footage's own voice"));
   const language = h("select", { id: "language", onchange: changed }, h("option", { value: "" }, "Found out from the text"));
@@ -276,7 +281,7 @@ export function compose(main, { visitor, go }) {
     }
     player = soundPlayer(one.file, one.sound, { label: "the speech", playIcon: () => icon("play"), pauseIcon: () => icon("pause") });
     fill(speechBox, player.el, h("div", { class: "row between" },
-      h("span", { class: "file-name muted", title: one.name }, shortened(one.name, 40)),
+      h("span", { class: "file-name muted", dir: "auto", title: one.name }, shortened(one.name, 40)),
       h("span", { class: "muted" }, one.duration_s ? length(one.duration_s) : ""),
       h("span", { class: "grow" }),
       h("button", { type: "button", class: "quiet", onclick: () => speechInput.click() }, "Replace"),
@@ -470,6 +475,12 @@ export function compose(main, { visitor, go }) {
     intensitySays.textContent = `${Math.round(intensity.value * 100)} %`;
   };
   tellIntensity();
+  function setIntensity(far) {
+    intensity.value = far;
+    // between the steps of the slider
+    if (Number(intensity.value) !== far) Object.assign(intensity, { step: "any", value: far });
+    tellIntensity();
+  }
   const quality = h("select", { id: "quality" }, Object.entries(QUALITY).map(([crf, title]) => h("option", { value: crf }, title)));
   quality.value = "18";
   const ownSound = h("select", { id: "own-sound" },
@@ -482,8 +493,14 @@ export function compose(main, { visitor, go }) {
   const engineField = h("div", { hidden: true }, h("label", { for: "engine" }, "Engine"), engine);
   const more = h("details", { class: "more", ontoggle: async () => {
     if (!more.open || engine.dataset.known) return;
+    let models;
+    try {
+      models = await api.models();
+    } catch {
+      return; // the engine that is chosen stays so; opened again, it is asked again
+    }
     engine.dataset.known = "yes";
-    const own = (await api.models()).map((one) => one.model_id).filter((id) => id.startsWith("lipwright/"));
+    const own = models.map((one) => one.model_id).filter((id) => id.startsWith("lipwright/"));
     const before = engine.value;
     fill(engine, own.map((id) => h("option", { value: id }, id.slice(10, 11).toUpperCase() + id.slice(11))));
     engine.value = own.includes(before) ? before : own[0];
@@ -653,6 +670,35 @@ export function compose(main, { visitor, go }) {
       } }, "Leave out")) : null);
   }
 
+  let isWhole = true; // false until all is here that is brought from before
+  const lists = { voice, language, quality, ownSound, engine };
+
+  /** What was brought, typed and chosen; null where there is nothing yet that would be missed. */
+  function unsent() {
+    const { kind, footage, speech, kept, wanted } = state;
+    if (!isWhole || !(footage || speech || text.value)) return null;
+    return {
+      kind, kept, text: text.value, chosen: { ...chosen }, intensity: Number(intensity.value),
+      picked: Object.entries(lists).map(([name, list]) => [name, list.value, list.selectedOptions[0]?.textContent]),
+      wanted: footage ? faceChoice(footage) : wanted,
+      footage: footage && { file: footage.file, id: footage.id },
+      speech: speech && { file: speech.file, id: speech.id },
+    };
+  }
+
+  function restore(before) {
+    Object.assign(chosen, before.chosen);
+    setIntensity(before.intensity);
+    for (const [name, value, title] of before.picked) pick(lists[name], value, title);
+    text.value = before.text;
+    countText();
+    keep(before.kept);
+    state.wanted = before.wanted;
+    if (before.footage) takeFootage(before.footage.file, before.footage.id);
+    if (before.speech) takeSpeech(before.speech.file, before.speech.id);
+    setKind(before.kind);
+  }
+
   async function again(id) {
     const job = await api.job(id);
     if (isGone) return;
@@ -660,12 +706,7 @@ export function compose(main, { visitor, go }) {
     const { face, engine: model, when_short, when_long, intensity: far, crf, keep_original_db: own_db, ...kept } = job.request.options;
     const options = { when_short, when_long };
     for (const name of ["when_short", "when_long"]) if (options[name]) chosen[name] = options[name];
-    if (far !== undefined) {
-      intensity.value = far;
-      // between the steps of the slider
-      if (Number(intensity.value) !== far) Object.assign(intensity, { step: "any", value: far });
-    }
-    tellIntensity();
+    if (far !== undefined) setIntensity(far);
     if (crf !== undefined) pick(quality, String(crf), `As before: CRF ${crf}`);
     if (own_db !== undefined && own_db !== null) pick(ownSound, String(own_db), `As before: ${own_db} dB`);
     if (model) pick(engine, `lipwright/${model}`, model);
@@ -681,15 +722,17 @@ export function compose(main, { visitor, go }) {
         fill(place, notice("bad", error.message));
       }
     };
-    if (job.inputs.video) bring(job.inputs.video, footageNote, takeFootage);
+    const brings = [];
+    if (job.inputs.video) brings.push(bring(job.inputs.video, footageNote, takeFootage));
     if (said) {
       text.value = said;
-      count.textContent = `${said.length} / ${visitor.limits.max_text_chars}`;
+      countText();
       pick(voice, by || "auto");
       pick(language, tongue ?? "");
       setKind("text");
-    } else if (job.inputs.audio) bring(job.inputs.audio, speechNote, takeSpeech);
+    } else if (job.inputs.audio) brings.push(bring(job.inputs.audio, speechNote, takeSpeech));
     if (!job.inputs.video) fill(footageNote, notice("warn", "The footage of that video is not kept any more. Choose it again."));
+    await Promise.all(brings);
   }
 
   fill(main, h("h1", { class: "unseen" }, "New video"),
@@ -700,9 +743,15 @@ export function compose(main, { visitor, go }) {
   emptyFootage();
   setKind("recording");
   const from = new URLSearchParams(location.search).get("from");
-  if (from) again(from).catch((error) => fill(footageNote, notice("bad", error.message)));
+  if (draft) restore(draft);
+  else if (from) {
+    isWhole = false;
+    again(from).catch((error) => fill(footageNote, notice("bad", error.message))).finally(() => {
+      isWhole = true;
+    });
+  }
 
-  return () => {
+  const leave = () => {
     isGone = true;
     clearTimeout(timer);
     dropFootage();
@@ -710,6 +759,7 @@ export function compose(main, { visitor, go }) {
     player?.letGo();
     for (const act of letGo) act();
   };
+  return Object.assign(leave, { draft: unsent });
 }
 
 const canRecord = () => Boolean(navigator.mediaDevices?.getUserMedia && window.MediaRecorder);

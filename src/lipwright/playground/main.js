@@ -1,11 +1,12 @@
 // The frame of the page: who is signed in, which view the address asks for, dark or light.
 import { api, whenSignedOut } from "./api.js";
-import { fill, h, icon, notice, usd } from "./dom.js";
+import { announce, fill, h, icon, notice, usd } from "./dom.js";
 
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");
 const visitor = { now: null };
 let leave = () => {};
+let unsent = null; // what somebody was at when their session ended: {who, address, draft}
 
 const VIEWS = [
   [/^\/$/, "New video", async () => (await import("./compose.js")).compose],
@@ -20,7 +21,7 @@ function go(path) {
   show();
 }
 
-async function show({ isFirst = false } = {}) {
+async function show({ isFirst = false, ended = null } = {}) {
   // what is asked in a dialog belongs to the view that is left; a recording ends with its dialog
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   leave();
@@ -36,7 +37,7 @@ async function show({ isFirst = false } = {}) {
   const found = VIEWS.find(([pattern]) => pattern.test(path));
   if (found && !visitor.now?.signed_in) {
     document.title = "Sign in · Lipwright";
-    signIn();
+    signIn(ended);
     return;
   }
   for (const link of nav.querySelectorAll("a")) {
@@ -60,7 +61,10 @@ async function show({ isFirst = false } = {}) {
     return;
   }
   if (location.pathname !== path) return;
-  leave = view(main, { id: path.match(pattern)[1], visitor: visitor.now, go, refresh }) ?? (() => {});
+  const isTheirs = unsent?.who === visitor.now?.name && unsent?.address === location.pathname + location.search;
+  const draft = isTheirs ? unsent.draft : null;
+  if (draft) unsent = null;
+  leave = view(main, { id: path.match(pattern)[1], visitor: visitor.now, go, refresh, draft }) ?? (() => {});
   if (!isFirst) {
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -90,7 +94,8 @@ function dress() {
   if (!balance.hidden) balance.textContent = `${usd(now.balance_usd)} left`;
 }
 
-function signIn() {
+/** `ended` is what is said of a session that ended by itself. */
+function signIn(ended = null) {
   const problem = h("div", { id: "key-problem" });
   const key = h("input", {
     id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true, placeholder: "lw_…",
@@ -114,6 +119,7 @@ function signIn() {
   const wasUsed = new URLSearchParams(location.search).get("link") === "used";
   fill(main, h("section", { class: "sign-in card" },
     h("h1", {}, "Sign in"),
+    ended && notice("warn", ended),
     wasUsed && notice("warn", "That link was used already, or is too old. Sign in with a key, or start ",
       h("code", {}, "lipwright serve"), " again for a new link."),
     h("p", { class: "muted" }, "Make a face say something else: footage or a portrait, and a voice."),
@@ -123,6 +129,9 @@ function signIn() {
       h("p", {}, h("code", {}, "lipwright serve"), " prints one at its first start, and a link that signs you in. ",
         h("code", {}, "lipwright keys create NAME"), " makes another."),
       h("p", {}, "The key is sent once and exchanged for a session that ends after 14 days. This browser does not keep it."))));
+  if (!ended) return;
+  announce(ended);
+  key.focus();
 }
 
 document.addEventListener("click", (event) => {
@@ -143,15 +152,19 @@ document.getElementById("sign-out").addEventListener("click", async () => {
     return;
   }
   visitor.now = { signed_in: false };
+  unsent = null;
   dress();
   history.pushState(null, "", "/");
   show();
 });
 whenSignedOut(() => {
   if (!visitor.now?.signed_in) return;
+  const draft = leave.draft?.() ?? null;
+  if (draft) unsent = { who: visitor.now.name, address: location.pathname + location.search, draft };
+  const ended = `Your session has ended. Sign in to go on${draft ? ": what you typed and chose is kept" : ""}.`;
   visitor.now = { signed_in: false };
   dress();
-  show();
+  show({ ended });
 });
 
 const theme = document.getElementById("theme");
