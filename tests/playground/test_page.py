@@ -322,7 +322,11 @@ def test_a_page_that_is_not_seen_holds_no_connection_and_a_job_that_is_deleted_i
 def test_an_upload_that_breaks_off_is_sent_again_with_one_click(visit: Open, portrait: Path) -> None:
     tab = visit()
     page: Page = tab.page
-    page.route("**/media/upload/binary", lambda route: route.abort(), times=1)
+    upload = "**/media/upload/binary"
+    page.route(upload, lambda route: route.fulfill(body="<p>Sign in to the network</p>"), times=1)
+    page.set_input_files("#footage-file", portrait)
+    expect(page.get_by_role("alert")).to_contain_text("The answer is none of this service's.")
+    page.route(upload, lambda route: route.abort(), times=1)
     page.set_input_files("#footage-file", portrait)
     expect(page.get_by_role("alert")).to_contain_text("The upload broke off.")
     page.get_by_role("button", name="Make it speak").click()
@@ -376,6 +380,35 @@ def test_what_was_brought_and_typed_outlives_the_session(
     page.keyboard.press("Enter")
     expect(page.get_by_text("Drop a video or a portrait here")).to_be_visible()
     tab.check()
+
+
+def test_the_last_page_of_the_history_goes_with_what_it_held_and_titles_are_whole(visit: Open) -> None:
+    ids = [f"{k:032x}" for k in range(21)]
+    inputs = {"video": {"filename": "שלום.mp4"}, "audio": None}
+    told = {"state": "cancelled", "outputs": [], "inputs": inputs, "created_at": "2026-11-22T10:00:00+00:00"}
+    told |= {"request": {"text": "😀" * 70, "options": {}}, "price_usd": 0, "error": None}
+
+    def answer(route: Route) -> None:
+        if route.request.method == "DELETE":
+            ids.remove(route.request.url.rpartition("/")[2])
+            route.fulfill(json={})
+            return
+        begin = 20 * int(re.findall(r"page_number=(\d+)", route.request.url)[0]) - 20
+        route.fulfill(json={"items": [{"id": one, **told} for one in ids[begin : begin + 20]], "total": len(ids)})
+
+    tab = visit("/", width=390, height=844)
+    page: Page = tab.page
+    page.route("**/playground/api/jobs**", answer)
+    page.route("**/playground/api/jobs/*", answer)
+    page.get_by_role("link", name="History").click()
+    expect(page.locator(".job-link bdi").first).to_have_text("😀" * 59 + "…")
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator(".job")).to_have_count(1)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".job")).to_have_count(20)
+    expect(page.get_by_text("20 videos")).to_be_visible()
+    tab.state("history-phone")
 
 
 def test_what_is_chosen_anew_while_it_is_being_sent_is_what_is_sent(

@@ -41,7 +41,16 @@ async function send(method, path, body, headers = {}) {
   return response;
 }
 
-const json = async (method, path, body, headers) => (await send(method, path, body, headers)).json();
+const odd = (status) => new ApiError("The answer is none of this service's. Try again, or ask whoever runs it.", "offline", status);
+
+async function json(method, path, body, headers) {
+  const response = await send(method, path, body, headers);
+  try {
+    return await response.json();
+  } catch {
+    throw odd(response.status); // a proxy's page, or one that broke off
+  }
+}
 
 let unanswered = null; // the submit of which nobody knows whether it came: {asked, key}
 
@@ -98,8 +107,12 @@ export function upload(file, told, signal) {
     request.upload.onprogress = (event) => event.lengthComputable && told(event.loaded / event.total);
     request.onload = () => {
       if (request.status === 200) {
-        const url = new URL(request.response.data.download_url);
-        resolve({ id: url.pathname.split("/").pop().split(".")[0], url: url.pathname });
+        try {
+          const url = new URL(request.response.data.download_url);
+          resolve({ id: url.pathname.split("/").pop().split(".")[0], url: url.pathname });
+        } catch {
+          reject(odd(200)); // what is no JSON is null here
+        }
         return;
       }
       if (request.status === 401) onSignedOut();

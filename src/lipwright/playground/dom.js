@@ -112,8 +112,10 @@ export function when(iso) {
   return new Date(iso).toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
+/** At most `n` characters of it, none of them half. */
 export function shortened(text, n) {
-  return text.length > n ? `${text.slice(0, n - 1).trimEnd()}…` : text;
+  const characters = [...text];
+  return characters.length > n ? `${characters.slice(0, n - 1).join("").trimEnd()}…` : text;
 }
 
 /** Something that is told beside a field or in a card: kind is "info", "warn" or "bad". */

@@ -1,7 +1,7 @@
 // Videos that were made with this key: found, opened, made again, deleted.
 import { api } from "./api.js";
 import { announce, fill, h, icon, length, notice, usd, when } from "./dom.js";
-import { badge, sure, titleOf } from "./job.js";
+import { badge, sure, titled, titleOf } from "./job.js";
 
 const PAGE = 20;
 
@@ -35,6 +35,12 @@ export function history(main) {
       return;
     }
     if (mine !== asked) return;
+    const n = Math.max(1, Math.ceil(found.total / PAGE));
+    if (page > n) {
+      page = n; // what the last page held was deleted
+      await load();
+      return;
+    }
     fill(note, found.total || words ? h("p", { class: "muted small" }, `${found.total} ${found.total === 1 ? "video" : "videos"}`) : null);
     if (!found.total) {
       fill(list, h("li", { class: "empty card" }, icon(words ? "search" : "film", 32),
@@ -42,7 +48,6 @@ export function history(main) {
         h("p", { class: "muted" }, words ? "Search by a word of the text, a file's name, or a state such as “failed”." : "What you make is kept here."),
         words ? null : h("a", { class: "button primary", href: "/", "data-link": true }, "Make the first")));
     } else fill(list, found.items.map(row));
-    const n = Math.ceil(found.total / PAGE);
     fill(foot, n > 1 ? [
       h("button", { type: "button", class: "secondary", disabled: page <= 1, onclick: () => turn(-1) }, "Newer"),
       h("span", { class: "muted" }, `Page ${page} of ${n}`),
@@ -62,7 +67,7 @@ export function history(main) {
       h("a", { class: "job-picture", href: `/jobs/${job.id}`, "data-link": true, tabindex: "-1", "aria-hidden": "true" },
         output ? h("video", { src: `${output.url}#t=0.1`, muted: true, preload: "metadata", playsinline: true, tabindex: "-1" }) : icon(job.state === "failed" ? "alert" : "film", 24)),
       h("div", { class: "job-words" },
-        h("a", { class: "job-link", href: `/jobs/${job.id}`, "data-link": true }, title),
+        h("a", { class: "job-link", href: `/jobs/${job.id}`, "data-link": true }, titled(job)),
         h("p", { class: "muted small" }, [when(job.created_at), output?.duration_s ? length(output.duration_s) : null, job.price_usd ? usd(job.price_usd) : null, job.error ? job.error.message : null].filter(Boolean).join(" · "))),
       badge(job.state),
       h("div", { class: "job-actions" },

@@ -37,10 +37,16 @@ const ADVICE = {
   cancelled: ["Cancelled", ["Nothing was charged."]],
 };
 
-export function titleOf(job) {
+function titleParts(job, named) {
   const what = job.inputs.video?.filename ?? "A video";
-  return job.request.text ? `“${shortened(job.request.text, 60)}”` : job.inputs.audio ? `${shortened(what, 28)} says ${shortened(job.inputs.audio.filename, 28)}` : shortened(what, 50);
+  if (job.request.text) return ["“", named(shortened(job.request.text, 60)), "”"];
+  return job.inputs.audio ? [named(shortened(what, 28)), " says ", named(shortened(job.inputs.audio.filename, 28))] : [named(shortened(what, 50))];
 }
+
+export const titleOf = (job) => titleParts(job, String).join("");
+
+/** As it is shown: each name and text in the direction of its own script. */
+export const titled = (job) => titleParts(job, (words) => h("bdi", {}, words));
 
 export function badge(state) {
   return h("span", { class: `badge ${state}` }, STATES[state]);
@@ -70,7 +76,7 @@ export function jobView(main, { id, go, refresh }) {
     document.title = `${STATES[job.state]}: ${titleOf(job)} · Lipwright`;
     const isOpen = job.state === "queued" || job.state === "running";
     fill(head,
-      h("div", { class: "job-title" }, h("h1", {}, titleOf(job)), badge(job.state)),
+      h("div", { class: "job-title" }, h("h1", {}, titled(job)), badge(job.state)),
       h("div", { class: "row" },
         h("span", { class: "muted" }, when(job.created_at)),
         h("span", { class: "grow" }),
@@ -199,7 +205,7 @@ export function sharedView(main, secret) {
     const { result } = await import("./result.js");
     if (isGone) return;
     const body = h("div", { class: "job-body" });
-    fill(main, h("header", { class: "job-head" }, h("div", { class: "job-title" }, h("h1", {}, titleOf(job))),
+    fill(main, h("header", { class: "job-head" }, h("div", { class: "job-title" }, h("h1", {}, titled(job))),
       h("p", { class: "muted" }, `Shared until ${when(job.expires_at)}`)), body);
     leave = result(body, job, { isOwner: false });
   }, (error) => fill(main, h("section", { class: "narrow card" }, h("h1", {}, "This link shows nothing any more"),
