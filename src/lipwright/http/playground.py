@@ -246,11 +246,11 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
 
     @routes.get(API + "voices")
     async def voices() -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        speakers, every = await call(page.speakers)
+        speakers, languages = await call(page.speakers)
         return JSONResponse(
             {
                 "speakers": [{"id": one.id, "name": one.name, "gender": one.gender} for one in speakers],
-                "languages": sorted({one.language: one.title for one in every}.items(), key=lambda row: row[1]),
+                "languages": sorted(languages.items(), key=lambda row: row[1]),
             },
             headers={"Cache-Control": "private, max-age=600"},
         )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -44,6 +44,8 @@ _PACE: Final = 4.0
 """Seconds of work for each second of speech, where nothing was measured here yet: two old cores, 480 lines."""
 _PACE_JOBS: Final = 20
 _MAX_SPOKEN_CHARS: Final = 1000
+_UNDERSTOOD_BY_ALL: Final = {"cmn": "zh"}
+"""eSpeak NG's word for a language -> that of every provider, eSpeak NG too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,14 +266,12 @@ class PageService:
         except FileNotFoundError as exc:
             raise MediaNotKnown(one.id, role="video") from exc
 
-    def speakers(self) -> tuple[list[Speaker], list[VoiceInfo]]:
-        """Who can be asked to speak, and every voice."""
+    def speakers(self) -> tuple[list[Speaker], dict[str, str]]:
+        """Who can be asked to speak, and in which languages: code -> title."""
         from lipwright.service import speech
 
-        return (
-            speech.list_speakers(voice_options=self._voices),
-            [one for one in speech.list_voices(voice_options=self._voices) if one.is_here],
-        )
+        every = speech.list_voices(voice_options=self._voices)
+        return speech.list_speakers(voice_options=self._voices), languages_of([one for one in every if one.is_here])
 
     def say(self, text: str, voice: str, language: str | None, footage: Media | None = None) -> bytes:
         """A WAV file in which a voice says a text, or a sentence of its own where that is empty.
@@ -309,3 +309,15 @@ class PageService:
             niceness=0,
         )
         return sandbox.call(f"lipwright.service.page_children:{name}", arguments, limits=limits)
+
+
+def languages_of(voices: Sequence[VoiceInfo]) -> dict[str, str]:
+    """What these voices speak, each language once: code -> title. Titles are eSpeak NG's; others name their voices."""
+    from lipwright.voices.espeak import espeak_language
+
+    titles = {one.language: one.title for one in voices if one.name.startswith("espeak:")}
+    for code in {one.language for one in voices} - titles.keys():
+        # without eSpeak NG nothing is asked of it
+        if not titles or espeak_language(code) not in titles:
+            titles[code] = code
+    return {_UNDERSTOOD_BY_ALL.get(code, code): title for code, title in titles.items()}
