@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lipwright.service.page import languages_of
 from lipwright.voices import VoiceInfo, voices
 
@@ -23,3 +25,19 @@ def test_a_language_that_only_one_voice_speaks_is_not_named_after_the_voice() ->
 
     assert languages_of([own]) == {"tlh-qo": "tlh-qo"}
     assert languages_of([VoiceInfo("espeak:de", "de", "German"), own]) == {"de": "German", "tlh-qo": "tlh-qo"}
+
+
+def test_wrong_keys_are_counted_by_the_address_that_a_proxy_tells(here: Any) -> None:
+    def sign_in(key: str, address: str) -> int:
+        headers = {**here.own, "X-Forwarded-For": address}
+        status = here.client.post("/playground/session", json={"key": key}, headers=headers).status_code
+        here.client.cookies.clear()
+        return status
+
+    right = [sign_in(here.alice_key, "203.0.113.7") for _ in range(12)]
+    wrong = [sign_in(f"lw_{k}", "203.0.113.7") for k in range(12)]
+
+    assert set(right) == {200}
+    assert (wrong[0], wrong[-1]) == (401, 429)
+    assert sign_in(here.alice_key, "203.0.113.7") == 429
+    assert sign_in(here.alice_key, "203.0.113.8") == 200

@@ -180,9 +180,15 @@ def router(hosted: Hosted, settings: ServiceSettings, slow: SlowLane) -> APIRout
     async def sign_in(asked: SignIn, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """A key for a session."""
         check_origin("POST", request.headers, settings.public_url)
-        if not limiter.hit(tries, request.client.host if request.client else ""):
+        host = request.client.host if request.client else ""
+        if not limiter.test(tries, host):
             raise Refusal(429, "Too many tries; wait a minute.", 500069, 429, "rate_limited", {"Retry-After": "60"})
-        account = await call(hosted.authenticate, asked.key.strip())
+        try:
+            account = await call(hosted.authenticate, asked.key.strip())
+        except InvalidKey:
+            # a proxy may be one host for many people: those who know their key are not counted
+            limiter.hit(tries, host)
+            raise
         secret, until = await call(page.open_session, account)
         return with_session(JSONResponse(await told(account)), request, secret, until)
 
