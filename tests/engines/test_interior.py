@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from lipwright.core.timeline import FramePlan, MouthTrack
 from lipwright.engines.rewrite import RewriteEngine
 from lipwright.engines.rewrite.engine import RewriteAvatar
-from lipwright.engines.rewrite.interior import Teeth, _upper_teeth
+from lipwright.engines.rewrite.interior import Teeth, _upper_teeth, harvest_teeth
 from lipwright.engines.rewrite.picture import Picture, Region
 from lipwright.engines.rewrite.study import edge_blur_px
 from lipwright.media import MediaFootage
+from lipwright.portrait.footage import BT709
 from lipwright.vision import mesh
+from lipwright.vision.colour import to_rgb_matrix
 
 LUMA = np.array((0.299, 0.587, 0.114))
 
@@ -49,6 +51,19 @@ def test_they_end_where_they_were_seen_to_end(teeth: Teeth) -> None:
     _, below = at(teeth, np.linspace(teeth.edge_io + 0.045, teeth.edge_io + 0.1, 30, dtype=np.float32))
 
     assert below.max() < 0.05
+
+
+def test_a_few_teeth_out_of_the_light_are_no_row_of_teeth(avatar: RewriteAvatar, teeth: Teeth) -> None:
+    """One half of the mouth lies in shadow: a lonely block of teeth beside nothing is worse than a drawn row."""
+    face, to_rgb = avatar.face, to_rgb_matrix(BT709, 480)
+    views: list[tuple[Picture, NDArray[Any], Any]] = []
+    for row in avatar._open_rows():
+        points, whole = face.landmarks.row(row), avatar._mouths[row]
+        shaded = replace(whole, parts=[part.copy() for part in whole.parts])
+        shaded.parts[0][:, round(points[13, 0]) - whole.region.left :] = 40
+        views.append((shaded, points, face.posed.of(row)))
+
+    assert harvest_teeth(views, face.closed, teeth.colour, to_rgb) is None
 
 
 def test_a_tongue_and_lower_teeth_are_no_upper_teeth() -> None:

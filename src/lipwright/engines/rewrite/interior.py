@@ -60,6 +60,8 @@ _REDDER = 0.09
 """A tongue is so much redder than the teeth before it, as a share of its light."""
 _BITES = 0.25
 """Of the upper teeth: no more is the shaded end of them, near the lip; more is something else below them."""
+_PARTIAL = 0.62
+"""Of the mouth's width: fewer teeth than that look like a lonely block, and a drawn row like teeth."""
 _LEAST_SEEN_IO2 = 0.0018
 _LEAST_PIECE = 0.03
 """Of the largest connected piece of teeth: smaller ones are glints."""
@@ -405,7 +407,7 @@ def harvest_teeth(
     `views` are (picture around the mouth, landmarks (478, 3) px, pose); `tooth` (3,) is the expected colour,
     `to_rgb` (3, 4) the picture's colour matrix.
     """
-    best: tuple[float, Floats, NDArray[np.bool_], float] | None = None
+    best: tuple[float, Floats, NDArray[np.bool_], float, float] | None = None
     anchor = teeth_anchor(closed)
     if not views:
         return None
@@ -431,11 +433,13 @@ def harvest_teeth(
         seen = _upper_teeth(seen, inside > 0, rgb, light, resolution)
         area = float(seen.sum()) / resolution**2
         if best is None or area > best[0]:
-            best = (area, rgb, seen, resolution)
+            best = (area, rgb, seen, resolution, float(np.ptp(outline[:, 0])))
     if best is None or best[0] < 0.012:
         return None
-    _, rgb, seen, resolution = best
+    _, rgb, seen, resolution, mouth_width = best
     whole = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    if float(np.ptp(np.flatnonzero(whole.any(0)))) < _PARTIAL * mouth_width:
+        return None
     rgb, shown = _grown(rgb, whole, resolution)
     cover = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 1.2)
     middle = slice(int((-Teeth.LEFT - 0.08) * resolution), int((-Teeth.LEFT + 0.08) * resolution))
