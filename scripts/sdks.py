@@ -38,12 +38,21 @@ def from_npm(name: str, folder: Path) -> None:
 
 def in_own_python(name: str, folder: Path) -> None:
     """With its dependencies, in an environment of its own."""
-    python = os.environ.get("PYTHON312") or shutil.which("python3.12")
+    python = os.environ.get("PYTHON312") or _python312()
     if python is None:
         raise FileNotFoundError("there is no Python 3.12; name one in PYTHON312")
     _run([_uv(), "venv", "--quiet", "--clear", "--python", python, str(folder)])
     _run([_uv(), "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"),
           "--requirement", str(LISTS / f"{name}.txt")])  # fmt: skip
+
+
+def _python312() -> str | None:
+    """One that runs: where pyenv is, the first on the path may be a stand-in that only says how to choose one."""
+    of_pyenv = (Path.home() / ".pyenv" / "versions").glob("3.12*/bin/python3.12")
+    for python in (shutil.which("python3.12"), *map(str, sorted(of_pyenv))):
+        if python is not None and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
+            return python
+    return None
 
 
 CLIENTS: dict[str, Callable[[str, Path], None]] = {

@@ -290,7 +290,7 @@ def test_an_account_runs_no_more_at_a_time_than_it_may_and_the_first_in_priority
     until(is_over, 90)
 
     assert most == 1
-    assert ended[-1] != others[1]
+    assert ended.index(others[1]) < ended.index(others[0])  # though the patient one was there first
 
 
 @pytest.mark.timeout(400)

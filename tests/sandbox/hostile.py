@@ -11,6 +11,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+BESIDE = "private.ts"
+"""A real video of somebody else's."""
+
 
 def files(secret: Path, address: str, mp4: bytes, mkv: bytes, endless_mp4: bytes) -> Iterator[tuple[str, bytes]]:
     """`secret` is a local file that they try to make us read, `address` one of ours that they try to make us call."""
@@ -48,6 +51,9 @@ def files(secret: Path, address: str, mp4: bytes, mkv: bytes, endless_mp4: bytes
         "call.sdp",
         f"v=0\r\no=- 0 0 IN IP4 {host}\r\ns=x\r\nc=IN IP4 {host}\r\nm=video {port} RTP/AVP 96\r\n".encode(),
     )
+    # BESIDE lies in the same folder, and could be read
+    yield "hls-beside.m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{BESIDE}\n#EXT-X-ENDLIST\n".encode()
+    yield "list-beside.mp4", f"ffconcat version 1.0\nfile '{BESIDE}'\n".encode()
     yield "pictures.txt", f"{secret}\n".encode() * 100
     yield "movie.qtl", f'<?xml version="1.0"?><?quicktime type="x"?><embed src="{address}/x.mov"/>'.encode()
     link = f"file://{secret}".encode() + b"\x00"

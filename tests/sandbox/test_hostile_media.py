@@ -18,7 +18,7 @@ from lipwright.core.media import MediaLimits
 from lipwright.sandbox import Limits, call
 from lipwright.service.intake import Intake, Workshop
 
-from .hostile import atom, files  # noqa: TID252  pytest gives tests no absolute name
+from .hostile import BESIDE, atom, files  # noqa: TID252  pytest gives tests no absolute name
 
 SECRET = "root:x:0:0:TOP-SECRET"
 LOOK_AT_ALL = Limits(cpu_s=60, wall_s=120, memory_bytes=4 << 30, file_bytes=1 << 20, n_files=64)
@@ -59,6 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Path
     made = tmp_path_factory.mktemp("hostile")
     secret = made / "passwd.mp4"
     secret.write_text(SECRET)
+    video(made / BESIDE, [0, 1, 2, 3, 4])
     mp4 = video(made / "good.mp4", [0, 1, 2, 3, 4])
     endless = video(made / "good-long.mp4", [0, 1, 2, 25 * 3600 * 20])
     mkv = video(made / "good.mkv", [0, 1, 2, 3, 4])
@@ -126,6 +127,15 @@ def test_a_hostile_file_ends_as_an_error_of_ours(name: str, looked_at: tuple[dic
     assert said.get("code") in {"unreadable_media", "media_too_large", "no_audio", "picture_too_large"}, said
     assert SECRET not in said["text"] + said["fields"]
     assert said["cpu_s"] < 10
+
+
+@pytest.mark.parametrize("name", ["hls-beside.m3u8", "list-beside.mp4"])
+def test_what_names_a_file_beside_it_would_show_that_to_whoever_opened_it_unguarded(folder: Path, name: str) -> None:
+    """Else that they end as errors would say nothing."""
+    import av
+
+    with av.open(str(folder / name)) as container:
+        assert len(list(container.decode(video=0))) == 5
 
 
 def test_all_of_them_together_took_little_memory(looked_at: tuple[dict[str, dict[str, Any]], int]) -> None:
