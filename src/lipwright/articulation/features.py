@@ -154,10 +154,8 @@ class Hearing:
     def of(cls, power: Mel) -> Hearing:
         """Measure band powers (n, N_BANDS)."""
         level = cast(NDArray[np.float32], power.mean(1))
-        n = len(level)
-        loudest = float(
-            np.partition(level, n - 1 - min(_LOUDEST_COLUMNS, n // 2))[n - 1 - min(_LOUDEST_COLUMNS, n // 2)]
-        )
+        place = len(level) - 1 - min(_LOUDEST_COLUMNS, len(level) // 2)
+        loudest = float(np.partition(level, place)[place])
         is_heard = level >= loudest * 10 ** (-_HEARD_DB / 10)
         share = min(LOUD_SHARE, LOUD_OF_HEARD * float(is_heard.mean())) if loudest > 0 else LOUD_SHARE
         loud: NDArray[np.bool_] = level >= float(np.quantile(level, 1.0 - share))

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from lipwright import media
 from lipwright.articulation import listen
 from lipwright.core.errors import NoAudio
-from lipwright.core.face import FaceChoice, SeenFace, TrackedFace
+from lipwright.core.face import FaceChoice, TrackedFace
 from lipwright.core.media import AudioClip, SourceInfo, VideoFrame
-from lipwright.engines.people import give_roles
+from lipwright.engines.people import give_roles, people_seen
 from lipwright.vision.shape import PosedShapes, pose_shapes
 from lipwright.vision.track import MeshTracker
 
@@ -149,13 +149,9 @@ class Clip:
         """The face that is judged: the product, left to itself, makes the same one speak."""
         if self.choose is not None:
             return self.choose(self.faces)
-        rows: dict[int, list[tuple[float, TrackedFace]]] = {}
-        for k, faces in self.faces.items():
-            for face in faces:
-                rows.setdefault(face.face_id, []).append((self.at_s(k), face))
-        if not rows:
+        people = people_seen((self.at_s(k), faces) for k, faces in self.faces.items())
+        if not people:
             return {}
-        people = [_person(face_id, seen) for face_id, seen in sorted(rows.items())]
         own_sound = listen(self.speech) if len(people) > 1 and self.speech is not None else None
         (role,) = give_roles([FaceChoice(by_voice=True)], people, own_sound, n_frames=self.n_frames)
         chosen = role.face.face_id
@@ -190,16 +186,6 @@ class Clip:
             return None
         level_db = 20 * np.log10(float(np.sqrt(np.mean(clip.samples.astype(np.float64) ** 2))) + 1e-9)
         return clip if level_db > SILENT_DB else None
-
-
-def _person(face_id: int, seen: list[tuple[float, TrackedFace]]) -> SeenFace:
-    boxes = [face.box for _, face in seen]
-    return SeenFace(
-        face_id,
-        np.array([at_s for at_s, _ in seen], np.float64),
-        np.array([(box.left_px, box.top_px, box.right_px, box.bottom_px) for box in boxes], np.float32),
-        np.array([face.lip_gap for _, face in seen], np.float32),
-    )
 
 
 def shown_name(text: str) -> str:

@@ -163,7 +163,11 @@ class PartAvatar(Protocol):
 
 
 class SharingAvatar(Avatar, Protocol):
-    """An avatar that can tell others how it would speak."""
+    """An avatar that can tell others how it would speak.
+
+    Optional: `is_turning`, whether another way is up on some of the footage's frames than on others; programs that
+    know one way for all of them are then not given a part.
+    """
 
     def share(self, mouth: MouthTrack, plan: FramePlan) -> Memory:
         """All that `PartingEngine.part` needs beside the footage: what is chosen for the whole is chosen now."""

@@ -79,6 +79,15 @@ class _Rows:
         return SeenFace(face_id, np.array(self.time_s), boxes, np.array(self.lip_gap, np.float32))
 
 
+def people_seen(tracked: Iterable[tuple[float, Iterable[TrackedFace]]]) -> list[SeenFace]:
+    """Everyone in frames that were tracked, in order of id: when each is shown, s, and the faces on it."""
+    rows: dict[int, _Rows] = {}
+    for time_s, faces in tracked:
+        for face in faces:
+            rows.setdefault(face.face_id, _Rows()).add(time_s, face)
+    return [own.seen(face_id) for face_id, own in sorted(rows.items())]
+
+
 def memory_of(people: Iterable[SeenFace]) -> Memory:
     """What `people_from` needs to tell of them again."""
     for person in people:

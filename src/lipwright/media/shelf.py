@@ -95,7 +95,8 @@ class Shelf:
         colour = (int(frame.color_range), int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
         self._kept[index] = kept = _Kept(self._end, colour)
         self._end = end
-        if self._is_slow(perf_counter() - start_s, end - kept.offset):
+        self._took_s.append(perf_counter() - start_s)
+        if self._is_slow(end - kept.offset):
             self._takes_more = False  # what lies there is quickly taken up all the same
             self._took_s.clear()
 
@@ -120,7 +121,8 @@ class Shelf:
             self.clear()
             return None
         frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = kept.colour
-        if self._is_slow(perf_counter() - start_s, end - kept.offset):  # memory ran out: it comes from the disk itself
+        self._took_s.append(perf_counter() - start_s)
+        if self._is_slow(end - kept.offset):  # memory ran out: it comes from the disk itself
             self.clear()
         return frame
 
@@ -134,9 +136,8 @@ class Shelf:
             np.copyto(own, plane)
         return self._form
 
-    def _is_slow(self, took_s: float, n_bytes: int) -> bool:
+    def _is_slow(self, n_bytes: int) -> bool:
         """Most pictures took too long, or all of them much too long; one that waited for a busy core tells nothing."""
-        self._took_s.append(took_s)
         if len(self._took_s) < _N_TO_JUDGE:
             return False
         usual_s = max(median(self._took_s), fmean(self._took_s) / _MOST_WAITING)

@@ -407,7 +407,8 @@ def harvest_teeth(
     `views` are (picture around the mouth, landmarks (478, 3) px, pose); `tooth` (3,) is the expected colour,
     `to_rgb` (3, 4) the picture's colour matrix.
     """
-    best: tuple[float, Floats, NDArray[np.bool_], float, float] | None = None
+    best: tuple[float, Floats, NDArray[np.bool_], float] | None = None
+    """Area IO², picture, where teeth are, and how many texels wide the mouth is."""
     anchor = teeth_anchor(closed)
     if not views:
         return None
@@ -433,10 +434,10 @@ def harvest_teeth(
         seen = _upper_teeth(seen, inside > 0, rgb, light, resolution)
         area = float(seen.sum()) / resolution**2
         if best is None or area > best[0]:
-            best = (area, rgb, seen, resolution, float(np.ptp(outline[:, 0])))
+            best = (area, rgb, seen, float(np.ptp(outline[:, 0])))
     if best is None or best[0] < 0.012:
         return None
-    _, rgb, seen, resolution, mouth_width = best
+    _, rgb, seen, mouth_width = best
     whole = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     if float(np.ptp(np.flatnonzero(whole.any(0)))) < _PARTIAL * mouth_width:
         return None
