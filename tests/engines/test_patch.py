@@ -221,10 +221,13 @@ def still_face(landmarks: NDArray[Any], io_px: float) -> Any:
     from types import SimpleNamespace
 
     from lipwright.core.face import Pose
+    from lipwright.engines.rewrite.rows import LandmarkRows
 
+    rows = LandmarkRows()
+    rows.extend(np.repeat(landmarks[None], 100, axis=0))
     return SimpleNamespace(
         strength=np.ones(100),
-        landmarks=SimpleNamespace(row=lambda _: landmarks),
+        landmarks=rows,
         posed=SimpleNamespace(of=lambda _: Pose(io_px, np.eye(3), np.zeros(3))),
     )
 

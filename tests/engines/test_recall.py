@@ -301,8 +301,10 @@ def test_landmarks_lose_less_than_a_fiftieth_of_a_pixel(known_tracker: Any) -> N
     assert len(rows) == len(landmarks) == 450
     assert np.abs(rows.rows(range(450)) - landmarks).max() < 0.02
     assert np.array_equal(again.rows(range(450)), rows.rows(range(450)))
-    some = np.array((449, 0, 7))
-    assert np.array_equal(rows.rows(some), rows.rows(range(450))[some])
+    for some in ((449, 0, 7), range(3, 440, 2), range(0, 450, 100)):  # far from each other, and close
+        asked = np.array(some)
+        assert np.array_equal(rows.rows(asked), rows.rows(range(450))[asked])
+        assert np.array_equal([*rows.each(some)], rows.rows(range(450))[asked])
     with pytest.raises(IndexError):
         rows.row(450)
     with pytest.raises(ValueError, match="no rows"):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lipwright.media import MediaFootage, open_footage
 from lipwright.media import shelf as shelf_module
 from lipwright.media.footage import _Cursor, _Decoder  # pyright: ignore[reportPrivateUsage]
-from lipwright.media.pixels import FramePool, planes_of
+from lipwright.media.pixels import FramePool, frame_with_lines, lines_of, planes_of
 from lipwright.media.shelf import Shelf
 
 N = 24
@@ -124,6 +124,43 @@ def test_a_picture_is_whole_where_an_encoder_holds_the_memory_of_the_one_before(
         frame.pts = index
         held.vpush(frame)  # what lies in the graph is counted in C
         del frame
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "size", "lines"),
+    [
+        ("yuv420p", (182, 106), (256, 128, 128)),
+        ("yuv420p", (181, 105), (192, 96, 96)),
+        ("yuv420p10le", (182, 106), (512, 256, 256)),
+        ("yuv444p", (100, 60), (128, 128, 128)),
+        ("gray", (100, 60), (192,)),
+    ],
+)
+def test_a_picture_comes_back_laid_out_as_the_decoder_had_it(
+    tmp_path: Path, pixel_format: str, size: tuple[int, int], lines: tuple[int, ...]
+) -> None:
+    """It is written and read in one piece for each plane, and never copied between."""
+    shelf, pool = Shelf(tmp_path, n_frames=3, frame_bytes=4 * size[0] * size[1]), FramePool(keep=2)
+    rng = np.random.default_rng(0)
+    frame = frame_with_lines(*size, pixel_format, lines)
+    assert frame is not None
+    for plane in planes_of(frame):
+        plane[...] = rng.integers(0, 255, plane.shape)
+    shelf.put(0, frame)
+
+    for _ in range(2):
+        back = shelf.take(0, pool, (*size, pixel_format))
+        assert back is not None
+        assert (back.width, back.height, back.format.name, lines_of(back)) == (*size, pixel_format, lines)
+        assert same([list(planes_of(back))], [list(planes_of(frame))])
+        del back
+
+
+def test_lines_that_no_frame_can_have_are_not_made() -> None:
+    assert frame_with_lines(182, 106, "yuv420p", (176, 88, 88)) is None  # shorter than the picture is wide
+    assert frame_with_lines(182, 106, "yuv420p", (256, 192, 192)) is None  # chroma has its own way
+    assert frame_with_lines(182, 106, "yuv420p", (-256, -128, -128)) is None  # upside down
+    assert frame_with_lines(182, 106, "rgb24", (600,)) is None
 
 
 def test_colour_is_kept_with_the_picture(make_video: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import cast
 
@@ -211,17 +212,25 @@ class FramePool:
         self._frames: list[av.VideoFrame] = []
         self._keep = keep
 
-    def take(self, width_px: int, height_px: int, format_name: str) -> av.VideoFrame:
-        """A frame of this size and format, its content undefined."""
+    def take(
+        self, width_px: int, height_px: int, format_name: str, lines: tuple[int, ...] | None = None
+    ) -> av.VideoFrame:
+        """A frame of this size and format, its content undefined.
+
+        With `lines`, those of a `frame_with_lines`, so many bytes lie between the lines of each plane.
+        """
         frames = self._frames
         for i in range(len(frames)):
             if sys.getrefcount(frames[i]) == self._IDLE:
                 frame = frames[i]
-                if (frame.width, frame.height, frame.format.name) == (width_px, height_px, format_name):
-                    # an encoder may still read this memory (it counts references in C): then this moves away
-                    frame.make_writable()
-                    return frame
-        frame = av.VideoFrame(width_px, height_px, format_name)
+                if (frame.width, frame.height, frame.format.name) != (width_px, height_px, format_name):
+                    continue
+                # an encoder may still read this memory (it counts references in C): then this moves away
+                frame.make_writable()
+                if lines is not None and lines_of(frame) != lines:
+                    frames[i] = frame = _new_frame(width_px, height_px, format_name, lines)
+                return frame
+        frame = _new_frame(width_px, height_px, format_name, lines)
         if len(frames) < self._keep:
             frames.append(frame)
         return frame
@@ -233,6 +242,31 @@ class FramePool:
             np.copyto(to, source)
         _copy_tags(out, frame)
         return out
+
+
+def lines_of(frame: av.VideoFrame) -> tuple[int, ...]:
+    """Bytes from one line of each plane to the next."""
+    return tuple(plane.line_size for plane in frame.planes)
+
+
+def frame_with_lines(width_px: int, height_px: int, format_name: str, lines: tuple[int, ...]) -> av.VideoFrame | None:
+    """A new frame whose lines are as far apart as a decoder had them; None where FFmpeg would not lay it out so."""
+    shape = layout(format_name)
+    if shape is None or min(lines) <= 0:
+        return None
+    wide = av.VideoFrame(lines[0] // (1 if shape.bits <= 8 else 2), height_px, format_name)
+    if wide.width < width_px or lines_of(wide) != lines:
+        return None
+    wide.time_base = Fraction(1, 1000)  # any, but a graph wants one
+    graph = _through(wide, "crop", f"{width_px}:{height_px}:0:0:exact=1")  # moves no pixel
+    graph.vpush(wide)
+    frame = graph.vpull()
+    return frame if lines_of(frame) == lines else None
+
+
+def _new_frame(width_px: int, height_px: int, format_name: str, lines: tuple[int, ...] | None) -> av.VideoFrame:
+    frame = None if lines is None else frame_with_lines(width_px, height_px, format_name, lines)
+    return av.VideoFrame(width_px, height_px, format_name) if frame is None else frame
 
 
 def _copy_tags(to: av.VideoFrame, source: av.VideoFrame) -> None:
@@ -252,16 +286,17 @@ class FieldsCopier:
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         if self._graph is None:
-            self._graph = _copying(frame)
+            self._graph = _through(frame, "copy")
         self._graph.vpush(frame)
         return self._graph.vpull()
 
 
-def _copying(like: av.VideoFrame) -> Graph:
+def _through(like: av.VideoFrame, name: str, options: str | None = None) -> Graph:
+    """A graph of one of FFmpeg's filters for pictures of this size and format."""
     graph = Graph()
     ends = (
         graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=like.time_base),
-        graph.add("copy"),
+        graph.add(name, options),
         graph.add("buffersink"),
     )
     graph.link_nodes(*ends).configure()

@@ -24,7 +24,7 @@ import av
 import numpy as np
 from av.video.plane import VideoPlane
 
-from lipwright.media.pixels import FramePool, planes_of
+from lipwright.media.pixels import FramePool, frame_with_lines, lines_of, planes_of
 
 MOST_BYTES = 2 << 30
 """Footage that is larger than this, decoded, is not kept: 27 s of 1080x1920 at 25 fps."""
@@ -59,9 +59,10 @@ class Shelf:
         self._took_s: deque[float] = deque(maxlen=_N_TO_JUDGE)
         """How long it took to put the last ones down; then, to take them up again."""
         self._takes_more = True
+        self._lines: tuple[int, ...] = ()
+        """Bytes from line to line of each plane, as they lie there; before the first, none."""
         self._form: av.VideoFrame | None = None
-        self._lines: list[int] = []
-        """Bytes of a line of each plane, as they lie there."""
+        """Laid out so, for pictures that are not."""
         self._file: FileIO | None = None
         need = n_frames * frame_bytes
         if need > (MOST_BYTES if most_bytes is None else most_bytes):
@@ -84,14 +85,12 @@ class Shelf:
         start_s = perf_counter()
         try:
             self._file.seek(self._end)
-            planes = self._padded(frame).planes
-            for plane in planes:
+            for plane in self._laid_out(frame).planes:
                 _write(self._file, plane)
             end = self._file.tell()
         except OSError:  # the disk is full, or the file larger than this process may write
             self.clear()
             return
-        self._lines = [plane.line_size for plane in planes]
         colour = (int(frame.color_range), int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc))
         self._kept[index] = kept = _Kept(self._end, colour)
         self._end = end
@@ -108,9 +107,7 @@ class Shelf:
         kept = self._kept.get(index)
         if kept is None or self._file is None:
             return None
-        frame = pool.take(*like)
-        if [plane.line_size for plane in frame.planes] != self._lines:  # an encoder holds the memory that it had
-            frame = av.VideoFrame(*like)
+        frame = pool.take(*like, self._lines)
         start_s = perf_counter()
         try:
             self._file.seek(kept.offset)
@@ -126,12 +123,15 @@ class Shelf:
             self.clear()
         return frame
 
-    def _padded(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The picture with lines as long as those of the pool's frames: a plane goes to and fro in one piece."""
-        if self._form is None:
-            self._form = av.VideoFrame(frame.width, frame.height, frame.format.name)
-        if all(own.line_size == plane.line_size for own, plane in zip(self._form.planes, frame.planes, strict=True)):
+    def _laid_out(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The picture with lines as far apart as those of all that lie here: a plane goes to and fro in one piece."""
+        if not self._lines:
+            form = (frame.width, frame.height, frame.format.name)
+            self._form = frame_with_lines(*form, lines_of(frame)) or av.VideoFrame(*form)
+            self._lines = lines_of(self._form)
+        if lines_of(frame) == self._lines:
             return frame
+        assert self._form is not None
         for own, plane in zip(planes_of(self._form), planes_of(frame), strict=True):
             np.copyto(own, plane)
         return self._form

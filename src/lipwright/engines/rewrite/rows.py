@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,9 @@ _HELD_BYTES: Final = 8 << 20
 _ROW: Final = np.dtype([("frame", np.float64, 4), ("steps", np.int16, (N_LANDMARKS, 3))])
 """`frame`: the middle between the eyes, and pixels for one step."""
 _BLOCK: Final = 1024
+_EACH: Final = 128
+_MOST_BETWEEN: Final = 4
+"""Rows that lie so close are read in one go, with those between them."""
 
 
 class LandmarkRows:
@@ -39,19 +42,18 @@ class LandmarkRows:
 
     def append(self, points: NDArray[Any]) -> None:
         """One more row, (478, 3)."""
-        left, right = (points[corner].astype(np.float64) for corner in mesh.EYE_CORNERS)
-        step_px = max(float(np.linalg.norm(right - left)), 1e-3) / _STEPS_PER_IO
-        middle = (left + right) / 2
-        farthest = _FARTHEST_IO * _STEPS_PER_IO
-        row = np.empty((), _ROW)
-        row["frame"] = (*middle, step_px)
-        row["steps"] = np.rint((points - middle) / step_px).clip(-farthest, farthest)
-        self._write(row.tobytes(), 1)
+        self.extend(points[None])
 
     def extend(self, landmarks: NDArray[Any]) -> None:
         """More rows, (k, 478, 3)."""
-        for points in landmarks:
-            self.append(points)
+        left, right = (landmarks[:, corner].astype(np.float64) for corner in mesh.EYE_CORNERS)
+        step_px = np.maximum(np.linalg.norm(right - left, axis=1), 1e-3) / _STEPS_PER_IO
+        middle = (left + right) / 2
+        farthest = _FARTHEST_IO * _STEPS_PER_IO
+        rows = np.empty(len(landmarks), _ROW)
+        rows["frame"][:, :3], rows["frame"][:, 3] = middle, step_px
+        rows["steps"] = np.rint((landmarks - middle[:, None]) / step_px[:, None, None]).clip(-farthest, farthest)
+        self._write(rows.tobytes(), len(rows))
 
     def row(self, number: int) -> Points:
         """(478, 3)."""
@@ -69,11 +71,19 @@ class LandmarkRows:
             raise IndexError(f"rows 0..{self._n - 1} exist, asked for {min(numbers)}..{max(numbers)}")
         if isinstance(numbers, range) and numbers.step == 1:
             packed = self._read(numbers.start, len(numbers))
+        elif (n_between := int(max(numbers) - min(numbers)) + 1) <= _MOST_BETWEEN * len(numbers):
+            first = int(min(numbers))
+            packed = self._read(first, n_between)[np.asarray(numbers) - first]
         else:
             packed = np.concatenate([self._read(int(number), 1) for number in numbers])
         steps: NDArray[np.int16] = packed["steps"]
         frame: Floats = packed["frame"]
         return steps * frame[:, None, 3:] + frame[:, None, :3]
+
+    def each(self, numbers: Sequence[int]) -> Iterator[Points]:
+        """(478, 3) of one after the other, of which few are held at once."""
+        for start in range(0, len(numbers), _EACH):
+            yield from self.rows(np.array(numbers[start : start + _EACH], np.intp))
 
     def packed(self) -> Iterator[NDArray[np.uint8]]:
         """Blocks of bytes, one after the other: what `unpacked` takes."""

@@ -45,6 +45,8 @@ _DEARER = (0.03, 0.06, 0.10, 0.16)
 """... so leaving one becomes dearer by so much until that is so: who speaks fast gets mouths that fit less well."""
 _N_SOURCES = 32
 """Jumps start from this many of the best states."""
+_NOWHERE = 1e6
+"""The cost of a state that cannot be reached."""
 _BLOCK = 750
 _LOOK_AHEAD = 100
 
@@ -210,7 +212,7 @@ def choose_donors(
                 break
             path, ages = path_from(jumps + np.float32(dearer))
         chosen[start:stop] = path[: stop - start]
-        state = np.full((n_ages, n), 1e6, np.float32)
+        state = np.full((n_ages, n), _NOWHERE, np.float32)
         state[ages[stop - start - 1], path[stop - start - 1]] = 0
         start = stop
     return chosen
@@ -261,37 +263,45 @@ def _best_path(
     Returns donors and ages, (n_frames,) each.
     """
     n_frames, n = cost.shape
-    oldest = n_ages - 1
+    oldest, n_sources = n_ages - 1, min(_N_SOURCES, n)
     move_from = np.zeros((n_frames, n_ages, n), np.int8)  # which move led here
     grew = np.zeros((n_frames, n), bool)  # whether the oldest age was reached just now
-    jump_from = np.zeros((n_frames, n), np.int32)
-    here = np.full((n_ages, n), 1e6, np.float32)
+    jumps_from = np.zeros((n_frames, n_sources), np.intp)  # where a jump may begin, and what it has cost until there
+    before_jump = np.zeros((n_frames, n_sources), np.float32)
+    # the last column is where donors come from that have none before them
+    here = np.full((n_ages, n + 1), _NOWHERE, np.float32)
     if state is None:
-        here[0] = cost[0]
-    first = 1 if state is None else 0
-    if state is not None:
-        here = state
-    for t in range(first, n_frames):
-        best_move = np.full((n_ages, n), 2e6, np.float32)
-        which = move_from[t]
+        here[0, :n] = cost[0]
+    else:
+        here[:, :n] = state
+    arrivals = [np.where(step.source >= 0, step.source, n) for step in steps]
+    # made once: the loop is as slow as what it allocates
+    reached, best, jumped = (np.empty(shape, np.float32) for shape in ((n_ages, n), (n_ages, n), (n_sources, n)))
+    better = np.empty((n_ages, n), bool)
+    price = np.empty(n, np.float32)
+    for t in range(1 if state is None else 0, n_frames):
+        best.fill(2 * _NOWHERE)
         for number, step in enumerate(steps):
-            price = np.float32(step.price) + calm[t] * step.unlike
-            reached = np.where(step.source >= 0, here[:, step.source], np.float32(1e6)) + price
-            better = reached < best_move
-            best_move[better] = reached[better]
-            which[better] = number
-        new = np.empty_like(here)
-        new[1:oldest] = best_move[: oldest - 1]
-        grew[t] = best_move[oldest - 1] < best_move[oldest]
-        new[oldest] = np.where(grew[t], best_move[oldest - 1], best_move[oldest])
-        sources = np.argpartition(here[oldest], min(_N_SOURCES, n - 1))[:_N_SOURCES]
-        arrive = here[oldest, sources][:, None] + jumps[sources] * visibility[t]
-        leaving = arrive.argmin(0)
-        jump_from[t] = sources[leaving]
-        new[0] = arrive[leaving, np.arange(n)]
+            np.multiply(calm[t], step.unlike, out=price)
+            np.add(np.float32(step.price), price, out=price)
+            here.take(arrivals[number], axis=1, out=reached, mode="clip")
+            np.add(reached, price, out=reached)
+            np.less(reached, best, out=better)
+            np.copyto(move_from[t], number, where=better)
+            np.minimum(reached, best, out=best)
+        sources = np.argpartition(here[oldest, :n], min(_N_SOURCES, n - 1))[:n_sources]
+        jumps_from[t], before_jump[t] = sources, here[oldest, sources]
+        jumps.take(sources, axis=0, out=jumped, mode="clip")
+        np.multiply(jumped, visibility[t], out=jumped)
+        np.add(before_jump[t, :, None], jumped, out=jumped)
+        jumped.min(0, out=here[0, :n])
+        np.less(best[oldest - 1], best[oldest], out=grew[t])
+        here[1:oldest, :n] = best[: oldest - 1]
+        np.minimum(best[oldest - 1], best[oldest], out=here[oldest, :n])
+        new = here[:, :n]
         new += cost[t]
         new -= new.min()
-        here = new
+    here = here[:, :n]
     path = np.empty(n_frames, np.intp)
     ages = np.empty(n_frames, np.intp)
     age, donor = np.unravel_index(int(here.argmin()), here.shape)
@@ -301,7 +311,8 @@ def _best_path(
         if t == 0:
             break
         if age == 0:
-            donor, age = int(jump_from[t, donor]), oldest
+            arrived = before_jump[t] + jumps[jumps_from[t], donor] * visibility[t]
+            donor, age = int(jumps_from[t, arrived.argmin()]), oldest
             continue
         before = oldest if age == oldest and not grew[t, donor] else age - 1
         donor, age = int(steps[int(move_from[t, before, donor])].source[donor]), before

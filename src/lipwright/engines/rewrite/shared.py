@@ -48,6 +48,7 @@ _BY_THE_LIPS: Final = np.array(
         92, 322, 186, 410, 57, 287, 43, 273, 204, 424, 202, 422,
     )
 )  # fmt: skip
+_BY_AND_ON_LIPS: Final = np.concatenate([_BY_THE_LIPS, _LIPS])
 _LEAST_TINT: Final = 8.0
 _TINT_SHARE: Final = 0.35
 """Farther from its own colour than either, levels of 8 bits and share of how colourful lips are, no skin by them is."""
@@ -72,13 +73,17 @@ class Lenders:
     def among(cls, mouths: Mapping[int, Picture], face: Face, crowded: Set[int] = frozenset()) -> Lenders:
         """Those of `mouths` that nothing covers, on frames that may be changed, but for those of `crowded` rows."""
         clear = sorted(row for row in mouths if face.strength[row] > _CLEAR and row not in crowded)
-        whole = [row for row in clear if _is_whole(mouths[row], face.landmarks.row(row), face.posed.of(row).scale)]
-        rows = np.array(whole if len(whole) >= _FEWEST_WHOLE else clear, np.intp)
-        views = [
-            (mouths[row], face.landmarks.row(row).astype(np.float32), face.posed.of(row).scale) for row in rows.tolist()
-        ]
-        looks = [mouth_look(*view) for view in views]
-        return cls(rows, np.array([lip_sharpness(*view) for view in views]), np.array(looks, np.float32))
+        is_whole: list[bool] = []
+        sharpness: list[float] = []
+        looks: list[Float32] = []
+        for row, points in zip(clear, face.landmarks.each(clear), strict=True):
+            mouth, io_px = mouths[row], face.posed.of(row).scale
+            is_whole.append(_is_whole(mouth, points, io_px))
+            points = points.astype(np.float32)
+            sharpness.append(lip_sharpness(mouth, points, io_px))
+            looks.append(mouth_look(mouth, points, io_px))
+        kept = np.array(is_whole, bool) | (sum(is_whole) < _FEWEST_WHOLE)
+        return cls(np.array(clear, np.intp)[kept], np.array(sharpness)[kept], np.array(looks, np.float32)[kept])
 
 
 def crowded_mouths(mouths: Mapping[int, Picture], face: Face) -> frozenset[int]:
@@ -89,8 +94,9 @@ def crowded_mouths(mouths: Mapping[int, Picture], face: Face) -> frozenset[int]:
     rows = sorted(row for row in mouths if face.strength[row] > _CLEAR)
     if not rows or len(mouths[rows[0]].parts) < 2:  # without colours nothing tells skin from what is none
         return frozenset()
-    skin = np.array([_tints(mouths[row], face.landmarks.row(row)[_BY_THE_LIPS]) for row in rows])
-    lips = np.array([_tints(mouths[row], face.landmarks.row(row)[_LIPS]) for row in rows])
+    seen = zip(rows, face.landmarks.each(rows), strict=True)
+    tints = np.array([_tints(mouths[row], points[_BY_AND_ON_LIPS]) for row, points in seen])
+    skin, lips = tints[:, : len(_BY_THE_LIPS)], tints[:, len(_BY_THE_LIPS) :]
     # skin is redder than most of what comes before it
     off = skin - np.stack([np.percentile(skin[..., 0], 30, axis=0), np.percentile(skin[..., 1], 70, axis=0)], axis=-1)
     # light of another colour falls on all of it
