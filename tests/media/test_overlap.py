@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from lipwright.core.errors import Cancelled, DiskFull
 from lipwright.core.media import VideoFrame
 from lipwright.media import AudioPlan, open_footage, write_video
-from lipwright.media.overlap import ahead, behind, kept_open
+from lipwright.media.overlap import ahead, batch_of, behind, in_batches, kept_open
 
 N = 200
 
@@ -264,6 +265,48 @@ def test_who_leaves_by_an_error_does_not_wait_for_what_still_waits() -> None:
         leave()
 
     assert len(done) < 3
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+@pytest.mark.parametrize("n_items", [0, 3, 4, 9])
+def test_a_batch_is_made_in_a_row_and_nothing_is_left_out(n: int, n_items: int) -> None:
+    made = Made(n_items)
+    made_by_then: list[int] = []
+
+    for _ in (items := in_batches(made(), n)):
+        made_by_then.append(made.n_made)
+
+    assert made_by_then == [min(n_items, k // n * n + n) for k in range(n_items)]
+    assert made.is_closed
+    assert next(items, None) is None
+
+
+def test_what_fails_within_a_batch_is_raised_after_what_was_made_before() -> None:
+    made = Made(fails_at=6)
+    items = in_batches(made(), 4)
+
+    assert list(islice(items, 6)) == list(range(6))
+    with pytest.raises(ValueError, match="item 6"):
+        next(items)
+
+
+def test_whoever_stops_within_a_batch_closes_the_source() -> None:
+    made = Made()
+    with kept_open(in_batches(made(), 4)) as items:
+        assert next(items) == 0
+
+    assert made.is_closed
+    assert made.n_made == 4
+
+
+def test_batches_of_large_pictures_are_small(make_video: Callable[..., Path]) -> None:
+    video = open_footage(make_video(n=2)).info.video
+    assert video is not None
+
+    def batch(width_px: int, height_px: int, bits: int) -> int:
+        return batch_of(replace(video, width_px=width_px, height_px=height_px, bits=bits))
+
+    assert [batch(640, 480, 8), batch(1080, 1920, 8), batch(1080, 1920, 10), batch(3840, 2160, 10)] == [4, 4, 3, 1]
 
 
 def test_with_one_thread_nothing_overlaps(make_video: Callable[..., Path], tmp_path: Path) -> None:

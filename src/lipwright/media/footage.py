@@ -34,7 +34,7 @@ from lipwright.core.errors import NoVideo, UnreadableMedia
 from lipwright.core.media import SourceInfo, VideoFrame
 from lipwright.media.native import n_cores
 from lipwright.media.opening import decoder_of, opened
-from lipwright.media.overlap import N_AHEAD, ahead, behind
+from lipwright.media.overlap import N_AHEAD, ahead, batch_of, behind, in_batches
 from lipwright.media.pixels import FieldsCopier, FramePool, Raw, Repacker, layout, nearest_planar, planes_of
 from lipwright.media.shelf import Shelf
 from lipwright.media.survey import Picture, frame_timing, survey, video_info
@@ -136,7 +136,10 @@ class MediaFootage:
         Without, its planes are read-only views of the decoder's pictures, and a copy is spared.
         """
         n_ahead = N_AHEAD if writable else max(N_AHEAD, min(MOST_AHEAD, AHEAD_BYTES // self._frame_bytes()))
-        return self._overlapped(self._frames(writable=writable), n_ahead)
+        frames = self._frames(writable=writable)
+        if self._threads == 1:
+            return in_batches(frames, batch_of(self._video))
+        return self._overlapped(frames, n_ahead)
 
     def _overlapped(self, frames: Generator[VideoFrame], n_ahead: int = N_AHEAD) -> Generator[VideoFrame]:
         return ahead(frames, name="decode", n=n_ahead) if self._threads > 1 else frames

@@ -3,6 +3,8 @@
     study    decode ··ahead··> track
     write    decode ··ahead··> render ··behind··> encode
 
+Where there is one core there are no threads, and each stage works on a few items in a row (`in_batches`).
+
 PyAV, OpenCV and MediaPipe let go of Python's lock while they work. Each stage is one thread that takes its items in
 order, so what comes out is, bit by bit, what would come out without threads. What fails on one side ends the other
 at once, and no thread outlives the one who asked for it, also where somebody who stops it (Ctrl-C) will not wait: what
@@ -15,14 +17,20 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
 from threading import Event, get_ident
 from types import TracebackType
 from typing import Any, Final, TypeVar
+
+from lipwright.core.media import VideoInfo
 
 T = TypeVar("T")
 
 N_AHEAD: Final = 2
 """Items between two stages: enough that a slow one now and then does not hold up the other."""
+MOST_TOGETHER: Final = 4
+TOGETHER_BYTES: Final = 12 << 20
+"""Luma of the pictures of a batch: four of 1080x1920, one of 4K."""
 _END: Final = object()
 
 
@@ -138,6 +146,32 @@ def end(worker: ThreadPoolExecutor, given: Collection[Future[Any]]) -> None:
     worker.shutdown()
     if interrupted is not None:
         raise interrupted
+
+
+def in_batches(items: Iterator[T], n: int) -> Generator[T]:
+    """The same items, made `n` in a row before the first of them is given on.
+
+    For one thread that both makes and uses them: a core that does the same thing a few times still has what it needs
+    for it close by. Raises what `items` raises, where it would have raised it.
+    """
+    with kept_open(items):
+        is_over = False
+        while not is_over:
+            batch: deque[T] = deque()
+            try:
+                batch.extend(islice(items, n))
+            except Exception:
+                yield from batch  # what was made before
+                raise
+            is_over = len(batch) < n
+            while batch:
+                yield batch.popleft()  # nobody else holds on to what was given
+
+
+def batch_of(video: VideoInfo) -> int:
+    """How many pictures of this video a stage may have made before the next one takes the first of them."""
+    n_bytes = video.width_px * video.height_px * (1 if video.bits <= 8 else 2)  # of luma
+    return min(MOST_TOGETHER, max(1, TOGETHER_BYTES // n_bytes))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from lipwright.articulation import speaking_style
 from lipwright.articulation.opening import opening_direction, with_opening
 from lipwright.core.errors import InvalidOption
 from lipwright.core.face import FaceChoice, TrackedFace, choose_face
-from lipwright.core.media import Footage, VideoFrame
+from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.core.options import OWN_OF_ENGINES
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
 from lipwright.engines.base import Memory, Progress, RenderReport, Tracker
@@ -57,7 +57,7 @@ from lipwright.engines.rewrite.target import (
 )
 from lipwright.engines.rewrite.upright import upright_frame
 from lipwright.media import kept_open
-from lipwright.media.overlap import ahead
+from lipwright.media.overlap import ahead, batch_of, in_batches
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
 from lipwright.vision.shape import Floats, Points, largest_gap, shape_basis
 
@@ -101,7 +101,10 @@ class RewriteEngine:
         study = Study(witness.cuts)
         video = source.info.video
         total = video.n_frames if video is not None else 0
-        with kept_open(source.frames(writable=False)) as frames, _tracked(witness, frames, options or {}) as tracked:
+        with (
+            kept_open(source.frames(writable=False)) as frames,
+            _tracked(witness, frames, video, options or {}) as tracked,
+        ):
             for done, (frame, faces) in enumerate(tracked, start=1):
                 study.observe(frame, faces)
                 if progress is not None:
@@ -139,11 +142,13 @@ def _check(options: Mapping[str, str]) -> None:
 
 
 def _tracked(
-    tracker: Tracker, frames: Iterator[VideoFrame], options: Mapping[str, str]
+    tracker: Tracker, frames: Iterator[VideoFrame], video: VideoInfo | None, options: Mapping[str, str]
 ) -> AbstractContextManager[Iterator[tuple[VideoFrame, list[TrackedFace]]]]:
     """What the tracker finds; it ends with the block, before the frames do."""
     tracked = tracker.track(frames)
-    return kept_open(tracked if options.get("threads", "1") == "1" else ahead(tracked, name="track"))
+    if options.get("threads", "1") != "1":
+        return kept_open(ahead(tracked, name="track"))
+    return kept_open(tracked if video is None else in_batches(tracked, batch_of(video)))
 
 
 class RewriteStudied:
