@@ -156,6 +156,28 @@ def test_a_picture_comes_back_laid_out_as_the_decoder_had_it(
         del back
 
 
+@pytest.mark.parametrize(("share", "lines"), [(1.5, (384, 192, 192)), (1.1, (272, 144, 144))])
+def test_what_lies_between_lines_takes_no_room_that_pictures_may_not_have(
+    tmp_path: Path, share: float, lines: tuple[int, ...]
+) -> None:
+    """A decoder's lines of narrow pictures are up to half as long again."""
+    like, n_bytes = (270, 480, "yuv420p"), 270 * 480 * 3 // 2
+    shelf = Shelf(tmp_path, n_frames=3, frame_bytes=n_bytes, most_bytes=int(3 * n_bytes * share))
+    frame = frame_with_lines(*like, (384, 192, 192))
+    assert frame is not None
+    for value, plane in enumerate(planes_of(frame), start=50):
+        plane[...] = value
+    for index in range(3):
+        shelf.put(index, frame)
+
+    back = shelf.take(2, FramePool(), like)
+
+    assert back is not None
+    assert lines_of(back) == lines
+    assert sum(line * plane.height for line, plane in zip(lines, back.planes, strict=True)) <= share * n_bytes
+    assert same([list(planes_of(back))], [list(planes_of(frame))])
+
+
 def test_lines_that_no_frame_can_have_are_not_made() -> None:
     assert frame_with_lines(182, 106, "yuv420p", (176, 88, 88)) is None  # shorter than the picture is wide
     assert frame_with_lines(182, 106, "yuv420p", (256, 192, 192)) is None  # chroma has its own way

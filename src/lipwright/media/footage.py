@@ -62,7 +62,8 @@ MAX_THREADS = 4
 def open_footage(path: Path, *, threads: int = 0, scratch: Path | None = None) -> MediaFootage:
     """Open a video to read its frames; `threads` decode it, 0 for as many as this process has cores (at most 4).
 
-    With more than one, frames are decoded while those before them are worked on; with one, when they are asked for.
+    With more than one, frames are decoded while those before them are worked on; with one, when they are asked for, a
+    few in a row.
     `scratch` is a folder in which the pictures of short footage are kept, so that each of them is decoded once.
     Raises MediaNotFound, UnreadableMedia, NoVideo.
     """

@@ -64,11 +64,14 @@ class Shelf:
         self._form: av.VideoFrame | None = None
         """Laid out so, for pictures that are not."""
         self._file: FileIO | None = None
+        self._n_frames = n_frames
         need = n_frames * frame_bytes
-        if need > (MOST_BYTES if most_bytes is None else most_bytes):
+        self._most_bytes = MOST_BYTES if most_bytes is None else most_bytes
+        if need > self._most_bytes:
             return
         with suppress(OSError):
-            if need <= SHARE_OF_DISK * shutil.disk_usage(folder).free:
+            self._most_bytes = min(self._most_bytes, int(SHARE_OF_DISK * shutil.disk_usage(folder).free))
+            if need <= self._most_bytes:
                 self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (it ends with this object)
                 weakref.finalize(self, self._file.close)
 
@@ -127,7 +130,10 @@ class Shelf:
         """The picture with lines as far apart as those of all that lie here: a plane goes to and fro in one piece."""
         if not self._lines:
             form = (frame.width, frame.height, frame.format.name)
-            self._form = frame_with_lines(*form, lines_of(frame)) or av.VideoFrame(*form)
+            self._form = frame_with_lines(*form, lines_of(frame))
+            # decoders pad narrow pictures by up to half: all of it must fit, too
+            if self._form is None or self._n_frames * _padded_bytes(self._form) > self._most_bytes:
+                self._form = av.VideoFrame(*form)
             self._lines = lines_of(self._form)
         if lines_of(frame) == self._lines:
             return frame
@@ -149,6 +155,10 @@ class Shelf:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _padded_bytes(frame: av.VideoFrame) -> int:
+    return sum(plane.buffer_size for plane in frame.planes)
 
 
 def _write(file: FileIO, plane: VideoPlane) -> None:
