@@ -21,7 +21,9 @@ import pytest
 from lipwright.config import ServiceSettings
 from lipwright.core.errors import DatabaseAway, InvalidOption
 from lipwright.core.jobs import Account, Job, JobRequest, JobState
+from lipwright.service import work
 from lipwright.service.hosted import Hosted
+from lipwright.store import jobs as rows_of_jobs
 from lipwright.store import outbox
 
 DATABASES = ["postgresql"]
@@ -118,8 +120,6 @@ def test_whoever_is_killed_or_frozen_every_job_ends_once_and_is_paid_once(
     assert service.balance_microusd(account) == GRANTED - len(jobs) * PRICE
     assert all(delivery == body["id"][:25] for delivery, body in receiver.came)
     with service._database.reading() as connection:
-        from lipwright.store import jobs as rows_of_jobs
-
         n_begun = sum(found.n_attempts for job in jobs if (found := rows_of_jobs.find(connection, job.id)) is not None)
     print(
         f"{len(jobs)} jobs in {took_s:.0f} s; {len(kills)} kills, {sum(kills)} of them with a job in hand; one frozen;"
@@ -197,9 +197,7 @@ def test_while_postgresql_restarts_the_render_goes_on_and_nothing_is_done_twice(
     until(lambda: len(receiver.came) >= 2)
     assert [job.state for job in done] == [JobState.SUCCEEDED] * 2
     with service._database.reading() as connection:
-        from lipwright.store import jobs
-
-        assert [jobs.find(connection, job.id).n_attempts for job in done] == [1, 1]  # pyright: ignore[reportOptionalMemberAccess]
+        assert [rows_of_jobs.find(connection, job.id).n_attempts for job in done] == [1, 1]  # pyright: ignore[reportOptionalMemberAccess]
     assert service.is_ready
     assert service.balance_microusd(account) == GRANTED - 2 * PRICE
 
@@ -212,25 +210,55 @@ def test_at_whatever_moment_postgresql_goes_away_every_job_ends_once_and_is_paid
     postgres: Any,
     receiver: Any,
     until: Until,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """LIPWRIGHT_TEST_OUTAGES=OUTAGES,JOBS is how often: a few times by default."""
-    n_outages, n_jobs = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_OUTAGES", "3,5").split(","))
+    """LIPWRIGHT_TEST_OUTAGES=OUTAGES,JOBS is how often: once at each of these moments by default."""
+    moments = {
+        "a job is being taken": (rows_of_jobs, "begin"),
+        "it is being priced": (rows_of_jobs, "stage_done"),
+        "it is being ended": (rows_of_jobs, "finish"),
+        "it has just ended": (work.JobWork, "_finished"),
+    }
+    n_outages, n_jobs = (int(n) for n in os.environ.get("LIPWRIGHT_TEST_OUTAGES", f"{len(moments)},5").split(","))
     dice = random.Random(11)
+    awaited = set[str]()
+    """The moment at which PostgreSQL goes away next."""
+    coming, is_away = threading.Lock(), threading.Event()
+
+    def lurk(moment: str, owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def act(*args: Any) -> Any:
+            told = real(*args)
+            with coming:  # of those who come to it at once, one
+                is_now = moment in awaited
+                awaited.discard(moment)
+            if is_now:
+                postgres.stop("immediate")
+                is_away.set()
+            return told
+
+        monkeypatch.setattr(owner, name, act)
+
+    for moment, (owner, name) in moments.items():
+        lurk(moment, owner, name)
     service.limit_key(account.id, max_running=n_jobs)
     account = service.account(account.id)
     work_here(0.3)
-    jobs = [service.submit(account, request_of(webhook_url=f"http://{receiver.host}/hook")) for _ in range(n_jobs)]
-    for _ in range(n_outages):
-        sleep(dice.uniform(0.2, 0.8))
-        postgres.stop("immediate")
+    made = [service.submit(account, request_of(webhook_url=f"http://{receiver.host}/hook")) for _ in range(n_jobs)]
+    for number in range(n_outages):
+        awaited.add([*moments][number] if number < len(moments) else dice.choice([*moments]))
+        assert is_away.wait(60), f"never: {awaited}"
+        is_away.clear()
         sleep(dice.uniform(0.1, 0.6))
         postgres.start()
 
-    done = [service.wait(account, job.id, 120) for job in jobs]
+    done = [service.wait(account, job.id, 120) for job in made]
     until(lambda: len(receiver.came) >= n_jobs)
     assert [job.state for job in done] == [JobState.SUCCEEDED] * n_jobs
+    assert {body["id"] for _, body in receiver.came} == {job.id for job in made}
     rows = service.ledger(account, limit=1000)
-    assert Counter(row.job_id for row in rows if row.kind == "charge") == {job.id: 1 for job in jobs}
+    assert Counter(row.job_id for row in rows if row.kind == "charge") == {job.id: 1 for job in made}
     assert service.balance_microusd(account) == GRANTED - n_jobs * PRICE
 
 

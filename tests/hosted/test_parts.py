@@ -21,7 +21,7 @@ from lipwright.core.errors import StoreAway
 from lipwright.core.jobs import Account, Job, JobRequest, JobState
 from lipwright.demo import speech_path, video_path
 from lipwright.service.hosted import Hosted
-from lipwright.store import parts
+from lipwright.store import Database, parts
 
 DATABASES = ["sqlite", "postgresql"]
 CUT: dict[str, Any] = {"parts_over_s": 2, "part_s": 1.5}
@@ -143,6 +143,40 @@ def test_a_store_that_goes_away_at_every_step_costs_no_job(
     assert service.wait(account, job.id, 60).state is JobState.SUCCEEDED
     assert service.balance_microusd(account) == 10_000_000 - 3 * PRICE  # 12 s
     assert n_asked["put"] == 2 * (1 + 1 + 3 + 1)  # speech, plan, parts, result
+
+
+def test_what_was_written_although_the_answer_was_lost_is_written_once(
+    service: Hosted,
+    account: Account,
+    request_of: RequestOf,
+    work_here: WorkHere,
+    receiver: Any,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever a worker writes is committed, and then begun again."""
+    if not service._database.is_sqlite:
+        pytest.skip("it is the same code, and takes seconds")
+    insist = Database.insist
+
+    def insist_twice(self: Database, act: Callable[[Any], Any], **how: Any) -> Any:
+        insist(self, act, **how)
+        return insist(self, act, **how)
+
+    hook = f"http://{receiver.host}/hook"
+    job = service.submit(account, request_of(audio=f"http://{receiver.host}/speech.flac", webhook_url=hook))
+    monkeypatch.setattr(Database, "insist", insist_twice)
+    work_here(0.2, **CUT, concurrency=1)
+
+    done = service.wait(account, job.id, 60)
+    until(lambda: receiver.came)
+
+    assert done.state is JobState.SUCCEEDED
+    (output,) = done.outputs
+    assert service._blobs.n_bytes(output.id)
+    assert [row.amount_microusd for row in service.ledger(account) if row.kind == "charge"] == [-3 * PRICE]  # 12 s
+    assert service.balance_microusd(account) == 10_000_000 - 3 * PRICE
+    assert len(receiver.came) == 1
 
 
 def test_a_job_whose_store_stays_away_until_its_deadline_tells_so(
