@@ -23,15 +23,18 @@ JOB_MS = 150_000
 Open = Callable[..., Any]
 
 _WATCH_DRIFT = """
-async (seconds) => {
+async ([late_s, seconds]) => {
   const [after, before] = ["after", "before"].map((name) => document.querySelector(`video.${name}`));
   const apart_s = [];
+  const from_s = after.currentTime;
+  before.currentTime -= late_s;
+  await new Promise((later) => setTimeout(later, 1200));
   const until = performance.now() + 1000 * seconds;
   while (performance.now() < until) {
     await new Promise(requestAnimationFrame);
     apart_s.push(Math.abs(after.currentTime - before.currentTime));
   }
-  return {apart_s, moved_s: after.currentTime};
+  return {apart_s, moved_s: after.currentTime - from_s};
 }
 """
 
@@ -762,7 +765,10 @@ def test_frame_steps_are_true_where_the_rate_varies(visit: Open, served: Any, tm
 
 @pytest.mark.timeout(240)
 def test_the_players_stay_together(browser: Browser, visit: Open, served: Any, tmp_path: Path) -> None:
-    """Two videos that are played by the page's own code for as long as LIPWRIGHT_TEST_DRIFT_S: then never apart."""
+    """Two videos that are played by the page's own code, for as long as LIPWRIGHT_TEST_DRIFT_S: then never apart.
+
+    A browser would play them in step by itself: so one is held back, by a little, which is made up, and by a lot.
+    """
     import av
     import numpy as np
 
@@ -771,7 +777,7 @@ def test_the_players_stay_together(browser: Browser, visit: Open, served: Any, t
         out: Any = opened
         stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "30"})
         stream.codec_context.width, stream.codec_context.height, stream.codec_context.pix_fmt = 160, 90, "yuv420p"
-        for index in range(round(25 * (DRIFT_S + 3))):
+        for index in range(round(25 * (DRIFT_S + 4))):
             luma = np.full((135, 160), index % 200 + 20, np.uint8)
             frame = av.VideoFrame.from_ndarray(luma, "yuv420p")
             frame.pts = index
@@ -796,20 +802,22 @@ def test_the_players_stay_together(browser: Browser, visit: Open, served: Any, t
           await Promise.all([after, before].map(ready));
           players.seek(0.5);
           players.toggle();
-          await new Promise((later) => setTimeout(later, 1200));
+          await new Promise((resolve) => before.requestVideoFrameCallback(resolve));
         }""",
-        [link, DRIFT_S + 3],
+        [link, DRIFT_S + 4],
     )
-    seen = page.evaluate(_WATCH_DRIFT, DRIFT_S)
+    watched = {late_s: page.evaluate(_WATCH_DRIFT, [late_s, DRIFT_S / 2]) for late_s in (0.15, 2.0)}
     page.evaluate("players.close()")
 
-    worst_s = max(seen["apart_s"])
-    print(f"players: {len(seen['apart_s'])} looks in {DRIFT_S:g} s, worst {1000 * worst_s:.1f} ms")
-    assert len(seen["apart_s"]) > 5 * DRIFT_S
-    assert seen["moved_s"] > 0.9 * DRIFT_S
-    # a browser that had to wait for its processor finds them apart for a moment, and brings them together
-    assert median(seen["apart_s"]) < 1 / 25
-    assert worst_s < 1 / 25 or "LIPWRIGHT_TEST_DRIFT_S" not in os.environ
+    for late_s, seen in watched.items():
+        worst_s = max(seen["apart_s"])
+        looks = f"{len(seen['apart_s'])} looks in {DRIFT_S / 2:g} s, worst {1000 * worst_s:.1f} ms"
+        print(f"players, one held back by {late_s:g} s: {looks}")
+        assert len(seen["apart_s"]) > 5 * DRIFT_S / 2
+        assert seen["moved_s"] > 0.9 * DRIFT_S / 2
+        # a browser that had to wait for its processor finds them apart for a moment, and brings them together
+        assert median(seen["apart_s"]) < 1 / 25
+        assert worst_s < 1 / 25 or "LIPWRIGHT_TEST_DRIFT_S" not in os.environ
 
 
 def test_the_request_for_curl_uploads_files_of_any_name(
