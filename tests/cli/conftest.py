@@ -27,7 +27,8 @@ class Lipwright(Protocol):
 @pytest.fixture
 def environment(still_package: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LIPWRIGHT_")}
-    return {**kept, "PYTHONPATH": str(still_package), "COLUMNS": "120", "LIPWRIGHT_CACHE": ""}
+    path = f"{still_package}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    return {**kept, "PYTHONPATH": path, "COLUMNS": "120", "LIPWRIGHT_CACHE": ""}
 
 
 @pytest.fixture

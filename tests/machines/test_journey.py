@@ -39,7 +39,7 @@ def machines(postgres: Any, s3: str, bucket: str, still_package: Path, tmp_path:
         "LIPWRIGHT_STORE_URL": f"s3://{bucket}/lips",
         "LIPWRIGHT_STORE_ENDPOINT": s3,
         "LIPWRIGHT_STORE_ENCRYPTION": "AES256",
-        "PYTHONPATH": str(still_package),
+        "PYTHONPATH": f"{still_package}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         "PYTHONUNBUFFERED": "1",
     }
     started: list[subprocess.Popen[bytes]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -112,7 +113,7 @@ def looked_at(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
 
     arguments = {"folder": str(folder), "names": NAMES, "limits": asdict(MediaLimits(max_s=600))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         try:
             ended = call("targets:look_at_all", arguments, limits=LOOK_AT_ALL, on_message=listen)
         except LipwrightError as exc:
