@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lipwright import media
-from lipwright.articulation import Heard, listen
+from lipwright.articulation import SURE, Heard, listen
 from lipwright.core.errors import FaceNotFound, InvalidOption, NoFaceFound
 from lipwright.core.face import FaceChoice, SeenFace
 from lipwright.engines.people import give_roles, memory_of, people_from
@@ -50,6 +51,39 @@ def test_the_face_that_moves_its_lips_with_the_sound_is_chosen_else_the_largest(
     assert abs(by_voice.own_sync.offset_s) < 0.02
     assert (without.face.face_id, without.face.why, without.own_sync) == (1, "the largest", None)
     assert ids(["largest"], people, heard) == [1]
+
+
+def test_the_offset_of_who_only_listens_is_not_believed_beside_that_of_who_speaks(
+    people: list[SeenFace], heard: Heard
+) -> None:
+    listens, says = people
+    says_s = np.arange(len(heard)) / 50
+    # lips that fit the sound too, less well and elsewhere
+    other = np.interp(listens.time_s - 0.3, says_s, heard.opening) + np.random.default_rng(2).normal(0, 0.8, 150)
+    listens = replace(listens, lip_gap=(0.1 + 0.03 * other).astype(np.float32))
+    choices = [FaceChoice(face_id=1), FaceChoice(face_id=2)]
+
+    alone, beside = (give_roles(choices[:1], seen, heard, n_frames=150)[0] for seen in ([listens], [listens, says]))
+    speaker = give_roles(choices, [listens, says], heard, n_frames=150)[1]
+
+    assert alone.own_sync is not None
+    assert beside.own_sync is not None
+    assert speaker.own_sync is not None
+    assert alone.own_sync.confidence >= SURE  # as it looks, with nobody beside
+    assert beside.own_sync.confidence == 0
+    assert speaker.own_sync.confidence >= SURE
+
+
+def test_faces_that_are_late_by_the_same_are_both_believed(people: list[SeenFace], heard: Heard) -> None:
+    says = people[1]
+    late = [replace(says, face_id=k, time_s=says.time_s + 0.12) for k in (1, 2)]
+
+    roles = give_roles([FaceChoice(face_id=1), FaceChoice(face_id=2)], late, heard, n_frames=150)
+
+    for role in roles:
+        assert role.own_sync is not None
+        assert role.own_sync.confidence >= SURE
+        assert abs(role.own_sync.offset_s - 0.12) < 0.02
 
 
 def test_a_point_with_its_time_is_who_is_there_then(people: list[SeenFace]) -> None:

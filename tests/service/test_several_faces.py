@@ -156,3 +156,31 @@ def test_footage_out_of_step_is_told_and_the_result_is_not(clips: Path, tmp_path
     (speaker,) = result.speakers
     assert speaker.av_offset_s == pytest.approx(0.07, abs=0.03)
     assert any("behind its sound" in note for note in result.notes)
+
+
+def test_lips_beside_the_speech_of_another_are_not_told_to_be_out_of_step(
+    clips: Path, tmp_path: Path, make_sound: Any
+) -> None:
+    """Footage that was dubbed: in four seconds its lips seem to be some 160 ms ahead of a sound that is not theirs."""
+    import av
+
+    german = make_sound("german.flac", media.read_speech(clips / "speech" / "deyu.flac").samples[:64_000])
+    speech = make_sound("short.wav", media.read_speech(clips / "speech" / "jfk.flac").samples[:16_000])
+    dubbed = tmp_path / "dubbed.mkv"
+    with (
+        av.open(str(clips / "video" / "vr_4.mp4")) as video,
+        av.open(str(german)) as sound,
+        av.open(str(dubbed), "w") as opened,
+    ):
+        out: Any = opened
+        given = [video.streams.video[0], sound.streams.audio[0]]
+        made = [out.add_stream_from_template(stream) for stream in given]
+        for opened_source, source, stream in zip((video, sound), given, made, strict=True):
+            for packet in opened_source.demux(source):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    out.mux(packet)
+
+    result = lipwright.sync(dubbed, speech, tmp_path / "out.mp4", engine="still")
+
+    assert not [note for note in result.notes if "its sound" in note]

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.articulation import Agreement, Heard, agreement
+from lipwright.articulation import SURE, Agreement, Heard, agreement
 from lipwright.core.errors import InvalidOption
 from lipwright.core.face import ChosenFace, FaceChoice, SeenFace, TrackedFace, choose_face
 from lipwright.core.media import VideoFrame
 from lipwright.engines.base import Memory, Tracker
 from lipwright.vision.cuts import CutDetector
+
+ONE_OFFSET_S = 0.15
+"""Offsets of two faces from one sound, as measured, are no farther apart."""
 
 
 class Witness:
@@ -123,7 +126,7 @@ def give_roles(
     """
     fits: dict[int, Agreement] = {}
     if own_sound is not None:
-        fits = {person.face_id: agreement(own_sound, person.lip_gap, person.time_s) for person in people}
+        fits = _believed({one.face_id: agreement(own_sound, one.lip_gap, one.time_s) for one in people})
     speaks = {face_id: fit.fit for face_id, fit in fits.items() if fit.speaks}
     chosen: dict[int, ChosenFace] = {}
     taken: set[int] = set()
@@ -140,3 +143,18 @@ def give_roles(
             raise InvalidOption("assign", str(choices[k]), f"face {chosen[k].face_id} is given two speeches")
         taken.add(chosen[k].face_id)
     return [Role(chosen[k], fits.get(chosen[k].face_id)) for k in range(len(choices))]
+
+
+def _believed(fits: Mapping[int, Agreement]) -> dict[int, Agreement]:
+    """Agreements of all faces with one sound; of two that are sure of another offset, the better fit is believed.
+
+    A sound has one offset. In a few seconds lips that only listen fit it somewhere too, and look sure of it.
+    """
+    sure = sorted((fit for fit in fits.values() if fit.confidence >= SURE), key=lambda fit: -fit.fit)
+    if not sure:
+        return dict(fits)
+    best = sure[0].offset_s
+    return {
+        face_id: replace(fit, confidence=0.0) if abs(fit.offset_s - best) > ONE_OFFSET_S else fit
+        for face_id, fit in fits.items()
+    }
