@@ -7,7 +7,7 @@ from typing import Final
 STATES: Final = {
     "edited": "new lips",
     "no_face": "the face is not in the picture",
-    "occluded": "something hides the mouth",
+    "occluded": "something hides the mouth, or it is too dark to be seen",
     "profile": "the face is turned too far away",
     "out_of_picture": "the mouth is not in the picture",
     "lost_track": "the face was lost, or just found again",
