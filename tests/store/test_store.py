@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from lipwright.core.errors import DatabaseAway, InvalidKey, InvalidOption, KeyRevoked, StoreMismatch
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
@@ -461,3 +461,18 @@ def test_of_a_long_search_the_first_words_count(database: Database, alice: Accou
 
         assert jobs.page(connection, jobs.Filter(words=f"{request.text} nine"), offset=0, limit=9)[1] == 1
         assert jobs.page(connection, jobs.Filter(words="one nine"), offset=0, limit=9)[1] == 0
+
+
+def test_an_error_of_the_database_which_is_logged_tells_no_value(database: Database) -> None:
+    """Values are texts to be spoken, links with tokens, secrets of webhooks."""
+    refused = sa.text("INSERT INTO nowhere VALUES (:said)")
+
+    for engine in (database.engine, database.jobs_engine):
+        with pytest.raises(DBAPIError) as told, engine.connect() as connection:
+            connection.execute(refused, {"said": "what nobody else shall read"})
+        assert "nowhere" in str(told.value)
+        assert "shall read" not in str(told.value)
+    if database.is_sqlite:
+        with pytest.raises(DBAPIError) as told, database.at_once(), database.writing() as connection:
+            connection.execute(refused, {"said": "what nobody else shall read"})
+        assert "shall read" not in str(told.value)

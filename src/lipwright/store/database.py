@@ -75,14 +75,12 @@ class Database:
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
         line = Line(_BUSY_S)
         options = {"connect_args": {"factory": line.connect}} if self.is_sqlite else _POSTGRESQL_OPTIONS
-        self.engine: Final = sa.create_engine(self.url, pool_size=max_connections, max_overflow=0, **options)
+        self.engine: Final = _engine(self.url, pool_size=max_connections, max_overflow=0, **options)
         self.jobs_engine: Final = (
-            sa.create_engine(self.url, pool_size=_JOBS_CONNECTIONS, max_overflow=0, **options)
-            if self.is_sqlite
-            else self.engine
+            _engine(self.url, pool_size=_JOBS_CONNECTIONS, max_overflow=0, **options) if self.is_sqlite else self.engine
         )
         options = {"connect_args": {"factory": line.connect_at_once}, "max_overflow": -1}
-        self._engine_at_once = sa.create_engine(self.url, **options) if self.is_sqlite else self.engine
+        self._engine_at_once = _engine(self.url, **options) if self.is_sqlite else self.engine
         self._hurry = _Hurry()
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -155,6 +153,11 @@ class Database:
             return Path(f"{self.url.database}-wal").stat().st_size
         except FileNotFoundError:
             return 0
+
+
+def _engine(url: sa.URL, **options: Any) -> sa.Engine:
+    """One whose errors hold no values: they are logged, and values are texts, links and secrets of customers."""
+    return sa.create_engine(url, hide_parameters=True, **options)
 
 
 def open_database(url: str, max_connections: int = 40) -> Database:
