@@ -112,6 +112,21 @@ def test_whoever_is_on_call_is_told_of_every_failure_that_is_no_customers_and_of
     assert all(re.fullmatch(scraped, one["job_name"]) for one in config["scrape_configs"])
 
 
+def test_whoever_is_on_call_is_told_of_jobs_that_wait_for_their_render_of_a_dead_fleet_and_of_no_api() -> None:
+    """A job whose inputs are there counts as running, and no more as queued, however long its render waits."""
+    ((_, rules),) = documents("prometheus/alerts.yml")
+    alerts = {rule["alert"]: rule["expr"] for group in rules["groups"] for rule in group["rules"]}
+    ages = re.findall(r'__name__=~"([^"]*)"', alerts["QueueIsOld"])
+
+    assert [set(one.split("|")) for one in ages] == [
+        {"lipwright_oldest_queued_seconds", "lipwright_oldest_render_waiting_seconds"}
+    ]
+    assert {"lipwright_jobs_queued", "lipwright_jobs_running"} < asked_for(alerts["NobodyWorks"])
+    # of the API alone: a worker answers no requests that are counted
+    (of_the_api,) = re.findall(r"^absent\((\w+)\)$", alerts["NobodyAnswers"])
+    assert of_the_api.removesuffix("_total") in {family.name for family in Figures().registry.collect()}
+
+
 def test_every_variable_that_is_set_is_a_setting() -> None:
     kinds = (Settings, CacheSettings, ServiceSettings, HttpSettings, VoiceSettings)
     known = {PREFIX + name.upper() for kind in kinds for name in kind.model_fields}
@@ -176,7 +191,12 @@ def test_whoever_is_stopped_is_given_longer_than_it_takes_to_drain() -> None:
 
     for _, one in documents("kubernetes/*.yaml"):
         if one["kind"] == "Deployment":
-            assert one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= drain_s + 15
+            pod = one["spec"]["template"]["spec"]
+            hooks = [container["lifecycle"]["preStop"] for container in pod["containers"] if "lifecycle" in container]
+            before = [float(hook["exec"]["command"][1]) for hook in hooks]
+            assert pod["terminationGracePeriodSeconds"] >= sum(before) + drain_s + 15
+            # balancers learn of its end beside it, and send it connections until they have
+            assert bool(before) == (one["metadata"]["name"] == "api")
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     for name in ("api", "worker"):
         assert int(compose[name]["stop_grace_period"].removesuffix("s")) >= HttpSettings().drain_s + 15
