@@ -138,6 +138,15 @@ def test_jobs_that_are_cancelled_or_fail_are_counted_by_their_code(
     assert value(telemetry.registry, "lipwright_jobs_ended_total", state="failed", code="no_face") == 1
 
 
+def test_the_first_fault_of_a_process_is_a_step_from_nought() -> None:
+    """Prometheus sees no rise in what it never saw before."""
+    registry = Telemetry().registry
+
+    for code in ("gave_up", "internal_error", "stalled", "worker_crashed", "disk_full"):
+        assert registry.get_sample_value("lipwright_jobs_ended_total", {"state": "failed", "code": code}) == 0
+    assert registry.get_sample_value("lipwright_jobs_ended_total", {"state": "failed", "code": "no_face"}) is None
+
+
 def test_the_parts_of_a_render_are_timed_too(service: Hosted) -> None:
     telemetry = service.telemetry
     report = {"duration_s": 6.0, "realtime_factor": 1.2, "is_recalled": True}

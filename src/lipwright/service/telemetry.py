@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from lipwright.core.errors import Cancelled, InputError, LipwrightError
 from lipwright.core.jobs import Delivery, Job, JobState
 from lipwright.service.traces import NoTraces, Traces
 
@@ -67,6 +68,10 @@ class Telemetry:
         Info("lipwright", "What runs here.", registry=registry).info({"version": metadata.version("lipwright")})
         self.taken_in = Counter("lipwright_jobs_taken_in", "Jobs submitted.", ("face",), registry=registry)
         self.ended = Counter("lipwright_jobs_ended", "Jobs that ended.", ("state", "code"), registry=registry)
+        # told as 0 before they happen: Prometheus reckons no rate from a figure whose first value is a 1, and where
+        # workers die again and again each fault is the first of its process
+        for code in sorted(_our_faults()):
+            self.ended.labels(str(JobState.FAILED), code)
         self.phases = Histogram(
             "lipwright_job_phase_seconds",
             "Time of jobs in each phase; wait: until a worker began.",
@@ -143,6 +148,14 @@ class Telemetry:
             self.webhook_lag.observe(max(0.0, time.time() - delivery.created_at.timestamp()))
         attributes = {"attempt": delivery.n_attempts}
         self.traces.span(delivery.job_id, "webhook", began_s, time.time(), attributes, error=error and error[:200])
+
+
+def _our_faults(kind: type[LipwrightError] = LipwrightError) -> Generator[str]:
+    """Codes of what ends a job, and neither who asked can mend nor anyone wanted."""
+    yield kind.code
+    for one in kind.__subclasses__():
+        if not issubclass(one, InputError | Cancelled):
+            yield from _our_faults(one)
 
 
 class ServiceCollector(Collector):
