@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy.exc import OperationalError
 
-from lipwright.core.errors import InvalidOption, NoFaceFound
+from lipwright.core.errors import DatabaseAway, InvalidOption, NoFaceFound
 from lipwright.core.jobs import Account, Job, JobRequest, JobState
 from lipwright.http.health import health_port
 from lipwright.service.hosted import Hosted
@@ -161,11 +161,12 @@ def test_the_parts_of_a_render_are_timed_too(service: Hosted) -> None:
     assert value(telemetry.registry, "lipwright_studies_total", kind="recalled") == 1
 
 
+@pytest.mark.parametrize("gone", [OperationalError("", None, Exception("gone")), DatabaseAway("gone")], ids=repr)
 def test_a_scrape_while_the_database_is_away_tells_that_and_the_rest(
-    service: Hosted, monkeypatch: pytest.MonkeyPatch
+    service: Hosted, monkeypatch: pytest.MonkeyPatch, gone: Exception
 ) -> None:
     def away(*_: Any) -> None:
-        raise OperationalError("", None, Exception("gone"))
+        raise gone
 
     monkeypatch.setattr("lipwright.service.hosted.jobs.figures", away)
 

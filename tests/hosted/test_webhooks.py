@@ -6,6 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from structlog.testing import capture_logs
+
+from lipwright.core.errors import DatabaseAway
 from lipwright.core.jobs import Account, JobRequest
 from lipwright.service.hosted import Hosted
 
@@ -35,3 +39,23 @@ def test_an_account_whose_receiver_is_slow_does_not_keep_the_others_waiting(
     assert order.index(quick) < 3
     assert sorted(order) == sorted([*slow, quick])
     assert {one.state for one in service.deliveries()} <= {"delivered", "waiting"}
+
+
+def test_a_database_that_is_away_is_told_once_until_it_is_back(
+    work_here: Callable[..., Hosted], until: Callable[..., float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_there, n_looks = [False, False, True, False, False, True], [0]
+
+    def look(*_: Any) -> bool:
+        n_looks[0] += 1
+        if not is_there[min(n_looks[0], len(is_there)) - 1]:
+            raise DatabaseAway("gone")
+        return False
+
+    monkeypatch.setattr("lipwright.service.deliveries.outbox.is_any_due", look)
+    with capture_logs() as told:
+        work_here()
+        until(lambda: n_looks[0] >= len(is_there))
+
+    told_of = [(one["log_level"], one["event"]) for one in told if one.get("what") == "webhooks" or "exc_info" in one]
+    assert told_of == [("warning", "the database is away")] * 2

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import FetchFailed, UrlRefused
+from lipwright.core.errors import DatabaseAway, FetchFailed, UrlRefused
 from lipwright.core.jobs import Delivery, Job
 from lipwright.fetch import FetchLimits, post
 from lipwright.service.intake import hosts
@@ -62,6 +62,7 @@ class Deliveries:
 
     def _run(self) -> None:
         under_way: dict[Future[None], str] = {}
+        is_away_told = False
         with ThreadPoolExecutor(_N_AT_A_TIME, "webhook") as pool:
             while not self._stopping.wait(0.5):
                 try:
@@ -70,6 +71,12 @@ class Deliveries:
                         ended.result()
                     for one in self._due(list(under_way.values())):
                         under_way[pool.submit(self._send, one)] = one.account_id
+                    is_away_told = False
+                except DatabaseAway as exc:
+                    # once for each time that it is away: twice a second, with a traceback, filled disks
+                    if not is_away_told:
+                        log.warning("the database is away", what="webhooks", why=exc.reason)
+                    is_away_told = True
                 except Exception:
                     log.exception("sending webhooks failed once")
 

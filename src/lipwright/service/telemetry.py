@@ -20,7 +20,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from lipwright.core.errors import Cancelled, InputError, LipwrightError
+from lipwright.core.errors import Cancelled, DatabaseAway, InputError, LipwrightError
 from lipwright.core.jobs import Delivery, Job, JobState
 from lipwright.service.traces import NoTraces, Traces
 
@@ -172,8 +172,8 @@ class ServiceCollector(Collector):
     def collect(self) -> Generator[GaugeMetricFamily]:
         try:
             found = self._read()
-        except SQLAlchemyError:
-            log.exception("the database did not answer the scrape")
+        except (SQLAlchemyError, DatabaseAway) as exc:
+            log.warning("the database did not answer the scrape", why=str(exc))
             found = None
         yield _gauge("lipwright_database_up", "Whether the database answers this process.", int(found is not None))
         if (worker := self._worker()) is not None:
