@@ -47,6 +47,8 @@ def join(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
 
 
 def render(arguments: dict[str, Any], tell: Any) -> dict[str, Any]:
+    if _SAID.endswith("faulty"):
+        raise IndexError("a mistake of an engine")
     wanted = arguments.get("parts")
     if wanted is not None and wanted["over_s"] < 10:
         Path(wanted["plan"]).write_bytes(b"plan")

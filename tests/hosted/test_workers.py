@@ -14,6 +14,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from lipwright.core.jobs import Account, Job, JobRequest, JobState, Media
 from lipwright.demo import video_path
@@ -62,6 +63,22 @@ def until(is_so: Callable[[], Any], timeout_s: float = 60) -> float:
 
 def rendering(service: Hosted, account: Account, job: Job) -> Callable[[], bool]:
     return lambda: service.job(account, job.id).phase == "render"
+
+
+def test_the_log_tells_where_the_code_of_an_engine_failed_and_its_user_is_not_told(
+    service: Hosted, account: Account, request_of: RequestOf, work_here: WorkHere
+) -> None:
+    work_here("0 faulty")
+    with capture_logs() as lines:
+        job = service.wait(account, service.submit(account, request_of()).id, 60)
+        until(lambda: any(line["event"] == "job failed" for line in lines))
+
+    assert (job.state, job.error_code) == (JobState.FAILED, "worker_crashed")
+    assert "a mistake of an engine" not in (job.error_message or "")
+    (told,) = [line for line in lines if line["event"] == "job failed"]
+    assert told["job"] == job.id
+    assert "stand_in.py" in told["last_words"]
+    assert "IndexError: a mistake of an engine" in told["last_words"]
 
 
 def test_a_job_is_rendered_stored_paid_and_told_once(

@@ -194,7 +194,10 @@ class JobWork:
             raise HandedBack from None
         except LipwrightError as exc:
             self._fail(job_id, exc)
-            words.info("job failed", code=exc.code, reason=str(exc))
+            # what a child of ours wrote before it broke: the only place where its traceback is told
+            notes: list[str] = getattr(exc, "__notes__", [])
+            told = {"last_words": "\n".join(notes)} if notes else {}
+            words.info("job failed", code=exc.code, reason=str(exc), **told)
         except Exception:  # noqa: BLE001 - logged, with its traceback
             # the edge of the worker: the job ends, the worker lives, the log says why
             self._fail(job_id, InternalError())
