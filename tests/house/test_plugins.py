@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lipwright.core.errors import BrokenEngine, UnknownEngine
+from lipwright.core.errors import BrokenEngine, BrokenVoice, UnknownEngine
 from lipwright.plugins import ENGINES, VOICES, engine_names, load_engine
 from lipwright.service import doctor
 from lipwright.service import load_engine as load_checked
 from lipwright.testing import StillEngine
-from lipwright.voices import voices
+from lipwright.voices import speak, voices
 
 
 def package(folder: Path, name: str, lines: str, group: str = ENGINES) -> None:
@@ -96,6 +96,93 @@ def test_a_provider_of_voices_that_fails_takes_no_other_with_it(
     assert len(notes) == 2
     assert "'absent' does not speak: ModuleNotFoundError" in notes[0]
     assert "'faulty' does not speak: RuntimeError: hoarse" in notes[1]
+
+
+HOARSE = """
+from fractions import Fraction
+
+import numpy as np
+
+from lipwright.core.media import AudioClip
+from lipwright.core.speech import Phone, Utterance
+from lipwright.core.time import Span
+from lipwright.core.timeline import Timed, Timeline
+
+
+class Voice:
+    name = "hoarse"
+
+    def voices(self):
+        raise ConnectionError("no catalogue")
+
+    def is_here(self, voice):
+        return True
+
+    def language_of(self, voice, language):
+        if voice == "lost":
+            raise KeyError("lost")
+        return "en"
+
+    def speak(self, text, voice, language, manner):
+        if voice == "none" or (voice == "torn" and "Second" in text):
+            return {}["sound"] if voice == "torn" else None
+        samples = np.full(1600 + 16 * len(text), 0.1, np.float32)
+        if voice == "nan":
+            samples[7] = np.nan
+        if voice == "int":
+            samples = (samples * 32767).astype(np.int16)
+        clip = AudioClip(samples, 16000 + (len(text) if voice == "rates" else 0))
+        end_s = clip.duration_s + (Fraction(1, 16000) if voice == "long" else 0)
+        phone = Phone("b", ("B" if voice == "looks" else "PBM",))
+        spoken = Timeline((Timed(Span(Fraction(0), clip.duration_s), text),))
+        return Utterance(clip, Timeline((Timed(Span(Fraction(0), end_s), phone),)), spoken, f"hoarse:{voice}", "en")
+"""
+
+
+@pytest.fixture
+def hoarse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hoarse_package.py").write_text(HOARSE)
+    package(tmp_path, "hoarse", "hoarse = hoarse_package:Voice", VOICES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.usefixtures("hoarse")
+def test_a_provider_that_cannot_list_its_voices_does_not_hide_those_of_others() -> None:
+    notes: list[str] = []
+
+    found = voices("de", notes=notes)
+
+    assert "espeak:de" in {one.name for one in found}
+    assert notes == ["The voice 'hoarse' does not speak: ConnectionError: no catalogue."]
+
+
+@pytest.mark.usefixtures("hoarse")
+@pytest.mark.parametrize(
+    ("voice", "reason"),
+    [
+        ("lost", "KeyError: 'lost'"),
+        ("none", "NoneType where an Utterance"),
+        ("nan", "no finite numbers"),
+        ("int", "int16, not float32"),
+        ("long", "end after its sound"),
+        ("looks", "look like B; they may look like sil, PBM"),
+        ("rates", "at 16013 and at 16014 samples/s"),
+    ],
+)
+def test_a_voice_that_breaks_its_promise_is_told_of_by_name(voice: str, reason: str) -> None:
+    with pytest.raises(BrokenVoice, match=reason) as caught:
+        speak("One is first. Second is two.", f"hoarse:{voice}")
+
+    assert caught.value.name == f"hoarse:{voice}"
+
+
+@pytest.mark.usefixtures("hoarse")
+def test_a_sentence_at_which_the_code_of_a_voice_fails_is_left_out_and_told_of() -> None:
+    said = speak("One is first. Second is two. Three is last.", "hoarse:torn")
+
+    assert [one.value for one in said.sentences] == ["One is first.", "Three is last."]
+    assert "1 of 3 sentences could not be said" in said.notes[0]
+    assert "KeyError: 'sound'" in said.notes[0]
 
 
 def test_two_packages_that_claim_one_name_are_refused_instead_of_one_of_them_winning(

@@ -64,8 +64,8 @@ class VoiceProvider(Protocol):
         ...
 
     def speak(self, text: str, voice: str, language: str, manner: Manner) -> Utterance:
-        """Say one sentence. Its clip may be empty where there is nothing to say.
+        """Say one sentence. Its clip may be empty where there is nothing to say; a voice has one rate for all of them.
 
-        Raises UnknownVoice, UnknownLanguage, WeightsMissing, BrokenVoice.
+        Raises UnknownVoice, UnknownLanguage, WeightsMissing, BrokenVoice; all else counts as BrokenVoice.
         """
         ...

@@ -6,8 +6,9 @@ text ──> language ──> speaker ──> voice
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright import plugins
+from lipwright.articulation.phones import PHONES
 from lipwright.core.errors import (
     BrokenVoice,
     LipwrightError,
@@ -54,6 +56,10 @@ class _Choice:
     language: str
     speed: float = 1.0
     pitch: float = 0.0
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.provider.name}:{self.voice}"
 
 
 def speak(
@@ -124,7 +130,8 @@ def check(
     speaker = table.find(voice)
     if speaker is None:
         named, own = _find(voice, options)
-        wanted = named.language_of(own, wanted)
+        with _answering(voice):
+            wanted = named.language_of(own, wanted)
     elif wanted is not None:
         _for_speaker(table.chosen("unknown") if speaker.name == AUTO else speaker, wanted, options)
     if wanted is None:  # it would be found out by the text
@@ -142,7 +149,8 @@ def _choose(voice: str, language: str | None, text: str, like: AudioClip | None,
             speaker = table.chosen(_gender(like))
         return _for_speaker(speaker, spoken, options)
     named, own = _find(voice, options)
-    wanted = named.language_of(own, None if language is None else language.strip())
+    with _answering(voice):
+        wanted = named.language_of(own, None if language is None else language.strip())
     return _Choice(named, own, detect_language(text) if wanted is None else wanted)
 
 
@@ -152,11 +160,13 @@ def _for_speaker(speaker: Speaker, language: str, options: VoiceOptions) -> _Cho
             better, own = _find(name, options)
         except UnknownVoice:  # its provider is not installed
             continue
-        if better.is_here(own):
-            return _Choice(better, own, better.language_of(own, language) or language)
+        with _answering(name):
+            if better.is_here(own):
+                return _Choice(better, own, better.language_of(own, language) or language)
     usual, own = _find(speaker.voice, options)
     try:
-        spoken = usual.language_of(own, language)
+        with _answering(speaker.voice):
+            spoken = usual.language_of(own, language)
     except UnknownLanguage as exc:
         raise UnknownLanguage(language) from exc
     return _Choice(usual, own, spoken or language, speaker.speed, speaker.pitch)
@@ -183,15 +193,22 @@ def provider(name: str, options: VoiceOptions) -> VoiceProvider:
     """The provider of this name; one for all who ask. Raises UnknownVoice, BrokenVoice."""
     kind = plugins.load_voice_provider(name)
     given = getattr(kind, "with_options", None)
-    try:
+    with _answering(name):
         made = kind() if given is None else given(options)
+    if not isinstance(made, VoiceProvider):
+        raise BrokenVoice(name, f"{kind.__qualname__} is no provider of voices: see lipwright.voices.base")
+    return made
+
+
+@contextmanager
+def _answering(name: str) -> Generator[None]:
+    """BrokenVoice for whatever the code of a provider raises, but for errors of our tree."""
+    try:
+        yield
     except LipwrightError:
         raise
     except Exception as exc:
         raise BrokenVoice(name, plugins.why(exc)) from exc
-    if not isinstance(made, VoiceProvider):
-        raise BrokenVoice(name, f"{kind.__qualname__} is no provider of voices: see lipwright.voices.base")
-    return made
 
 
 def voices(
@@ -205,7 +222,8 @@ def voices(
     found: list[VoiceInfo] = []
     for name in plugins.voice_provider_names():
         try:
-            found += provider(name, options).voices()
+            with _answering(name):
+                found += provider(name, options).voices()
         except BrokenVoice as exc:
             if notes is not None:
                 notes.append(str(exc))
@@ -231,7 +249,9 @@ def _say_all(
     def say(sentence: Sentence) -> Utterance | BrokenVoice:
         text = sentence.text if manner.is_ssml else aloud(sentence.text, choice.language)
         try:
-            part = choice.provider.speak(text, choice.voice, choice.language, manner)
+            with _answering(choice.full_name):
+                part = choice.provider.speak(text, choice.voice, choice.language, manner)
+            _check(part, choice.full_name)
             return part if text == sentence.text else _titled(part, sentence.text)
         except BrokenVoice as exc:
             return exc
@@ -245,6 +265,23 @@ def _say_all(
     if len(broken) == len(said):
         raise broken[0]
     return [None if isinstance(answer, BrokenVoice) else answer for answer in answers], broken
+
+
+def _check(part: object, name: str) -> None:
+    """Raises BrokenVoice where it is not what `VoiceProvider.speak` promises: it would be noise, or fail far away."""
+    if not isinstance(part, Utterance):
+        raise BrokenVoice(name, f"it gave {type(part).__name__} where an Utterance belongs")
+    samples = part.clip.samples
+    if samples.dtype.kind != "f":
+        raise BrokenVoice(name, f"its samples are {samples.dtype}, not float32 within -1 and 1")
+    if not np.isfinite(samples).all():
+        raise BrokenVoice(name, "some of its samples are no finite numbers")
+    phones = () if part.phones is None else part.phones.items
+    if phones and phones[-1].span.stop_s > part.clip.duration_s:
+        raise BrokenVoice(name, "its phones end after its sound")
+    unknown = sorted({look for item in phones for look in item.value.looks} - set(PHONES))
+    if unknown:
+        raise BrokenVoice(name, f"its phones look like {', '.join(unknown)}; they may look like {', '.join(PHONES)}")
 
 
 def _titled(part: Utterance, text: str) -> Utterance:
@@ -270,7 +307,8 @@ def _joined(
     captions: list[Timed[str]] = []
     n_so_far = 0
     for number, (sentence, part) in enumerate(spoken, start=1):
-        assert part.clip.rate_hz == rate_hz, "one voice speaks at one rate"
+        if part.clip.rate_hz != rate_hz:
+            raise BrokenVoice(choice.full_name, f"it speaks at {rate_hz} and at {part.clip.rate_hz} samples/s")
         start_s = Fraction(n_so_far, rate_hz)
         samples.append(part.clip.samples)
         phones += _later(part.phones, start_s) if part.phones is not None else ()
