@@ -27,7 +27,7 @@ from lipwright.core.errors import (
 )
 from lipwright.core.media import VideoFrame
 from lipwright.core.options import SyncOptions
-from lipwright.testing.still import StillAvatar
+from lipwright.testing.still import StillAvatar, StillEngine
 
 
 @pytest.fixture(autouse=True)
@@ -253,3 +253,12 @@ def test_speech_that_cannot_be_heard_is_told_however_little_is_looked_at(clips: 
     with pytest.raises(UnreadableMedia):
         lipwright.sync(clips / "video" / "vr_4.mp4", tmp_path / "speech.wav", tmp_path / "out.mp4", engine="still")
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_an_engine_that_does_not_look_is_not_taken_for_footage_without_faces(
+    portrait: Path, short_speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StillEngine, "study", lambda *given, **more: None)
+
+    with pytest.raises(BrokenEngine, match="through the tracker"):
+        lipwright.sync(portrait, short_speech, tmp_path / "out.mp4", engine="still")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.cache import Cache, files_behind, keys_of, made_with
+from lipwright.core.errors import BrokenEngine
 from lipwright.core.face import SeenFace
 from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.engines.base import Engine, Memorable, Memory, Progress, RecallingEngine, Studied, Tracker
@@ -59,7 +60,7 @@ def study(
     enough: Enough | None = None,
     progress: Progress | None = None,
 ) -> Study:
-    """Everyone in the footage, tracked and studied once, or recalled. Raises UnreadableMedia.
+    """Everyone in the footage, tracked and studied once, or recalled. Raises UnreadableMedia, BrokenEngine.
 
     `enough` ends it early, where its first seconds will do; the whole is used where it is known.
     `options["seed"]` is for speaking, and `options["threads"]` changes nothing: a study is kept for all of them.
@@ -86,6 +87,8 @@ def study(
         progress = ending.telling(progress)
     witness = Witness(tracker, is_enough=None if ending is None else ending.is_reached)
     studied = engine.study(source, tracker=witness, options=options, progress=progress)
+    if not witness.n_frames:  # decoders say themselves that there is none
+        raise BrokenEngine(engine.name, "its `study` did not look at the footage through the tracker that it was given")
     cuts = np.array(witness.cuts, np.intp)
     is_whole = ending is None or not ending.is_over
     done = Study(

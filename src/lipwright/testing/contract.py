@@ -165,6 +165,7 @@ class EngineContract:
 
         studied = self._make().study(self.footage(), tracker=nobody)
 
+        assert nobody.n_frames > 0, "`study` has to look at the footage through the tracker that it is given"
         assert not nobody.people
         assert _raises(KeyError, lambda: studied.avatar(1))
 
