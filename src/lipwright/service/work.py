@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 log = structlog.get_logger(__name__)
+_LAST_WORDS = 8000
+"""Characters of what a broken child said that are kept in the log."""
 
 T = TypeVar("T")
 
@@ -194,9 +196,11 @@ class JobWork:
             raise HandedBack from None
         except LipwrightError as exc:
             self._fail(job_id, exc)
-            # what a child of ours wrote before it broke: the only place where its traceback is told
-            notes: list[str] = getattr(exc, "__notes__", [])
-            told = {"last_words": "\n".join(notes)} if notes else {}
+            # what a child of ours wrote before it broke, or what is not for users: told nowhere else
+            notes = getattr(exc, "__notes__", None)
+            told: dict[str, str] = {}
+            if isinstance(notes, list):  # a child may have made it up
+                told["last_words"] = "\n".join(map(str, cast("list[object]", notes)))[-_LAST_WORDS:]
             words.info("job failed", code=exc.code, reason=str(exc), **told)
         except Exception:  # noqa: BLE001 - logged, with its traceback
             # the edge of the worker: the job ends, the worker lives, the log says why

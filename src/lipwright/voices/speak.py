@@ -6,12 +6,13 @@ text ──> language ──> speaker ──> voice
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
+from traceback import extract_tb
 from typing import TypeVar
 
 import numpy as np
@@ -130,8 +131,7 @@ def check(
     speaker = table.find(voice)
     if speaker is None:
         named, own = _find(voice, options)
-        with _answering(voice):
-            wanted = named.language_of(own, wanted)
+        wanted = named.language_of(own, wanted)
     elif wanted is not None:
         _for_speaker(table.chosen("unknown") if speaker.name == AUTO else speaker, wanted, options)
     if wanted is None:  # it would be found out by the text
@@ -149,8 +149,7 @@ def _choose(voice: str, language: str | None, text: str, like: AudioClip | None,
             speaker = table.chosen(_gender(like))
         return _for_speaker(speaker, spoken, options)
     named, own = _find(voice, options)
-    with _answering(voice):
-        wanted = named.language_of(own, None if language is None else language.strip())
+    wanted = named.language_of(own, None if language is None else language.strip())
     return _Choice(named, own, detect_language(text) if wanted is None else wanted)
 
 
@@ -160,13 +159,11 @@ def _for_speaker(speaker: Speaker, language: str, options: VoiceOptions) -> _Cho
             better, own = _find(name, options)
         except UnknownVoice:  # its provider is not installed
             continue
-        with _answering(name):
-            if better.is_here(own):
-                return _Choice(better, own, better.language_of(own, language) or language)
+        if better.is_here(own):
+            return _Choice(better, own, better.language_of(own, language) or language)
     usual, own = _find(speaker.voice, options)
     try:
-        with _answering(speaker.voice):
-            spoken = usual.language_of(own, language)
+        spoken = usual.language_of(own, language)
     except UnknownLanguage as exc:
         raise UnknownLanguage(language) from exc
     return _Choice(usual, own, spoken or language, speaker.speed, speaker.pitch)
@@ -193,22 +190,15 @@ def provider(name: str, options: VoiceOptions) -> VoiceProvider:
     """The provider of this name; one for all who ask. Raises UnknownVoice, BrokenVoice."""
     kind = plugins.load_voice_provider(name)
     given = getattr(kind, "with_options", None)
-    with _answering(name):
-        made = kind() if given is None else given(options)
-    if not isinstance(made, VoiceProvider):
-        raise BrokenVoice(name, f"{kind.__qualname__} is no provider of voices: see lipwright.voices.base")
-    return made
-
-
-@contextmanager
-def _answering(name: str) -> Generator[None]:
-    """BrokenVoice for whatever the code of a provider raises, but for errors of our tree."""
     try:
-        yield
+        made = kind() if given is None else given(options)
     except LipwrightError:
         raise
     except Exception as exc:
         raise BrokenVoice(name, plugins.why(exc)) from exc
+    if not isinstance(made, VoiceProvider):
+        raise BrokenVoice(name, f"{kind.__qualname__} is no provider of voices: see lipwright.voices.base")
+    return made
 
 
 def voices(
@@ -222,8 +212,7 @@ def voices(
     found: list[VoiceInfo] = []
     for name in plugins.voice_provider_names():
         try:
-            with _answering(name):
-                found += provider(name, options).voices()
+            found += _listed(provider(name, options), name)
         except BrokenVoice as exc:
             if notes is not None:
                 notes.append(str(exc))
@@ -235,6 +224,16 @@ def voices(
     if not spoken:
         raise UnknownLanguage(language)
     return spoken
+
+
+def _listed(made: VoiceProvider, name: str) -> list[VoiceInfo]:
+    """All of its voices. Raises BrokenVoice."""
+    try:
+        return list(made.voices())
+    except LipwrightError:
+        raise
+    except Exception as exc:
+        raise BrokenVoice(name, plugins.why(exc)) from exc
 
 
 def _is_within(language: str, wanted: str) -> bool:
@@ -249,9 +248,7 @@ def _say_all(
     def say(sentence: Sentence) -> Utterance | BrokenVoice:
         text = sentence.text if manner.is_ssml else aloud(sentence.text, choice.language)
         try:
-            with _answering(choice.full_name):
-                part = choice.provider.speak(text, choice.voice, choice.language, manner)
-            _check(part, choice.full_name)
+            part = _spoken(text, choice, manner)
             return part if text == sentence.text else _titled(part, sentence.text)
         except BrokenVoice as exc:
             return exc
@@ -265,6 +262,22 @@ def _say_all(
     if len(broken) == len(said):
         raise broken[0]
     return [None if isinstance(answer, BrokenVoice) else answer for answer in answers], broken
+
+
+def _spoken(text: str, choice: _Choice, manner: Manner) -> Utterance:
+    """One sentence. Raises what `VoiceProvider.speak` may, and BrokenVoice where the provider fails in another way."""
+    try:
+        part = choice.provider.speak(text, choice.voice, choice.language, manner)
+    except (LipwrightError, MemoryError):
+        raise
+    except Exception as exc:
+        broken = BrokenVoice(choice.full_name, type(exc).__name__)
+        # it may name an address with a key in it: for the log, and for who sits at the machine
+        place = extract_tb(exc.__traceback__)[-1]
+        broken.add_note(f"{plugins.why(exc)} ({Path(place.filename).name}, line {place.lineno})")
+        raise broken from exc
+    _check(part, choice.full_name)
+    return part
 
 
 def _check(part: object, name: str) -> None:
