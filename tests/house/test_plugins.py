@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lipwright.articulation.phones import PHONES
 from lipwright.core.errors import BrokenEngine, BrokenVoice, UnknownEngine
 from lipwright.plugins import ENGINES, VOICES, engine_names, load_engine
 from lipwright.sandbox.wire import describe, rebuild
@@ -14,6 +15,7 @@ from lipwright.service import doctor
 from lipwright.service import load_engine as load_checked
 from lipwright.testing import StillEngine
 from lipwright.voices import speak, voices
+from lipwright.voices.ipa import LOOKS
 
 
 def package(folder: Path, name: str, lines: str, group: str = ENGINES) -> None:
@@ -172,6 +174,10 @@ def test_a_voice_that_breaks_its_promise_is_told_of_by_name(voice: str, reason: 
         speak("One is first. Second is two.", f"hoarse:{voice}")
 
     assert caught.value.name == f"hoarse:{voice}"
+
+
+def test_phones_may_look_like_whatever_the_network_can_hear() -> None:
+    assert LOOKS == PHONES
 
 
 @pytest.mark.usefixtures("hoarse")

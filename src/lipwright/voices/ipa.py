@@ -20,6 +20,8 @@ _LETTERS = {
     "SH": "ʃʒɕʑʂʐ", "R": "rɹɾɻɽʀ", "W": "wʍ", "J": "jʝçɲɟcʎɥ", "H": "hɦħʕʔɧ", "A": "aɑæʌɐɶ", "E": "eɛ",
     "I": "iɪɨɯᵻ", "O": "oɔɒøœ", "U": "uʊʉyʏ", "schwa": "əɘɵɤ", "ER": "ɜɝɚɞ",
 }  # fmt: skip
+LOOKS: Final = ("sil", *_LETTERS)
+"""`articulation.phones.PHONES`, without loading what listens."""
 _LOOK_OF: Final = {letter: look for look, letters in _LETTERS.items() for letter in letters}
 _AFFRICATES: Final = {
     "tʃ": "SH", "dʒ": "SH", "tɕ": "SH", "dʑ": "SH", "tʂ": "SH", "dʐ": "SH", "ts": "SZ", "dz": "SZ",

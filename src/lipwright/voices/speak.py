@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright import plugins
-from lipwright.articulation.phones import PHONES
 from lipwright.core.errors import (
     BrokenVoice,
     LipwrightError,
@@ -33,6 +32,7 @@ from lipwright.core.speech import SILENCE, Phone, Utterance
 from lipwright.core.time import Span
 from lipwright.core.timeline import Timed, Timeline
 from lipwright.voices.base import Gender, Manner, VoiceInfo, VoiceProvider
+from lipwright.voices.ipa import LOOKS
 from lipwright.voices.language import check_letters, detect_language
 from lipwright.voices.pitch import LOW_BELOW_HZ, median_pitch_hz
 from lipwright.voices.speakers import AUTO, Speaker, read_speakers
@@ -292,9 +292,9 @@ def _check(part: object, name: str) -> None:
     phones = () if part.phones is None else part.phones.items
     if phones and phones[-1].span.stop_s > part.clip.duration_s:
         raise BrokenVoice(name, "its phones end after its sound")
-    unknown = sorted({look for item in phones for look in item.value.looks} - set(PHONES))
+    unknown = sorted({look for item in phones for look in item.value.looks} - set(LOOKS))
     if unknown:
-        raise BrokenVoice(name, f"its phones look like {', '.join(unknown)}; they may look like {', '.join(PHONES)}")
+        raise BrokenVoice(name, f"its phones look like {', '.join(unknown)}; they may look like {', '.join(LOOKS)}")
 
 
 def _titled(part: Utterance, text: str) -> Utterance:
