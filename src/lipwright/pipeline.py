@@ -46,6 +46,7 @@ from lipwright.engines.people import Role, give_roles
 from lipwright.engines.recall import Study, study
 from lipwright.media.encoders import ALSO_INPUT, CONTAINERS, unknown_ending
 from lipwright.media.footage import n_cores
+from lipwright.media.overlap import batch_of, in_batches
 from lipwright.portrait import is_picture, open_source
 
 if TYPE_CHECKING:
@@ -473,9 +474,13 @@ def write(ready: Ready) -> SyncResult:
             is_last = avatar is ready.avatars[-1]
             spoken = avatar.speak(mouth, frames, clock.progress("render") if is_last else None, onto=spoken)
         assert spoken is not None  # somebody speaks
+        assert ready.info.video is not None
+        made = as_planned(spoken, len(frames), options.engine)
+        if (options.threads or n_cores()) == 1:  # else they are encoded in another thread
+            made = in_batches(made, batch_of(ready.info.video))
         written = media.write_video(
             ready.output,
-            clock.timed("render", as_planned(spoken, len(frames), options.engine)),
+            clock.timed("render", made),
             ready.info,
             duration_s=frames.duration_s,
             audio=audio_plan([line.audio for line in ready.lines], options),

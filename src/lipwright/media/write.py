@@ -44,7 +44,7 @@ from lipwright.media.encoders import (
 )
 from lipwright.media.extras import Extras
 from lipwright.media.native import as_urgent_as_before, n_cores
-from lipwright.media.overlap import batch_of, behind, in_batches, kept_open
+from lipwright.media.overlap import behind, kept_open
 from lipwright.media.pixels import RANGE_FULL, RANGE_LIMITED, Converter, FramePool, Orientation, coded_frame, planes_of
 from lipwright.media.soundtrack import AudioPlan, Silent, Soundtrack, soundtrack
 from lipwright.media.timing import bounded
@@ -106,8 +106,7 @@ def write_video(
             out = open_output(part, container, stack)
             writer = _Writer(out, container, chosen, video, duration_s, crf, preset, threads, notes)
             writer.is_for_everyone = codec == "auto"
-            made = iter(frames) if threads > 1 else in_batches(iter(frames), batch_of(video))
-            ahead = stack.enter_context(kept_open(made))
+            ahead = stack.enter_context(kept_open(iter(frames)))
             first = next(ahead, None)
             if first is None:
                 raise ValueError("there is not one frame to write")
