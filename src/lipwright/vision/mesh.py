@@ -49,6 +49,8 @@ EYE_CORNERS: Final = (33, 263)
 """The outer ones; their distance is one inter-ocular distance (IO), the project's unit of length on a face."""
 
 NOSE_BASE: Final = 2
+BRIDGE: Final = 195
+"""Of the nose, below the eyes."""
 BROW: Final = 9
 """Between the brows."""
 UPPER_LIP_TOP: Final = 0

@@ -22,6 +22,7 @@ from lipwright.engines.people import Witness
 from lipwright.engines.rewrite import patch
 from lipwright.engines.rewrite.face import BLOCK, Face, blocks
 from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, looks_drawn
+from lipwright.engines.rewrite.lift import Lifted, lay_back, lift
 from lipwright.engines.rewrite.picture import Picture, shown_area
 from lipwright.engines.rewrite.select import (
     Donors,
@@ -335,7 +336,12 @@ class RewriteAvatar:
         yield from self._perform(script, donor_rows, plan, range(len(plan)), progress, onto)
 
     def _new_report(self) -> RenderReport:
-        return RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
+        report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
+        if self._sitter.overlays:
+            report.notes.append(
+                "Letters, or something else that keeps its place before the face, are left as they are."
+            )
+        return report
 
     def _script(self, shapes_at: ShapesAt, drive: Floats | None, plan: FramePlan) -> _Script:
         face = self.face
@@ -524,6 +530,7 @@ class RewriteAvatar:
             return False
         smoothing = 3e-4 if donors is not None else 2e-2
         picture = Picture.cut(frame, region)
+        laid_on = self._lift(picture, row)
         cover = min(1.0, 3 * strength)
         alpha = patch.patch_alpha(mouth_area, to, io_px)
         if donors is not None:
@@ -546,8 +553,15 @@ class RewriteAvatar:
         if interior is not None:
             was_open = float(largest_gap(face.posed.shape(row, points)))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
+        if laid_on is not None:
+            lay_back(picture, laid_on)
         picture.paste(frame)
         return True
+
+    def _lift(self, picture: Picture, row: int) -> Lifted | None:
+        """Take what lies on the picture of this row's frame off it, in place; None: nothing does."""
+        cover = self._sitter.cover_of(picture, row)
+        return None if cover is None else lift(picture, cover)
 
     def _lent_points(self, row: int, target: Points) -> Floats:
         """Mesh points (478, 3) of a frame that lends its mouth to `target` (478, 3).

@@ -7,7 +7,7 @@ they were: what is rendered later, or elsewhere, has the same pixels.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lipwright.core.timeline import MouthTrack
 from lipwright.engines.base import Memory, RenderReport
 from lipwright.engines.rewrite.face import Face, Posed, evenly, prepare_face
+from lipwright.engines.rewrite.lift import lift
 from lipwright.engines.rewrite.patch import DILATION_IO
 from lipwright.engines.rewrite.picture import Float32, Picture
 from lipwright.engines.rewrite.rows import LandmarkRows
@@ -30,12 +31,14 @@ from lipwright.engines.rewrite.study import (
     unpacked_mouths,
 )
 from lipwright.vision import mesh
+from lipwright.vision.overlay import Overlay, covered
 from lipwright.vision.shape import Floats
 
 _OF_FACE: Final = (
     "frame_index", "opening", "turn", "sharpness", "strength", "closed", "coefficients", "slow", "time_s",
 )  # fmt: skip
 _OF_POSED: Final = ("template", "scale_px", "rotation", "translation_px")
+_PLACE_OF_OVERLAY: Final = ("first", "last", "turns", "shrink", "left", "top")
 _OF_LENDERS: Final = ("rows", "sharpness", "looks")
 _CLEAR: Final = 0.99
 """Strength above which a frame shows the mouth clearly enough to lend it."""
@@ -164,17 +167,37 @@ class Sitter:
     """Something comes before the mouth, or close to it, on some of the frames."""
     ground: Ground | None = None
     """Where it was asked of more mouths than are here: in a part."""
+    overlays: tuple[Overlay, ...] = ()
+    """What lies on the picture before them. The mouths are without it."""
+
+    def cover_of(self, picture: Picture, row: int) -> NDArray[np.uint8] | None:
+        """Where something lies on a picture, upright, of this row's frame: (h, w) 0 or 1; None: nowhere."""
+        return _cover_of(self.overlays, self.face, picture, row)
 
 
 def sitter_of(study: FaceStudy) -> Sitter:
     """A face that was studied, steadied and posed."""
     face = prepare_face(study)
-    mouths = {face.row_of[study.frame_index[row]]: mouth for row, mouth in study.mouths.items()}
+    overlays = tuple(study.overlays)
+    mouths: dict[int, Picture] = {}
+    for seen_row, mouth in study.mouths.items():
+        row = face.row_of[study.frame_index[seen_row]]
+        cover = _cover_of(overlays, face, mouth, row)
+        if cover is not None:
+            lift(mouth, cover)
+        mouths[row] = mouth
     skin, lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
     crowded = crowded_mouths(mouths, face)
     is_crowded = len(crowded) > _CROWDED_SHARE * len(mouths) or "occluded" in face.reason
     lenders = Lenders.among(mouths, face, crowded) if face.is_talking else None
-    return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded)
+    return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded, overlays=overlays)
+
+
+def _cover_of(overlays: Sequence[Overlay], face: Face, picture: Picture, row: int) -> NDArray[np.uint8] | None:
+    if not overlays:
+        return None
+    region, index, turns = picture.region, int(face.frame_index[row]), int(face.quarter_turns[row])
+    return covered(overlays, picture.parts[0], region.left, region.top, bits=picture.bits, index=index, turns=turns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,6 +239,9 @@ def packed_sitter(sitter: Sitter) -> Memory:
         yield f"posed/{name}", getattr(posed, name)
     for number, block in enumerate(face.landmarks.packed()):
         yield f"landmarks/{number}", block
+    for number, overlay in enumerate(sitter.overlays):
+        yield f"overlays/{number}/place", np.array([getattr(overlay, name) for name in _PLACE_OF_OVERLAY], np.int64)
+        yield f"overlays/{number}/looks", np.stack([overlay.mask, overlay.look])
     yield from packed_mouths("mouths", sitter.mouths)
     for name in _OF_LENDERS if sitter.lenders is not None else ():
         yield f"lenders/{name}", getattr(sitter.lenders, name)
@@ -279,7 +305,14 @@ def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
     # what was kept before anything beside a mouth was looked for does not tell
     is_crowded = bool(memory.get("is_crowded", False))
     ground = Ground(*memory["ground"].tolist()) if "ground" in memory else None
-    return Sitter(int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders, is_crowded, ground)
+    n_overlays = sum(name.startswith("overlays/") and name.endswith("/place") for name in memory)
+    overlays = tuple(
+        Overlay(*memory[f"overlays/{number}/place"].tolist(), *memory[f"overlays/{number}/looks"])
+        for number in range(n_overlays)
+    )
+    return Sitter(
+        int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders, is_crowded, ground, overlays
+    )  # fmt: skip
 
 
 def _choice(memory: Mapping[str, NDArray[Any]]) -> Choice:

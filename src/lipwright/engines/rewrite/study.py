@@ -21,6 +21,7 @@ from lipwright.engines.rewrite.steady import LONGEST_GAP
 from lipwright.engines.rewrite.upright import quarter_turns, upright_face, upright_frame
 from lipwright.vision import mesh
 from lipwright.vision.occlusion import OcclusionMeter
+from lipwright.vision.overlay import Overlay, OverlayMeter
 
 LIBRARY_BYTES = 192 << 20
 """Memory for pictures of mouths, all faces together."""
@@ -70,6 +71,7 @@ class FaceStudy:
     lip: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
     n_bytes: int = 0
     _meter: OcclusionMeter = field(default_factory=OcclusionMeter)
+    _overlays: OverlayMeter = field(default_factory=OverlayMeter)
     _metered: list[int] = field(default_factory=list[int])
     """The frames that it saw: those of the rows, and those between on which the face was lost for a moment."""
     _lost: list[tuple[Region, VideoFrame]] = field(default_factory=list[tuple[Region, VideoFrame]])
@@ -96,6 +98,7 @@ class FaceStudy:
         self.sharpness.append(_sharpness(frame, points, io_px))
         self._meter.observe(frame, face)
         self._metered.append(frame.index)
+        self._overlays.observe(frame, points, turns)
         if row % _COLOUR_EVERY == 0:
             self.skin.append(_mean_colour(frame, points, _SKIN))
             self.lip.append(_mean_colour(frame, points, _LIP))
@@ -149,6 +152,11 @@ class FaceStudy:
     def hidden_frames(self) -> NDArray[np.intp]:
         """The frames on which something covers the mouth, also of those on which the face was lost for a moment."""
         return np.array(self._metered, np.intp)[self._meter.finish().is_hidden]
+
+    @property
+    def overlays(self) -> list[Overlay]:
+        """What lies on the picture before this face."""
+        return self._overlays.finish()
 
     @property
     def frames_per_s(self) -> float:

@@ -1,0 +1,85 @@
+"""What lies on the picture is lifted off it while the face behind is changed, and laid back as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.media import Plane
+from lipwright.engines.rewrite.picture import Float32, Picture, lay_over, to_codes, weights_for
+
+_SOFT_PX = 0.8
+_FOREIGN = 8
+"""Code values of 8 bits: what differs by more from what would be there is laid back."""
+_COARSEST_PX = 3
+_UNCOVERED = 0.99
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lifted:
+    """What was taken off a picture."""
+
+    parts: list[Plane]
+    """The picture's as they were."""
+    alpha: Float32
+    """(h, w) 0..1: how much of them is laid back, in luma pixels."""
+
+
+def lift(picture: Picture, cover: NDArray[np.uint8]) -> Lifted:
+    """Put what is around it in place of what lies under `cover`, (h, w) of 0 or 1, in place.
+
+    Of what was there that is laid back which differs from it: between letters there is skin, which goes along.
+    """
+    known = 1 - cover.astype(np.float32)
+    before = picture.parts
+    height, width = cover.shape
+    differs = np.zeros(cover.shape, np.uint8)
+    after: list[Plane] = []
+    for part in before:
+        # chroma that is partly covered is not what it was
+        weights = (weights_for(known, part) > _UNCOVERED).astype(np.float32)
+        values = part.astype(np.float32)
+        filled = _filled(values, weights)
+        away = np.abs(filled - values)
+        off = (away.max(2) if away.ndim > 2 else away) > _FOREIGN << (picture.bits - 8)
+        sized = cv2.resize(off.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        differs |= np.asarray(sized, np.uint8)
+        after.append(to_codes(filled, part, picture.peak))
+    picture.parts = after
+    differs = np.asarray(cv2.dilate(differs, np.ones((3, 3), np.uint8)), np.uint8) & cover
+    hard = differs.astype(np.float32)
+    return Lifted(before, np.maximum(hard, np.asarray(cv2.GaussianBlur(hard, (0, 0), _SOFT_PX), np.float32)))
+
+
+def lay_back(picture: Picture, taken: Lifted) -> None:
+    """Lay what was lifted off this picture onto it again, in place."""
+    for part, before in zip(picture.parts, taken.parts, strict=True):
+        lay_over(part, part.astype(np.float32), before, taken.alpha, picture.peak)
+
+
+def _filled(values: Float32, weights: Float32) -> Float32:
+    """Values where the weights are 1, and smoothly between them where they are 0: pulled up a pyramid, pushed down.
+
+    Gortler et al. 1996, "The Lumigraph".
+    """
+    levels: list[tuple[Float32, Float32]] = []
+    known = weights[..., 0] if weights.ndim == 3 else weights
+    seen = values * weights
+    while min(known.shape) > _COARSEST_PX:
+        levels.append((seen, known))
+        half = (-(-known.shape[1] // 2), -(-known.shape[0] // 2))
+        seen, known = (cast("Float32", cv2.resize(some, half, interpolation=cv2.INTER_AREA)) for some in (seen, known))
+    out = seen / np.maximum(_like(known, seen), 1e-3)
+    for seen, known in reversed(levels):
+        size = (known.shape[1], known.shape[0])
+        fine = cv2.resize(out, size, interpolation=cv2.INTER_LINEAR).reshape(seen.shape)
+        out = np.asarray(seen + (1 - _like(known, seen)) * fine, np.float32)
+    return out
+
+
+def _like(weights: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    return weights[..., None] if values.ndim > weights.ndim else weights

@@ -1,0 +1,385 @@
+"""What lies on the picture and not in it: burnt-in letters, logos, a microphone on its stand before a face that moves.
+
+Skin, beard and lips go along with the head. An edge over the lower face that keeps its place while the head has moved
+is none of the face: it was put on the picture, or stands before it. Places are compared with what they were up to
+two seconds ago, when the head was elsewhere; nothing is said of a head that does not move.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.core.media import Plane, VideoFrame
+from lipwright.vision import mesh
+
+_EVERY_S: Final = 0.115
+"""Between two looks: every third frame of 25 in a second."""
+_REMEMBERED, _LATEST = 14, 6
+_LOOKED_AT_PX: Final = 55
+"""Eye to eye, at least: letters on a face are seen as well on a picture no larger than twice that."""
+_MARGIN_IO: Final = 0.3
+_JAW_RIM_IO: Final = 0.04
+"""So near to the outline of the face an edge may be that of the jaw."""
+_LEAST_MOVE_PX, _FARTHEST_MOVE_IO = 2.0, 0.3
+_LEAST_SLOPE: Final = 10.0
+"""Levels of 8 bits a pixel, along the way that the head went."""
+_NO_EDGE: Final = 5.0
+_LEAST_WAY_PX, _COUNTED_WAY_PX, _MOST_CHANGE = 1.2, 3.0, 60.0
+_STAYED_LEVELS, _STAYED, _MOVED = 5.0, 0.2, 0.4
+"""Less of a change than either: an edge that stayed. More of it than the last: one that went along."""
+_LEAST_DENSITY: Final = 0.15
+_TOO_STILL, _FEWEST_EDGES = 0.3, 20
+"""Where so large a share of the edges of eyes and brows stayed too, the head did not move as it was read."""
+_CHANGED_LEVELS: Final = 15.0
+_SEEN_TIMES: Final = 3
+_FEWEST_SEEN: Final = 10
+"""Places over the face at which an overlay must have been seen so often."""
+_JOINED_IO, _REACH_IO = 0.06, 0.3
+"""Strokes nearer to each other are of one thing, with what is between them."""
+_EDGE: Final = 2
+_RIM: Final = 3
+"""So far, in shrunk pixels, what was seen of it may be short of the whole: edges along the head's way tell nothing."""
+_SAME_LEVELS, _SAME_SHARE = 14, 0.75
+_FEWEST_ASKED: Final = 12
+_ASIDE_FRAMES: Final = 75
+"""For so many frames before and after it was seen to stay put an overlay may be there too: while the head rests."""
+
+_AXES: Final = ((1, 0), (0, 1))
+_STABLE: Final = np.array(mesh.STABLE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlay:
+    """Something that keeps its place on the picture, and how it looks."""
+
+    first: int
+    last: int
+    """The frames between which it was seen."""
+    turns: int
+    """Of the picture, in quarter turns, as it was looked at."""
+    shrink: int
+    """Luma pixels for one of `mask` and `look`, across and down."""
+    left: int
+    top: int
+    """Of `mask` on the picture, in its own pixels."""
+    mask: NDArray[np.uint8]
+    """(h, w) 1 where it is, 2 on its edges that were seen to stay."""
+    look: NDArray[np.uint8]
+    """(h, w) luma where the mask is not 0, 8-bit scale."""
+
+    def cover(
+        self, luma: Plane, left_px: int, top_px: int, *, bits: int, index: int, turns: int
+    ) -> NDArray[np.uint8] | None:
+        """Where it lies on `luma`, a part of frame `index` that begins at these pixels: 0 or 1, as large.
+
+        None: nowhere on it, or it looks otherwise there.
+        """
+        if turns != self.turns or not self.first - _ASIDE_FRAMES <= index <= self.last + _ASIDE_FRAMES:
+            return None
+        k = self.shrink
+        height, width = self.mask.shape
+        x0, y0 = max(self.left, -(-left_px // k)), max(self.top, -(-top_px // k))
+        x1 = min(self.left + width, (left_px + luma.shape[1]) // k)
+        y1 = min(self.top + height, (top_px + luma.shape[0]) // k)
+        if x1 <= x0 or y1 <= y0:
+            return None
+        at = slice(y0 - self.top, y1 - self.top), slice(x0 - self.left, x1 - self.left)
+        edges = self.mask[at] == _EDGE
+        if np.count_nonzero(edges) < _FEWEST_ASKED:
+            return None
+        lines, columns = slice(y0 * k - top_px, y1 * k - top_px), slice(x0 * k - left_px, x1 * k - left_px)
+        seen = _shrunk(luma[lines, columns], k, bits)
+        if (np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean() < _SAME_SHARE:
+            return None
+        out = np.zeros(luma.shape, np.uint8)
+        out[lines, columns] = np.repeat(np.repeat((self.mask[at] > 0).astype(np.uint8), k, 0), k, 1)
+        reach = 2 * _RIM * k + 1
+        return np.asarray(cv2.dilate(out, np.ones((reach, reach), np.uint8)), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """A face and what is around it, as it was seen at one moment, in shrunk pixels."""
+
+    index: int
+    points: NDArray[np.float64]
+    """(n, 2) what speech does not move."""
+    bridge_y: float
+    nose_y: float
+    """Middle and base of the nose."""
+    luma: NDArray[np.float32]
+    face: NDArray[np.uint8]
+    """1 on the face, apart from its outline."""
+    left: int
+    top: int
+    slopes: tuple[NDArray[np.float32], NDArray[np.float32]]
+    """Levels a pixel, across and down."""
+
+    @property
+    def area(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom."""
+        rows, columns = self.luma.shape
+        return self.left, self.top, self.left + columns, self.top + rows
+
+    def part(self, left: int, top: int, right: int, bottom: int) -> tuple[slice, slice]:
+        return slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left)
+
+
+class OverlayMeter:
+    """Watches one face through pass one."""
+
+    def __init__(self) -> None:
+        self._next_s = -np.inf
+        self._turns: int = 0
+        self._shrink: int = 0
+        self._looks: deque[_Look] = deque(maxlen=_REMEMBERED)
+        self._times = np.zeros((0, 0), np.uint8)
+        """How often each place of the picture was seen to stay as it is."""
+        self._on_face = np.zeros((0, 0), np.uint8)
+        """1 where that was on the face, below the eyes."""
+        self._found: list[Overlay] = []
+
+    def observe(self, frame: VideoFrame, points: NDArray[Any], turns: int = 0) -> None:
+        """A frame in order, `points` (478, 2 or 3) on it; it is turned by so many quarter turns."""
+        if frame.time_s < self._next_s:
+            return
+        self._next_s = float(frame.time_s) + _EVERY_S
+        look = self._look(frame, np.asarray(points[:, :2], np.float64), turns)
+        if look is None:
+            return
+        before = self._looks[-1] if self._looks else None
+        self._looks.append(look)
+        if before is None:
+            return
+        self._forget_changed(look, before)
+        apart = np.array([earlier.points for earlier in self._looks]) - look.points
+        way_px = np.asarray(np.median(np.sqrt((apart * apart).sum(2)), axis=1))
+        way_px[way_px > _FARTHEST_MOVE_IO * float(np.ptp(look.points[:, 0]))] = 0
+        # what came a moment ago was not there yet when the head was farthest
+        first_late = max(0, len(way_px) - _LATEST)
+        late, farthest = first_late + int(way_px[first_late:].argmax()), int(way_px.argmax())
+        if way_px[late] >= _LEAST_MOVE_PX:
+            self._compare(look, self._looks[late], is_late=True)
+        if farthest != late and way_px[farthest] >= _LEAST_MOVE_PX:
+            self._compare(look, self._looks[farthest], is_late=False)
+        self._gather(look)
+
+    def finish(self) -> list[Overlay]:
+        """What was found, in order of appearance."""
+        return self._found
+
+    def _look(self, frame: VideoFrame, points: NDArray[np.float64], turns: int) -> _Look | None:
+        luma = frame.planes[0]
+        io_px = float(np.linalg.norm(points[33] - points[263]))
+        size = luma.shape
+        k = self._shrink
+        if not k or turns != self._turns or self._times.shape != (size[0] // k, size[1] // k):
+            self._shrink, self._turns = max(1, int(io_px / _LOOKED_AT_PX)), turns
+            self._times = np.zeros((size[0] // self._shrink, size[1] // self._shrink), np.uint8)
+            self._on_face = np.zeros_like(self._times)
+            self._looks.clear()
+        k, margin_px = self._shrink, _MARGIN_IO * io_px
+        rows, columns = self._times.shape
+        low, high = points.min(0) - margin_px, points.max(0) + margin_px
+        low[1] = points[mesh.BROW, 1] - margin_px  # nothing is looked for above the eyes
+        left, top = np.floor(low / k).clip(0, (columns, rows)).astype(int).tolist()
+        right, bottom = np.ceil(high / k).clip(0, (columns, rows)).astype(int).tolist()
+        if right - left < 16 or bottom - top < 16:
+            return None
+        small = _shrunk(luma[top * k : bottom * k, left * k : right * k], k, frame.bits)
+        at = points / k
+        face = np.zeros(small.shape, np.uint8)
+        hull = np.asarray(cv2.convexHull((at[:468] - (left, top)).astype(np.float32)))
+        cv2.fillConvexPoly(face, np.round(hull).astype(np.int32), (1.0,))
+        rim = 2 * max(1, round(_JAW_RIM_IO * io_px / k)) + 1
+        face = np.asarray(cv2.erode(face, np.ones((rim, rim), np.uint8)), np.uint8)
+        across, down = (np.asarray(cv2.Scharr(small, cv2.CV_32F, *axis, scale=1 / 32), np.float32) for axis in _AXES)
+        return _Look(
+            frame.index,
+            at[_STABLE],
+            float(at[mesh.BRIDGE, 1]),
+            float(at[mesh.NOSE_BASE, 1]),
+            small,
+            face,
+            left,
+            top,
+            (across, down),
+        )
+
+    def _forget_changed(self, look: _Look, before: _Look) -> None:
+        """What looks otherwise than a moment ago was not there, or is no longer."""
+        area = _shared_area(look, before)
+        if area is not None:
+            changed = np.abs(look.luma[look.part(*area)] - before.luma[before.part(*area)]) > _CHANGED_LEVELS
+            _part(self._times, area)[changed] = 0
+        across, down = look.slopes
+        _part(self._times, look.area)[across * across + down * down < _NO_EDGE**2] = 0
+
+    def _compare(self, look: _Look, earlier: _Look, *, is_late: bool) -> None:
+        """Count the edges that stayed where they were, though the head went; where `is_late` forget those that went."""
+        area = _shared_area(look, earlier)
+        if area is None:
+            return
+        now, then = look.luma[look.part(*area)], earlier.luma[earlier.part(*area)]
+        on_face = look.face[look.part(*area)] & earlier.face[earlier.part(*area)]
+        across, down = _way(look, earlier, area)
+        way = np.sqrt(across * across + down * down)
+        slope_x, slope_y = (some[look.part(*area)] for some in look.slopes)
+        slope = np.abs(slope_x * across + slope_y * down) / np.maximum(way, 1e-3)
+        expected = np.minimum(slope * np.minimum(way, _COUNTED_WAY_PX), _MOST_CHANGE)
+        change = np.abs(now - then)
+        strong = (slope > _LEAST_SLOPE) & (way > _LEAST_WAY_PX)
+        stayed = strong & (change < np.maximum(_STAYED_LEVELS, _STAYED * expected))
+        moved = strong & (change > _MOVED * expected)
+        eyes, nose = (max(0, round(y) - area[1]) for y in (look.bridge_y, look.nose_y))
+        if not any(_went(stayed[:end], moved[:end], on_face[:end]) for end in (eyes, nose)):
+            return
+        density, other = (cv2.boxFilter(some.astype(np.float32), -1, (5, 5)) for some in (stayed, moved))
+        times, seen = _part(self._times, area), _part(self._on_face, area)
+        if is_late:
+            times[moved & (other > density)] = 0
+        counted = stayed & (density > 3 * other) & (density > _LEAST_DENSITY)
+        times[counted] = np.minimum(times[counted], 250) + 1
+        below = np.zeros_like(on_face)
+        below[eyes:] = on_face[eyes:]
+        seen[counted] = below[counted]
+
+    def _gather(self, look: _Look) -> None:
+        """Put down what has been seen often enough, and is seen."""
+        area = look.area
+        left, top, _, _ = area
+        often = _part(self._times, area) >= _SEEN_TIMES
+        seeds = often & (_part(self._on_face, area) > 0)
+        if np.count_nonzero(seeds) < _FEWEST_SEEN:
+            return
+        io_px = float(np.ptp(look.points[:, 0]))
+        _, labels = cv2.connectedComponents(_closed(often.astype(np.uint8), _JOINED_IO * io_px))
+        n_seeds = np.bincount(labels[seeds])
+        grown = np.isin(labels, [number for number in np.flatnonzero(n_seeds >= _FEWEST_SEEN) if number])
+        if not grown.any():
+            return
+        # what lies farther off is not bent by a jaw
+        reach = 2 * round(_REACH_IO * io_px) + 1
+        grown &= np.asarray(cv2.dilate(seeds.astype(np.uint8), np.ones((reach, reach), np.uint8))) > 0
+        outlines, _ = cv2.findContours(grown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        mask = np.zeros(grown.shape, np.uint8)
+        cv2.drawContours(mask, outlines, -1, (1.0,), cv2.FILLED)
+        mask[often & grown] = _EDGE
+        x, y, width, height = cv2.boundingRect(mask)
+        at = slice(y, y + height), slice(x, x + width)
+        seen = np.clip(look.luma[at], 0, 255).astype(np.uint8)
+        found = Overlay(look.index, look.index, self._turns, self._shrink, left + x, top + y, mask[at].copy(), seen)
+        if self._found and self._is_same(self._found[-1], found):
+            known = self._found.pop()
+            self._found.append(_joined(known, found))
+        else:
+            self._found.append(found)
+
+    def _is_same(self, known: Overlay, found: Overlay) -> bool:
+        if (known.turns, known.shrink) != (found.turns, found.shrink):
+            return False
+        rows, columns = _overlap(known, found)
+        if rows[0].stop <= rows[0].start or columns[0].stop <= columns[0].start:
+            return False
+        both = (known.mask[rows[0], columns[0]] == _EDGE) & (found.mask[rows[1], columns[1]] == _EDGE)
+        if np.count_nonzero(both) < _FEWEST_ASKED:
+            return False
+        looks = (known.look[rows[0], columns[0]].astype(np.int16), found.look[rows[1], columns[1]].astype(np.int16))
+        return bool((np.abs(looks[0] - looks[1])[both] < _SAME_LEVELS).mean() >= _SAME_SHARE)
+
+
+def covered(
+    overlays: Iterable[Overlay], luma: Plane, left_px: int, top_px: int, *, bits: int, index: int, turns: int
+) -> NDArray[np.uint8] | None:
+    """As `Overlay.cover`, of all of them."""
+    out: NDArray[np.uint8] | None = None
+    for overlay in overlays:
+        cover = overlay.cover(luma, left_px, top_px, bits=bits, index=index, turns=turns)
+        if cover is not None:
+            out = cover if out is None else out | cover
+    return out
+
+
+def _went(stayed: NDArray[np.bool_], moved: NDArray[np.bool_], on_face: NDArray[np.uint8]) -> bool:
+    """Whether this part of the face moved as the head is said to have."""
+    n_stayed, n_moved = (np.count_nonzero(some & (on_face > 0)) for some in (stayed, moved))
+    return n_stayed + n_moved >= _FEWEST_EDGES and n_stayed <= _TOO_STILL * (n_stayed + n_moved)
+
+
+def _part(whole: NDArray[np.uint8], area: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    left, top, right, bottom = area
+    return whole[top:bottom, left:right]
+
+
+def _shrunk(luma: Plane, k: int, bits: int) -> NDArray[np.float32]:
+    """Means of squares of k pixels, 8-bit scale."""
+    height, width = luma.shape
+    size = (max(1, width // k), max(1, height // k))
+    small = cv2.resize(np.ascontiguousarray(luma), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32) / (1 << (bits - 8))
+
+
+def _closed(mask: NDArray[np.uint8], gap_px: float) -> NDArray[np.uint8]:
+    """With gaps of so many pixels to either side filled."""
+    reach = 2 * max(1, round(gap_px)) + 1
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8)), np.uint8)
+
+
+def _shared_area(one: _Look, other: _Look) -> tuple[int, int, int, int] | None:
+    (left, top, right, bottom), (also_left, also_top, also_right, also_bottom) = one.area, other.area
+    left, top, right, bottom = (
+        max(left, also_left),
+        max(top, also_top),
+        min(right, also_right),
+        min(bottom, also_bottom),
+    )
+    return (left, top, right, bottom) if right - left >= 8 and bottom - top >= 8 else None
+
+
+def _way(
+    look: _Look, earlier: _Look, area: tuple[int, int, int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far what is seen at each place went since, across and down, if it went with the head: a similarity."""
+    was, now = earlier.points - earlier.points.mean(0), look.points - look.points.mean(0)
+    # from where it is now to where it was
+    spread = float((now * now).sum())
+    along = float((now * was).sum()) / spread
+    turn = float((now[:, 0] * was[:, 1] - now[:, 1] * was[:, 0]).sum()) / spread
+    middle, origin = look.points.mean(0), earlier.points.mean(0)
+    left, top, right, bottom = area
+    x = np.arange(left, right, dtype=np.float32)[None] - np.float32(middle[0])
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(middle[1])
+    across = x + np.float32(middle[0] - origin[0]) - (np.float32(along) * x - np.float32(turn) * y)
+    down = y + np.float32(middle[1] - origin[1]) - (np.float32(turn) * x + np.float32(along) * y)
+    return np.asarray(across, np.float32), np.asarray(down, np.float32)
+
+
+def _overlap(one: Overlay, other: Overlay) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Rows and columns that both hold, in each of them."""
+    out: list[tuple[slice, slice]] = []
+    for axis, (start, begin) in enumerate(((one.top, other.top), (one.left, other.left))):
+        first = max(start, begin)
+        after = min(start + one.mask.shape[axis], begin + other.mask.shape[axis])
+        out.append((slice(first - start, after - start), slice(first - begin, after - begin)))
+    return out[0], out[1]
+
+
+def _joined(known: Overlay, found: Overlay) -> Overlay:
+    """Both as one."""
+    left, top = min(known.left, found.left), min(known.top, found.top)
+    right = max(known.left + known.mask.shape[1], found.left + found.mask.shape[1])
+    bottom = max(known.top + known.mask.shape[0], found.top + found.mask.shape[0])
+    mask, look = (np.zeros((bottom - top, right - left), np.uint8) for _ in range(2))
+    for some in (found, known):
+        height, width = some.mask.shape
+        at = slice(some.top - top, some.top - top + height), slice(some.left - left, some.left - left + width)
+        look[at] = np.where(some.mask > 0, some.look, look[at])
+        np.maximum(mask[at], some.mask, out=mask[at])
+    return replace(known, last=found.last, left=left, top=top, mask=mask, look=look)

@@ -1,0 +1,123 @@
+"""Letters over the chin stay as they are while the chin behind them goes down, in another speech too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lipwright import media
+from lipwright.core.face import FaceChoice
+from lipwright.core.media import Plane, VideoFrame
+from lipwright.core.timeline import FramePlan, MouthTrack
+from lipwright.engines.rewrite import RewriteEngine
+from lipwright.engines.rewrite.engine import RewriteAvatar
+from lipwright.engines.rewrite.lift import lay_back, lift
+from lipwright.engines.rewrite.picture import Picture, Region
+from lipwright.engines.rewrite.shared import packed_sitter, unpacked_sitter
+from lipwright.vision.track import MeshTracker
+
+N = 75
+PLAN = FramePlan(tuple(range(30, 50)), tuple(Fraction(k, 25) for k in range(20)), Fraction(20, 25))
+
+
+@pytest.fixture(scope="module")
+def captioned(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[media.MediaFootage, NDArray[np.bool_]]:
+    """Three seconds of talk with letters burnt in over the chin, and the pixels of those that lie on it."""
+    source = media.open_footage(clips / "video" / "vr_4.mp4")
+    tracked = [(frame, faces[0].landmarks) for frame, faces in islice(MeshTracker().track(source.frames()), N)]
+    x, y = (round(float(v)) for v in np.median([points[200, :2] for _, points in tracked], axis=0))
+    blank = np.zeros(tracked[0][0].planes[0].shape, np.uint8)
+    shapes: list[NDArray[Any]] = []
+    for thickness in (8, 3):
+        drawn = cv2.putText(blank.copy(), "see it", (x - 46, y + 12), 0, 1.0, (1,), thickness, cv2.LINE_8)
+        shapes.append(np.asarray(drawn) > 0)
+
+    def written(frame: VideoFrame) -> VideoFrame:
+        luma = np.array(frame.planes[0])
+        luma[shapes[0]], luma[shapes[1]] = 16, 235
+        return replace(frame, planes=(cast("Plane", luma), *frame.planes[1:]), raw=None)
+
+    path = tmp_path_factory.mktemp("captioned") / "captioned.mp4"
+    media.write_video(
+        path, (written(frame) for frame, _ in tracked), source.info,
+        duration_s=Fraction(N, 25), audio=media.AudioPlan(None), crf=12,
+    )  # fmt: skip
+    return media.open_footage(path), shapes[1] & (np.abs(np.arange(blank.shape[1]) - x) < 40)
+
+
+@pytest.fixture(scope="module")
+def avatar(captioned: tuple[media.MediaFootage, NDArray[np.bool_]]) -> RewriteAvatar:
+    return RewriteEngine().prepare(captioned[0], tracker=MeshTracker(), face=FaceChoice())
+
+
+def wide_open() -> MouthTrack:
+    coefficients = np.zeros((20, 8), np.float32)
+    coefficients[:, 0] = 0.6
+    return MouthTrack(coefficients, np.zeros(20, np.float32), np.zeros(20, np.float32), Fraction(25))
+
+
+def test_letters_stay_where_they_are_while_the_chin_goes_down(
+    captioned: tuple[media.MediaFootage, NDArray[np.bool_]], avatar: RewriteAvatar
+):
+    footage, letters = captioned
+
+    for before, after in zip(footage.play(PLAN.order), avatar.speak(wide_open(), PLAN), strict=True):
+        away = np.abs(before.planes[0].astype(int) - after.planes[0])
+        assert away[letters].max() <= 4
+        assert away.max() > 60  # the mouth above them is another one
+
+    assert any("before the face" in note for note in avatar.report.notes)
+
+
+def test_no_mouth_lends_the_letters_before_it(
+    captioned: tuple[media.MediaFootage, NDArray[np.bool_]], avatar: RewriteAvatar
+):
+    sitter = avatar._sitter
+    _, letters = captioned
+    brightest = [
+        int(mouth.parts[0][shown].max())
+        for mouth in sitter.mouths.values()
+        if (shown := letters[mouth.region.top : mouth.region.bottom, mouth.region.left : mouth.region.right]).any()
+    ]
+
+    assert len(brightest) > 20
+    assert max(brightest) < 225
+
+
+def test_who_is_kept_for_another_speech_is_kept_with_what_lies_before_them(avatar: RewriteAvatar):
+    sitter = avatar._sitter
+    again = unpacked_sitter(dict(packed_sitter(sitter)))
+
+    assert len(again.overlays) == len(sitter.overlays) > 0
+    for one, other in zip(again.overlays, sitter.overlays, strict=True):
+        assert (one.first, one.last, one.left, one.top) == (other.first, other.last, other.left, other.top)
+        assert np.array_equal(one.mask, other.mask)
+        assert np.array_equal(one.look, other.look)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_what_is_lifted_off_and_laid_back_changes_nothing_else(bits: int):
+    rng = np.random.default_rng(0)
+    dtype = np.uint8 if bits == 8 else np.uint16
+    base = np.add.outer(np.arange(40), np.arange(60)) + 60 << (bits - 8)
+    luma, chroma = base.astype(dtype), np.full((20, 30, 2), 130 << (bits - 8), dtype)
+    luma[15:20, 20:40] = rng.integers(180 << (bits - 8), 230 << (bits - 8), (5, 20))
+    picture = Picture([cast("Plane", luma.copy()), cast("Plane", chroma)], Region(0, 0, 60, 40), (2, 2), bits)
+    cover = np.zeros((40, 60), np.uint8)
+    cover[13:22, 18:42] = 1
+
+    taken = lift(picture, cover)
+    without = picture.parts[0].copy()
+    lay_back(picture, taken)
+
+    assert np.abs(without.astype(int) - base).max() <= 4 << (bits - 8)
+    assert np.array_equal(picture.parts[0][15:20, 20:40], luma[15:20, 20:40])
+    assert np.array_equal(without[cover == 0], luma[cover == 0])
