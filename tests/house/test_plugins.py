@@ -14,7 +14,7 @@ from lipwright.sandbox.wire import describe, rebuild
 from lipwright.service import doctor
 from lipwright.service import load_engine as load_checked
 from lipwright.testing import StillEngine
-from lipwright.voices import speak, voices
+from lipwright.voices import check, speak, voices
 from lipwright.voices.ipa import LOOKS
 
 
@@ -122,7 +122,7 @@ class Voice:
         return True
 
     def language_of(self, voice, language):
-        return "en"
+        return {}["en"] if voice == "lost" else 7 if voice == "tongue" else "en"
 
     def speak(self, text, voice, language, manner):
         if voice == "none" or (voice == "torn" and "Second" in text):
@@ -136,7 +136,20 @@ class Voice:
         end_s = clip.duration_s + (Fraction(1, 16000) if voice == "long" else 0)
         phone = Phone("b", ("B" if voice == "looks" else "PBM",))
         spoken = Timeline((Timed(Span(Fraction(0), clip.duration_s), text),))
-        return Utterance(clip, Timeline((Timed(Span(Fraction(0), end_s), phone),)), spoken, f"hoarse:{voice}", "en")
+        phones = Timeline((Timed(Span(Fraction(0), end_s), phone),))
+        if voice == "bare":
+            clip = samples
+        if voice == "list":
+            phones = [phone]
+        if voice == "words":
+            phones = Timeline((Timed(Span(Fraction(0), end_s), "b"),))
+        if voice == "seconds":
+            phones = Timeline((Timed(Span(0.0, float(end_s)), phone),))
+        if voice == "untimed":
+            phones = Timeline((phone,))
+        if voice == "mute":
+            spoken = None
+        return Utterance(clip, phones, spoken, f"hoarse:{voice}", "en")
 """
 
 
@@ -161,7 +174,18 @@ def test_a_provider_that_cannot_list_its_voices_does_not_hide_those_of_others() 
 @pytest.mark.parametrize(
     ("voice", "reason"),
     [
-        ("none", "NoneType where an Utterance"),
+        (
+            "none",
+            "NoneType where an Utterance belongs; whoever wrote it can test it with lipwright.testing.VoiceContract",
+        ),
+        ("bare", "gave ndarray as clip where AudioClip belongs"),
+        ("list", "gave list as phones where Timeline belongs"),
+        ("words", "gave str as phone where Phone belongs"),
+        ("seconds", "gave float as start_s where Rational belongs"),
+        ("untimed", "AttributeError"),
+        ("mute", "gave NoneType as sentences where Timeline belongs"),
+        ("tongue", "gave int as language where str belongs"),
+        ("lost", "KeyError"),
         ("nan", "no finite numbers"),
         ("int", "int16, not float32"),
         ("long", "end after its sound"),
@@ -172,6 +196,15 @@ def test_a_provider_that_cannot_list_its_voices_does_not_hide_those_of_others() 
 def test_a_voice_that_breaks_its_promise_is_told_of_by_name(voice: str, reason: str) -> None:
     with pytest.raises(BrokenVoice, match=reason) as caught:
         speak("One is first. Second is two.", f"hoarse:{voice}")
+
+    assert caught.value.name == f"hoarse:{voice}"
+
+
+@pytest.mark.usefixtures("hoarse")
+@pytest.mark.parametrize("voice", ["tongue", "lost"])
+def test_who_asks_before_a_job_is_taken_in_is_told_the_same(voice: str) -> None:
+    with pytest.raises(BrokenVoice) as caught:
+        check(f"hoarse:{voice}", "en", "One is first.")
 
     assert caught.value.name == f"hoarse:{voice}"
 

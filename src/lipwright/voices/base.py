@@ -55,12 +55,12 @@ class VoiceProvider(Protocol):
         """The language in which `voice` (the provider's own name, without the prefix) would say a text in `language`.
 
         Where `language` is None: the voice's own, or None for a voice that speaks many. Raises UnknownVoice,
-        UnknownLanguage.
+        UnknownLanguage; all else counts as BrokenVoice.
         """
         ...
 
     def is_here(self, voice: str) -> bool:
-        """Whether it can speak now. Raises UnknownVoice."""
+        """Whether it can speak now. Raises UnknownVoice; all else counts as BrokenVoice."""
         ...
 
     def speak(self, text: str, voice: str, language: str, manner: Manner) -> Utterance:

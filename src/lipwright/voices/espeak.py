@@ -53,6 +53,9 @@ _OTHER_NAMES: Final = {
 }  # fmt: skip
 """Languages as people name them -> as eSpeak NG does, where one is not the beginning of the other."""
 
+_MUTE: Final = frozenset({"fo", "kaa", "xex"})
+"""Languages that it lists and cannot say: their dictionaries are not in the wheel."""
+
 
 class _Died(Exception):
     """The child ended, hung, or said what cannot be understood."""
@@ -196,7 +199,13 @@ def _languages() -> dict[str, tuple[str, str]]:
     """Language as eSpeak NG writes it -> title and file, in alphabetical order."""
     told, _ = shared_pool().ask({"do": "list"})
     rows = ((row["language"], (row["name"].replace("_", " "), row["identifier"])) for row in told["voices"])
-    return dict(sorted(rows))
+    return {language: about for language, about in sorted(rows) if language not in _MUTE}
+
+
+@cache
+def _as_it_writes() -> dict[str, str]:
+    """Language in small letters -> as eSpeak NG writes it: Cherokee is chr-US-Qaaa-x-west."""
+    return {language.lower(): language for language in _languages()}
 
 
 @cache
@@ -214,11 +223,11 @@ def variants() -> dict[str, Gender]:
 def espeak_language(language: str) -> str | None:
     """A language as people write it ("pt-BR", "zh_CN", "en") in eSpeak NG's words, or None where it has none."""
     wanted = language.strip().lower().replace("_", "-")
-    known = _languages()
+    known = _as_it_writes()
     while wanted:
         other = _OTHER_NAMES.get(wanted, wanted)
         if other in known:
-            return other
+            return known[other]
         wanted = wanted.rpartition("-")[0]
     return None
 

@@ -34,6 +34,8 @@ SAMPLES: Final = {
 }
 """Language -> a sentence full of p, b and m; other languages count to ten."""
 _COUNT: Final = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
+_WITHOUT_NUMBERS: Final = {"chr": "Mama, papa.", "cv": "Мама, папа.", "kl": "Mama, papa.", "sjn": "Mama, papa."}
+"""eSpeak NG has no numbers in these, or breaks down at one."""
 
 
 def sample_text(voice: str, language: str | None, options: VoiceOptions | None) -> str:
@@ -47,4 +49,5 @@ def sample_text(voice: str, language: str | None, options: VoiceOptions | None) 
         language = found[0] if found else None
     if language is None:
         return SAMPLES["en"]
-    return SAMPLES.get(language.lower().replace("_", "-").split("-")[0], _COUNT)
+    code = language.lower().replace("_", "-").split("-")[0]
+    return SAMPLES.get(code) or _WITHOUT_NUMBERS.get(code, _COUNT)

@@ -6,11 +6,13 @@ text ──> language ──> speaker ──> voice
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from numbers import Integral, Rational
 from pathlib import Path
 from traceback import extract_tb
 from typing import TypeVar
@@ -45,6 +47,7 @@ _AT_ONCE = 4
 _SLOWEST, _FASTEST, _MOST_SEMITONES = 0.5, 2.0, 12.0
 _SSML_PATIENCE = 10
 """An SSML document is said in one go: it may take as long as so many sentences."""
+_FOR_ITS_AUTHOR = "whoever wrote it can test it with lipwright.testing.VoiceContract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def check(
     speaker = table.find(voice)
     if speaker is None:
         named, own = _find(voice, options)
-        wanted = named.language_of(own, wanted)
+        wanted = _language_of(named, own, wanted)
     elif wanted is not None:
         _for_speaker(table.chosen("unknown") if speaker.name == AUTO else speaker, wanted, options)
     if wanted is None:  # it would be found out by the text
@@ -149,7 +152,7 @@ def _choose(voice: str, language: str | None, text: str, like: AudioClip | None,
             speaker = table.chosen(_gender(like))
         return _for_speaker(speaker, spoken, options)
     named, own = _find(voice, options)
-    wanted = named.language_of(own, None if language is None else language.strip())
+    wanted = _language_of(named, own, None if language is None else language.strip())
     return _Choice(named, own, detect_language(text) if wanted is None else wanted)
 
 
@@ -159,11 +162,13 @@ def _for_speaker(speaker: Speaker, language: str, options: VoiceOptions) -> _Cho
             better, own = _find(name, options)
         except UnknownVoice:  # its provider is not installed
             continue
-        if better.is_here(own):
-            return _Choice(better, own, better.language_of(own, language) or language)
+        with _blamed(name):
+            is_here = better.is_here(own)
+        if is_here:
+            return _Choice(better, own, _language_of(better, own, language) or language)
     usual, own = _find(speaker.voice, options)
     try:
-        spoken = usual.language_of(own, language)
+        spoken = _language_of(usual, own, language)
     except UnknownLanguage as exc:
         raise UnknownLanguage(language) from exc
     return _Choice(usual, own, spoken or language, speaker.speed, speaker.pitch)
@@ -229,11 +234,24 @@ def voices(
 def _listed(made: VoiceProvider, name: str) -> list[VoiceInfo]:
     """All of its voices. Raises BrokenVoice."""
     try:
-        return list(made.voices())
+        found = list(made.voices())
     except LipwrightError:
         raise
     except Exception as exc:
         raise BrokenVoice(name, plugins.why(exc)) from exc
+    for one in found:
+        _check_kind(name, "a voice that it lists", one, VoiceInfo)
+    return found
+
+
+def _language_of(made: VoiceProvider, own: str, language: str | None) -> str | None:
+    """What `VoiceProvider.language_of` tells. Raises what it may, and BrokenVoice where the provider fails."""
+    name = f"{made.name}:{own}"
+    with _blamed(name):
+        told = made.language_of(own, language)
+    if told is not None:
+        _check_kind(name, "language", told, str)
+    return told
 
 
 def _is_within(language: str, wanted: str) -> bool:
@@ -266,35 +284,69 @@ def _say_all(
 
 def _spoken(text: str, choice: _Choice, manner: Manner) -> Utterance:
     """One sentence. Raises what `VoiceProvider.speak` may, and BrokenVoice where the provider fails in another way."""
-    try:
+    with _blamed(choice.full_name):
         part = choice.provider.speak(text, choice.voice, choice.language, manner)
+        _check(part, choice.full_name)
+    return part
+
+
+@contextmanager
+def _blamed(name: str) -> Generator[None]:
+    """Whatever the code of a voice raises, but for errors of ours, is BrokenVoice."""
+    try:
+        yield
     except (LipwrightError, MemoryError):
         raise
     except Exception as exc:
-        broken = BrokenVoice(choice.full_name, type(exc).__name__)
+        broken = BrokenVoice(name, type(exc).__name__)
         # it may name an address with a key in it: for the log, and for who sits at the machine
         place = extract_tb(exc.__traceback__)[-1]
         broken.add_note(f"{plugins.why(exc)} ({Path(place.filename).name}, line {place.lineno})")
         raise broken from exc
-    _check(part, choice.full_name)
-    return part
+
+
+def _broken(name: str, reason: str) -> BrokenVoice:
+    """It gave what it may not give."""
+    return BrokenVoice(name, f"{reason}; {_FOR_ITS_AUTHOR}")
 
 
 def _check(part: object, name: str) -> None:
     """Raises BrokenVoice where it is not what `VoiceProvider.speak` promises: it would be noise, or fail far away."""
     if not isinstance(part, Utterance):
-        raise BrokenVoice(name, f"it gave {type(part).__name__} where an Utterance belongs")
+        raise _broken(name, f"it gave {type(part).__name__} where an Utterance belongs")
+    # a plug-in is not held to the types that we declare
+    _check_kind(name, "clip", part.clip, AudioClip)
+    _check_kind(name, "samples", part.clip.samples, np.ndarray)
+    _check_kind(name, "rate_hz", part.clip.rate_hz, Integral)
+    _check_kind(name, "sentences", part.sentences, Timeline)
+    _check_kind(name, "voice", part.voice, str)
     samples = part.clip.samples
     if samples.dtype.kind != "f":
-        raise BrokenVoice(name, f"its samples are {samples.dtype}, not float32 within -1 and 1")
+        raise _broken(name, f"its samples are {samples.dtype}, not float32 within -1 and 1")
     if not np.isfinite(samples).all():
-        raise BrokenVoice(name, "some of its samples are no finite numbers")
+        raise _broken(name, "some of its samples are no finite numbers")
+    if part.phones is not None:
+        _check_kind(name, "phones", part.phones, Timeline)
     phones = () if part.phones is None else part.phones.items
+    for item in phones:
+        _check_kind(name, "phone", item.value, Phone)
+    for item in part.sentences:
+        _check_kind(name, "sentence", item.value, str)
+    for span in (item.span for item in (*phones, *part.sentences)):
+        _check_kind(name, "start_s", span.start_s, Rational)
+        _check_kind(name, "stop_s", span.stop_s, Rational)
     if phones and phones[-1].span.stop_s > part.clip.duration_s:
-        raise BrokenVoice(name, "its phones end after its sound")
+        raise _broken(name, "its phones end after its sound")
+    if not all(item.value.looks for item in phones):
+        raise _broken(name, f"one of its phones has no looks; they may look like {', '.join(LOOKS)}")
     unknown = sorted({look for item in phones for look in item.value.looks} - set(LOOKS))
     if unknown:
-        raise BrokenVoice(name, f"its phones look like {', '.join(unknown)}; they may look like {', '.join(LOOKS)}")
+        raise _broken(name, f"its phones look like {', '.join(unknown)}; they may look like {', '.join(LOOKS)}")
+
+
+def _check_kind(name: str, what: str, found: object, kind: type) -> None:
+    if not isinstance(found, kind):
+        raise _broken(name, f"it gave {type(found).__name__} as {what} where {kind.__name__} belongs")
 
 
 def _titled(part: Utterance, text: str) -> Utterance:
@@ -321,7 +373,7 @@ def _joined(
     n_so_far = 0
     for number, (sentence, part) in enumerate(spoken, start=1):
         if part.clip.rate_hz != rate_hz:
-            raise BrokenVoice(choice.full_name, f"it speaks at {rate_hz} and at {part.clip.rate_hz} samples/s")
+            raise _broken(choice.full_name, f"it speaks at {rate_hz} and at {part.clip.rate_hz} samples/s")
         start_s = Fraction(n_so_far, rate_hz)
         samples.append(part.clip.samples)
         phones += _later(part.phones, start_s) if part.phones is not None else ()
