@@ -17,10 +17,12 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from structlog.testing import capture_logs
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from lipwright import sandbox
+from lipwright.core.errors import WorkerCrashed
 from lipwright.core.jobs import JobRequest, JobState, Media
 from lipwright.http import crossing, door, protocol
 from lipwright.http.errors import Refusal
@@ -726,3 +728,22 @@ def test_the_list_of_operations_loads_nothing_from_elsewhere(here: Any) -> None:
         assert path.startswith("/"), path
         assert here.client.get(path).status_code == 200, path
     assert here.client.get("/docs/redoc.standalone.js").status_code == 404
+
+
+def test_what_a_child_said_before_it_broke_at_an_upload_is_in_the_log_alone(
+    here: Any, monkeypatch: pytest.MonkeyPatch, portrait: Path
+) -> None:
+    def break_down(*_: Any, **__: Any) -> Any:
+        crash = WorkerCrashed("SIGSEGV")
+        crash.add_note("stack smashing detected")
+        raise crash
+
+    monkeypatch.setattr(sandbox, "call", break_down)
+    with capture_logs() as lines:
+        files = {"file": ("mine.mp4", portrait.read_bytes())}
+        answer = here.send("POST", "/api/v3/media/upload/binary", files=files)
+
+    assert answer.status_code == 400
+    assert "stack smashing" not in answer.text
+    (told,) = [line for line in lines if line["event"] == "request failed"]
+    assert (told["code"], told["last_words"]) == ("unreadable_media", "stack smashing detected")

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from lipwright import sandbox
 from lipwright.blobs import FolderBlobs
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import InputError, LipwrightError
+from lipwright.core.errors import InputError, LipwrightError, ModerationFailed, UnreadableMedia
 from lipwright.core.media import MediaLimits
+from lipwright.demo import video_path
+from lipwright.moderation import ModeratorOptions
+from lipwright.moderation.nudenet import NudeNetModerator
 from lipwright.sandbox import Limits, call
 from lipwright.service.intake import Intake, Workshop
+from lipwright.service.moderate import Moderation
 
 from .hostile import BESIDE, atom, files  # noqa: TID252  pytest gives tests no absolute name
 
@@ -161,3 +167,30 @@ def test_what_a_client_sees_names_its_own_file_and_no_path_of_ours(name: str, fo
     assert str(tmp_path) not in str(caught.value) + repr(vars(caught.value))
     assert not list(workshop.iterdir())
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda folder: Intake(ServiceSettings(), FolderBlobs(folder / "blobs"), Workshop(folder)).keep(
+            "somebody", video_path(), "mine.mp4"
+        ),
+        lambda folder: Moderation("stand-in", cast("Any", None))(video_path()),
+        lambda folder: NudeNetModerator.look(cast("Any", SimpleNamespace(_options=ModeratorOptions())), [b"picture"]),
+    ],
+)
+def test_what_a_child_says_before_it_breaks_is_kept_for_the_log_and_not_told_to_clients(
+    ask: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    monkeypatch.setattr(
+        sandbox,
+        "call",
+        lambda target, arguments, *, limits, **_: call("targets:crash", {"how": "segfault"}, limits=limits),
+    )
+
+    with pytest.raises((UnreadableMedia, ModerationFailed)) as caught:
+        ask(tmp_path)
+
+    assert "last words" in sandbox.last_words(caught.value)
+    assert "last words" not in str(caught.value)

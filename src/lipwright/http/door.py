@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lipwright import sandbox
 from lipwright.core.errors import InvalidKey, LipwrightError
 from lipwright.core.jobs import Account
 from lipwright.http import batch, playground
@@ -185,7 +186,10 @@ class Door:
 
 
 def error_response(face: WireFace, error: LipwrightError | Refusal) -> JSONResponse:
-    """The answer that tells it in the face's form."""
+    """The answer that tells it in the face's form; what is not for clients is told in the log."""
+    last_words = sandbox.last_words(error)
+    if last_words:
+        log.info("request failed", code=error.code, reason=str(error), last_words=last_words)
     refusal = error if isinstance(error, Refusal) else refusal_of(error)
     status, body = body_of(face, refusal)
     return JSONResponse(body, status, headers=dict(refusal.headers))

@@ -53,7 +53,8 @@ class NudeNetModerator:
                     limits=limits,
                 )
             except (LimitReached, WorkerCrashed) as exc:
-                raise ModerationFailed("nudenet", str(exc).rstrip(".")) from exc
+                failed = ModerationFailed("nudenet", str(exc).rstrip("."))
+                raise sandbox.with_last_words(failed, exc) from exc
         return [bool(one) for one in said["refused"]]
 
     @staticmethod

@@ -8,7 +8,7 @@ What comes back is data: a child that was taken over by a hostile file can lie, 
 children that have loaded what they need and wait for their one request.
 """
 
-from lipwright.sandbox.call import Limits, call
+from lipwright.sandbox.call import Limits, call, last_words, with_last_words
 from lipwright.sandbox.spares import Spares
 
-__all__ = ["Limits", "Spares", "call"]
+__all__ = ["Limits", "Spares", "call", "last_words", "with_last_words"]

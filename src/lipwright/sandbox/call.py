@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from time import monotonic, sleep
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from lipwright import networks
 from lipwright.core.errors import Cancelled, LimitReached, WorkerCrashed
@@ -21,6 +21,8 @@ from lipwright.sandbox import wire
 
 if TYPE_CHECKING:
     from lipwright.sandbox.spares import Spares
+
+E = TypeVar("E", bound=Exception)
 
 LOOK_EVERY_S = 0.1
 """How often `should_stop` is asked."""
@@ -116,6 +118,22 @@ def call(
         if spares is not None:
             spares.refill()
     return _outcome(said, child.process.returncode if said.end is None else None, limits)
+
+
+def last_words(error: BaseException) -> str:
+    """What a child wrote before it broke, or what else was noted for the log and not for users; empty: nothing."""
+    notes = getattr(error, "__notes__", None)
+    if not isinstance(notes, list):  # a child may have made it up
+        return ""
+    return "\n".join(map(str, cast("list[object]", notes)))[-LAST_WORDS_BYTES:]
+
+
+def with_last_words(error: E, cause: BaseException) -> E:
+    """An error that is raised in place of `cause`, with its last words."""
+    told = last_words(cause)
+    if told:
+        error.add_note(told)
+    return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,8 @@ class Intake:
                     should_stop=should_stop,
                 )
         except (LimitReached, WorkerCrashed) as exc:
-            raise UnreadableMedia(Path(name), "looking at it took too much, or broke the decoder") from exc
+            broken = UnreadableMedia(Path(name), "looking at it took too much, or broke the decoder")
+            raise sandbox.with_last_words(broken, exc) from exc
         except InputError as exc:
             raise without_path(exc, path, name) from exc
         self._check_limits(name, seen)

@@ -60,7 +60,8 @@ class Moderation:
                     should_stop=should_stop,
                 )
             except (LimitReached, WorkerCrashed) as exc:
-                raise ModerationFailed(self._name, "no pictures could be taken of the file") from exc
+                failed = ModerationFailed(self._name, "no pictures could be taken of the file")
+                raise sandbox.with_last_words(failed, exc) from exc
             # a child names no files: it says how many there are
             pictures = [
                 (Path(folder) / f"{number}.jpg").read_bytes() for number in range(min(int(said["n"]), N_PICTURES))

@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -61,8 +61,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 log = structlog.get_logger(__name__)
-_LAST_WORDS = 8000
-"""Characters of what a broken child said that are kept in the log."""
 
 T = TypeVar("T")
 
@@ -196,11 +194,9 @@ class JobWork:
             raise HandedBack from None
         except LipwrightError as exc:
             self._fail(job_id, exc)
-            # what a child of ours wrote before it broke, or what is not for users: told nowhere else
-            notes = getattr(exc, "__notes__", None)
-            told: dict[str, str] = {}
-            if isinstance(notes, list):  # a child may have made it up
-                told["last_words"] = "\n".join(map(str, cast("list[object]", notes)))[-_LAST_WORDS:]
+            # told nowhere else
+            last_words = sandbox.last_words(exc)
+            told = {"last_words": last_words} if last_words else {}
             words.info("job failed", code=exc.code, reason=str(exc), **told)
         except Exception:  # noqa: BLE001 - logged, with its traceback
             # the edge of the worker: the job ends, the worker lives, the log says why
