@@ -5,6 +5,7 @@ LIPWRIGHT_TEST_MACHINES=WORKERS,JOBS,SECONDS_BETWEEN_KILLS is how much is killed
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -16,11 +17,16 @@ from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 import pytest
+from dbos import DBOS
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from lipwright.config import ServiceSettings
-from lipwright.core.errors import DatabaseAway, InvalidOption
+from lipwright.core.errors import DatabaseAway, InvalidOption, StoreAway
 from lipwright.core.jobs import Account, Job, JobRequest, JobState
+from lipwright.jobs import Worker
 from lipwright.service import work
 from lipwright.service.hosted import Hosted
 from lipwright.store import jobs as rows_of_jobs
@@ -200,6 +206,53 @@ def test_while_postgresql_restarts_the_render_goes_on_and_nothing_is_done_twice(
         assert [rows_of_jobs.find(connection, job.id).n_attempts for job in done] == [1, 1]  # pyright: ignore[reportOptionalMemberAccess]
     assert service.is_ready
     assert service.balance_microusd(account) == GRANTED - 2 * PRICE
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Hosted, "_open_queue"), (DBOS, "migrate"), (Worker, "_launch")])
+def test_a_worker_that_postgresql_leaves_as_it_starts_says_so_and_can_start_later(
+    service: Hosted, postgres: Any, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    told: list[str] = []
+    listener = logging.Handler()
+    listener.emit = lambda record: told.append(record.getMessage())
+    logging.getLogger("dbos").addHandler(listener)
+    real = getattr(owner, name)
+
+    def leave_first(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.undo()
+        postgres.stop("immediate")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, leave_first)
+    try:
+        with pytest.raises(DatabaseAway):
+            service.start_worker()
+    finally:
+        postgres.start()
+        logging.getLogger("dbos").removeHandler(listener)
+
+    assert told == []  # it would be a traceback
+    service.start_worker()
+    assert service.is_ready
+
+
+def test_care_tells_of_an_outage_in_a_line(
+    service: Hosted, work_here: Callable[..., Hosted], until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = [DatabaseAway("gone"), OperationalError("", {}, psycopg.OperationalError("gone")), StoreAway("gone")]
+
+    def end_stranded(_: Hosted) -> None:
+        if gone:
+            raise gone.pop(0)
+
+    monkeypatch.setattr(Hosted, "_end_stranded", end_stranded)
+    monkeypatch.setattr("lipwright.service.hosted._CARE_EVERY_S", 0.01)
+    with capture_logs() as told:
+        work_here()
+        until(lambda: not gone and any(one["event"] == "the store is away" for one in told))
+
+    lines = [(one["log_level"], one["event"]) for one in told if one.get("what") == "care" or "exc_info" in one]
+    assert lines == [("warning", "the database is away")] * 2 + [("warning", "the store is away")]
 
 
 def test_at_whatever_moment_postgresql_goes_away_every_job_ends_once_and_is_paid_once(

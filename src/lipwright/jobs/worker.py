@@ -11,8 +11,10 @@ render, such as "cpu" and "gpu".
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic, time
 from typing import Any, Final, Protocol
@@ -142,6 +144,7 @@ class Worker:
             # in a thread of its own, for DBOS would run jobs in the event loop of the thread that starts it
             self._in_thread(self._launch)
         except BaseException:
+            self._let_go()
             Worker._one.release()
             raise
         self._watch = threading.Thread(target=self._keep_watch, name="jobs-watch", daemon=True)
@@ -206,9 +209,18 @@ class Worker:
         renders = [render_queue(name) for name in self._queues if name != PREPARE]
         admits = [admit_queue(n) for n in range(1, MAX_LIMIT + 1)] if PREPARE in self._queues else []
         DBOS.listen_queues([*renders, *admits])
-        DBOS.launch()
+        with _told_elsewhere("DBOS failed to launch"):
+            DBOS.launch()
         for name in renders:
             DBOS.register_queue(name, worker_concurrency=self._concurrency, polling_interval_sec=self._queue.poll_s)
+
+    def _let_go(self) -> None:
+        """What has begun of DBOS, of a start that failed."""
+        from dbos import DBOS
+
+        if self._dbos is not None:
+            DBOS.destroy(destroy_registry=True)
+            self._dbos = None
 
     def _define(self) -> None:
         """The workflows. Changing their steps needs a new VERSION and a way for jobs that are under way.
@@ -383,6 +395,21 @@ class Worker:
         thread.join()
         if raised:
             raise raised[0]
+
+
+@contextmanager
+def _told_elsewhere(beginning: str) -> Generator[None]:
+    """DBOS also logs, with a traceback, an error that it raises: its log goes without the line that begins so."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(beginning)
+
+    dbos_log = logging.getLogger("dbos")
+    dbos_log.addFilter(is_other)
+    try:
+        yield
+    finally:
+        dbos_log.removeFilter(is_other)
 
 
 def render_queue(name: str) -> str:

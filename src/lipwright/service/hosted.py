@@ -203,9 +203,11 @@ class Hosted:
         """Do what the first submit would wait for: load the job engine, and open its queue.
 
         Raises InvalidOption where a setting cannot work: before anyone is let in, and not when the first job begins.
+        And DatabaseAway.
         """
         self._moderator()
-        self._open_queue().prepare(self.settings.max_running)
+        with self._database.lent():
+            self._open_queue().prepare(self.settings.max_running)
         assert self._engines
         self.speakers()
 
@@ -214,7 +216,7 @@ class Hosted:
 
         `queues` are those to take from: "prepare", "cpu", and the others that `engine_queues` names; none: all.
         Without `webhooks` none is sent; they wait. Raises RuntimeError if this process has a worker, InvalidOption
-        for a queue that there is not.
+        for a queue that there is not, DatabaseAway.
         """
         known = (PREPARE, *render_queues(self.settings))
         for name in queues:
@@ -247,7 +249,8 @@ class Hosted:
             silent_s=self.settings.worker_silent_s,
         )
         worker_of.append(worker)
-        worker_of[0].start()
+        with self._database.lent():
+            worker_of[0].start()
         self._worker = worker_of[0]
         if webhooks is not None:
             self._deliveries = Deliveries(self.settings, self._database, webhooks, self.telemetry)
@@ -854,7 +857,8 @@ class Hosted:
     def _open_queue(self) -> Queue:
         with self._queue_lock:
             if self._queue is None:
-                self._queue = Queue(self._database.jobs_engine, self.settings.queue_poll_s)
+                with self._database.lent():
+                    self._queue = Queue(self._database.jobs_engine, self.settings.queue_poll_s)
             return self._queue
 
     def _open_spares(self, queues: Collection[str]) -> sandbox.Spares | None:
@@ -1071,11 +1075,16 @@ class Hosted:
         signs = _Signs(self._database)
         while True:
             try:
-                if signs.take_duty("end the stranded", _CARE_EVERY_S * 0.9):
-                    self._end_stranded()
-                if monotonic() >= next_sweep_s:
-                    next_sweep_s = monotonic() + _SWEEP_EVERY_S
-                    self._sweep_and_tell(is_for_all=signs.take_duty("sweep", _SWEEP_EVERY_S * 0.9))
+                with self._database.lent():
+                    if signs.take_duty("end the stranded", _CARE_EVERY_S * 0.9):
+                        self._end_stranded()
+                    if monotonic() >= next_sweep_s:
+                        next_sweep_s = monotonic() + _SWEEP_EVERY_S
+                        self._sweep_and_tell(is_for_all=signs.take_duty("sweep", _SWEEP_EVERY_S * 0.9))
+            except DatabaseAway as exc:
+                log.warning("the database is away", what="care", why=exc.reason)
+            except StoreAway as exc:
+                log.warning("the store is away", what="care", why=exc.reason)
             except Exception:
                 log.exception("care failed once")
             if self._stopping.wait(_CARE_EVERY_S):

@@ -129,6 +129,12 @@ class Database:
         with _away(), self.engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def lent(self) -> Generator[None]:
+        """While others, such as DBOS, use its connections: what they raise while it is away becomes DatabaseAway."""
+        with _away():
+            yield
+
     def insist(self, act: Callable[[sa.Connection], T], *, until: Callable[[], bool], is_writing: bool = True) -> T:
         """Run `act` in a transaction, again and again while the database is away.
 
