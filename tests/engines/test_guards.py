@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lipwright.engines.rewrite.guards import RAMP_FRAMES, strengths
+from lipwright.engines.rewrite.guards import ramp_frames, strengths
 from lipwright.engines.rewrite.steady import fill_gaps, runs, steady
 from lipwright.engines.rewrite.upright import quarter_turns
 from lipwright.vision.shape import PosedShapes
+
+RAMP_FRAMES = 4
+"""At 25 frames/s."""
 
 
 def some(n: int, yaw_deg: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -50,6 +53,22 @@ def test_the_drive_ramps_beside_frames_without_a_face() -> None:
     assert 0 < strength[19] < 0.2
     assert (np.diff(strength[19 - RAMP_FRAMES : 20]) < 0).all()
     assert strength[19 - RAMP_FRAMES - 1] == 1
+
+
+@pytest.mark.parametrize(("fps", "n_frames"), [(1.0, 1), (12.5, 2), (24.0, 4), (25.0, 4), (30.0, 5), (60.0, 10)])
+def test_the_drive_ramps_for_the_same_time_at_any_rate_before_and_behind_a_hand(fps: float, n_frames: int) -> None:
+    is_hidden = np.zeros(60, bool)
+    is_hidden[25:35] = True
+
+    strength, _ = strengths(range(60), some(60), is_hidden, frames_per_s=fps)
+
+    assert ramp_frames(fps) == n_frames
+    assert (strength[25:35] == 0).all()
+    assert np.flatnonzero((strength > 0) & (strength < 1)).tolist() == [
+        *range(25 - n_frames, 25), *range(35, 35 + n_frames)
+    ]  # fmt: skip
+    assert (np.diff(strength[24 - n_frames : 26]) < 0).all()
+    assert strength[24 - n_frames] == strength[35 + n_frames] == 1
 
 
 def test_the_drive_does_not_ramp_beside_another_shot() -> None:

@@ -36,7 +36,8 @@ _TINT_SHARE: Final = 0.3
 """Farther from it than either, levels of 8 bits and share of their own colour, lips never are, but for a moment."""
 _PATCH_IO: Final = 0.012
 """Half the side of the little square that is averaged at each point."""
-_RAMP_FRAMES: Final = 4
+_GAP_S: Final = 0.12
+"""What is before a mouth is not gone for so short a time; of slow footage, for one frame."""
 _FLASH_S: Final = 0.06
 """A thing is before a mouth for longer; of slow footage one frame is, and a hand may be there on that one alone."""
 
@@ -58,19 +59,6 @@ class Occlusion:
     """(n,) how unlike themselves the lips look, in spreads of the clip."""
     threshold: float
     """Scores above it mean hidden."""
-
-    @property
-    def strength(self) -> NDArray[np.float64]:
-        """(n,) 0 on hidden frames, 1 far from them, with a ramp of four frames."""
-        n = len(self.is_hidden)
-        hidden = np.flatnonzero(self.is_hidden)
-        if not len(hidden):
-            return np.ones(n)
-        after = np.clip(np.searchsorted(hidden, np.arange(n)), 0, len(hidden) - 1)
-        before = np.clip(after - 1, 0, len(hidden) - 1)
-        away = np.minimum(np.abs(np.arange(n) - hidden[after]), np.abs(np.arange(n) - hidden[before]))
-        t = np.clip(away / (_RAMP_FRAMES + 1), 0, 1)
-        return t * t * (3 - 2 * t)
 
 
 class OcclusionMeter:
@@ -103,8 +91,8 @@ class OcclusionMeter:
         threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
         ring = unlike[:, _N_LIP_GROUPS:].min(1)
         is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold) | _are_of_other_tint(cheeks, seen, colours)
-        has_flashes = float(np.median(np.diff(self._times_s))) <= _FLASH_S
-        return Occlusion(_settled(is_hidden, has_flashes=has_flashes), score, threshold)
+        step_s = float(np.median(np.diff(self._times_s)))
+        return Occlusion(_settled(is_hidden, step_s), score, threshold)
 
 
 def _are_of_other_tint(
@@ -191,13 +179,14 @@ def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float
     return np.concatenate([values[:, _STARTS[-1] :].T.ravel(), colours.T.ravel()]).astype(np.float32)
 
 
-def _settled(is_hidden: NDArray[np.bool_], *, has_flashes: bool) -> NDArray[np.bool_]:
-    """Gaps of up to three frames belong to what is before a mouth; a frame alone does not, where it `has_flashes`."""
+def _settled(is_hidden: NDArray[np.bool_], step_s: float) -> NDArray[np.bool_]:
+    """Of frames `step_s` apart: short gaps belong to what is before a mouth; a lone short frame does not."""
+    n_gap = max(1, round(_GAP_S / step_s)) if step_s > 0 else 3
     padded = np.concatenate([[False], is_hidden, [False]])
     alone = padded[1:-1] & ~padded[:-2] & ~padded[2:]
-    kept = is_hidden & ~alone if has_flashes else is_hidden.copy()
+    kept = is_hidden & ~alone if step_s <= _FLASH_S else is_hidden.copy()
     hidden = np.flatnonzero(kept)
     for a, b in pairwise(hidden):
-        if 1 < b - a <= 4:
+        if 1 < b - a <= n_gap + 1:
             kept[a:b] = True
     return kept

@@ -129,7 +129,14 @@ def prepare_face(study: FaceStudy) -> Face:
     # what was not seen is hidden too where it is so before or after
     is_hidden, last_seen = hidden[seen], np.cumsum(seen) - 1
     hidden |= is_hidden[last_seen] | is_hidden[last_seen + ~seen]
-    strength, reason = strengths(index, posed.rotation, hidden, cuts=study.cuts, last_frame=study.last_frame)
+    strength, reason = strengths(
+        index,
+        posed.rotation,
+        hidden,
+        cuts=study.cuts,
+        last_frame=study.last_frame,
+        frames_per_s=study.frames_per_s,
+    )
     usable = seen & (strength > 0)
     shown = np.flatnonzero(usable if usable.any() else seen)
     closed = closed_neutral(neutral_shape(posed.shapes(evenly(shown, _MAX_NEUTRAL))))

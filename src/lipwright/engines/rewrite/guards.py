@@ -13,8 +13,13 @@ from lipwright.vision.shape import Floats
 FULL_TURN_DEG = 35.0
 NO_TURN_DEG = 50.0
 """Driven fully up to the first angle away from the camera, not at all beyond the second."""
-RAMP_FRAMES = 4
-"""Frames over which the drive comes in and goes out beside frames that are left alone."""
+RAMP_S = 0.16
+"""Time over which the drive comes in and goes out beside frames that are left alone: four frames at 25 frames/s."""
+
+
+def ramp_frames(frames_per_s: float) -> int:
+    """The same in frames, of footage at this rate."""
+    return max(1, round(RAMP_S * frames_per_s))
 
 
 def turned_away_deg(rotation: Floats) -> Floats:
@@ -30,14 +35,15 @@ def strengths(
     *,
     cuts: Sequence[int] = (),
     last_frame: int | None = None,
+    frames_per_s: float = 25,
 ) -> tuple[Floats, list[str]]:
     """How far each row may be driven, (n,) 0..1, and why not where it is 0.
 
-    Beside frames that are left alone, the drive ramps over RAMP_FRAMES frames, so that nothing pops; not beside
+    Beside frames that are left alone, the drive ramps over RAMP_S, so that nothing pops; not beside
     those of another shot, where everything does. `cuts` are the frames with which a shot begins, `last_frame` is the
     last one that was looked at: where a face comes into view, or leaves, its neighbours are left alone too.
     """
-    n = len(rotation)
+    n, n_ramp = len(rotation), ramp_frames(frames_per_s)
     turn = turned_away_deg(rotation)
     strength = 1 - np.clip((turn - FULL_TURN_DEG) / (NO_TURN_DEG - FULL_TURN_DEG), 0, 1)
     reason = ["profile" if s <= 0 else "" for s in strength]
@@ -57,10 +63,10 @@ def strengths(
         after = np.clip(np.searchsorted(edges, index), 0, len(edges) - 1)
         before = np.clip(after - 1, 0, len(edges) - 1)
         shot, of_edge = (np.searchsorted(cuts, numbers, side="right") for numbers in (index, edges))
-        away = np.full(n, RAMP_FRAMES + 1)
+        away = np.full(n, n_ramp + 1)
         for near in (before, after):
             away = np.where(of_edge[near] == shot, np.minimum(away, np.abs(index - edges[near])), away)
-        ramp = smoothstep(away / (RAMP_FRAMES + 1))
+        ramp = smoothstep(away / (n_ramp + 1))
         reason = [why or ("lost_track" if r <= 0 else "") for why, r in zip(reason, ramp, strict=True)]
         strength = strength * ramp
     strength = np.where(blocked, 0.0, strength)
