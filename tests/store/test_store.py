@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -196,6 +198,32 @@ def test_a_key_that_is_given_back_while_another_one_asks_for_it_is_free(
     monkeypatch.setattr(jobs, "insert_once", give_back_after)
     with database.writing() as connection:
         assert jobs.claim(connection, alice.id, "key", "g").is_mine
+
+
+def test_a_file_of_sqlite_is_its_owners_alone_whatever_the_mask(tmp_path: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        database = open_database(sqlite_url(tmp_path))
+        with database.writing() as connection:
+            accounts.add(connection, LIMITS)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        database.close()
+    finally:
+        os.umask(mask)
+
+    assert modes == dict.fromkeys(("lipwright.db", "lipwright.db-wal", "lipwright.db-shm"), 0o600)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o640), (0o664, 0o660), (0o640, 0o640)])
+def test_a_file_of_an_earlier_release_is_taken_from_others_and_not_from_its_group(
+    before: int, after: int, tmp_path: Path
+) -> None:
+    open_database(sqlite_url(tmp_path)).close()
+    (tmp_path / "lipwright.db").chmod(before)
+
+    open_database(sqlite_url(tmp_path)).close()
+
+    assert stat.S_IMODE((tmp_path / "lipwright.db").stat().st_mode) == after
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -167,14 +169,35 @@ def _engine(url: sa.URL, **options: Any) -> sa.Engine:
 
 
 def open_database(url: str, max_connections: int = 40) -> Database:
-    """Open it and bring its tables up to date. Raises StoreMismatch."""
+    """Open it and bring its tables up to date; a file of SQLite is kept from other users. Raises StoreMismatch."""
     database = Database(url, max_connections)
+    # a name that is SQLite's own kind of address is its to read
+    file = Path(str(database.url.database)) if database.is_sqlite and "uri" not in database.url.query else None
     try:
+        if file is not None:
+            _make_for_owner(file)
         upgrade(database)
+        if file is not None:
+            _keep_from_others(file)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _make_for_owner(path: Path) -> None:
+    """Make the file, if it is not there; SQLite gives its log (`-wal`, `-shm`) the same mode."""
+    with suppress(OSError):  # SQLite says why it cannot be made
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def _keep_from_others(path: Path) -> None:
+    """Take from all others, but not from its group, what an earlier release gave them; where the file is ours."""
+    for one in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
+        with suppress(OSError):  # it is not there, or its file system has no modes
+            found = one.stat()
+            if found.st_uid == os.geteuid() and found.st_mode & 0o007:
+                one.chmod(stat.S_IMODE(found.st_mode) & ~0o007)
 
 
 def sqlite_url(folder: Path) -> str:
