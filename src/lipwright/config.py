@@ -213,7 +213,9 @@ class ServiceSettings(BaseSettings):
 
     @property
     def folder(self) -> Path:
-        """`data`, with the home folder written out. Raises InvalidOption where nobody knows it."""
+        """`data`, with the home folder written out. Raises InvalidOption where nobody knows it, or it is empty."""
+        if not self.data:  # a path would be the folder that we happen to be in
+            raise InvalidOption(f"{PREFIX}DATA", "", "name a folder")
         return _written_out("data", self.data).absolute()
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from lipwright import config
+from lipwright.cli.main import app
 from lipwright.core.errors import InvalidOption
 
 READ: dict[type[Any], Callable[[], Any]] = {
@@ -47,6 +49,21 @@ def test_an_empty_folder_of_data_is_not_the_one_that_we_are_in(monkeypatch: pyte
     monkeypatch.setenv("LIPWRIGHT_DATA", "")
 
     assert config.read_service_settings().folder == tmp_path / ".local/share/lipwright"
+
+
+@pytest.mark.parametrize(
+    "command", [["keys", "list"], ["jobs", "list"], ["worker", "--public-url", "http://a.example"]]
+)
+def test_an_empty_folder_that_is_given_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    told = CliRunner().invoke(app, [*command, "--data", ""])
+
+    assert (told.exit_code, "error [invalid_option]: " in told.stderr) == (2, True)
+    assert "name a folder" in told.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_empty_cache_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
