@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from lipwright.cli.main import app
 from lipwright.core.errors import InvalidKey, InvalidOption, JobNotFound
 from lipwright.core.jobs import Account, JobRequest, JobState
+from lipwright.jobs.queue import admit_queue
 from lipwright.service.hosted import Hosted
 from lipwright.service.hosted_batch import Wanted
 from lipwright.store.database import insert_once, now
@@ -89,6 +90,18 @@ def test_a_beginning_that_several_ids_share_is_refused(
     with pytest.raises(InvalidOption, match="2 ids"):
         service.desk.job("abcd")
     assert service.desk.job("abcdef1").id == "abcdef" + "1" * 26
+
+
+def test_what_an_operator_cancels_from_the_command_line_waits_in_no_queue(
+    service: Hosted, account: Account, request_of: RequestOf, cli: Cli
+) -> None:
+    gone, left = (service.submit(account, request_of()) for _ in range(2))
+    queue = service._open_queue()
+
+    cli("jobs", "cancel", gone.id)
+
+    assert queue.fates([gone.id, left.id]) == {gone.id: "ended", left.id: "open"}
+    assert [n for n, _ in queue.waiting([admit_queue(account.max_running)]).values()] == [1]
 
 
 def test_what_was_cancelled_is_retried_once_as_a_job_of_its_own(

@@ -650,10 +650,10 @@ class Hosted:
             job = self._find(connection, account, job_id)
         if is_ended_here:
             self.telemetry.finished(job)
-            if is_waiting and self._queue is not None:
-                # what stays in the queue (here, or of a program that has none open) is begun, found final, and over
+            if is_waiting:
+                # what stays in the queue, while the database is away, is begun, found final, and over
                 with suppress(SQLAlchemyError, DatabaseAway):
-                    self._queue.drop(job.id)
+                    self._open_queue().drop(job.id)
         return job
 
     def delete(self, account: Account, job_id: str | int) -> None:
