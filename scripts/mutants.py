@@ -156,6 +156,13 @@ MUTANTS = (
         ("tests/engines/test_patch.py",),
     ),
     Mutant(
+        "lips from light of another colour keep its shade",
+        f"{ENGINE}/patch.py",
+        "    if away > _CAST_FROM:\n",
+        "    if away > 9:\n",
+        ("tests/engines/test_patch.py",),
+    ),
+    Mutant(
         "a profile is driven like a face",
         f"{ENGINE}/guards.py",
         "blocked = (strength <= 0) | occluded",

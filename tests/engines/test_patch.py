@@ -10,12 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from lipwright.core.face import TrackedFace
-from lipwright.core.media import Plane
+from lipwright.core.media import Colour, Plane
 from lipwright.engines.rewrite.patch import DILATION_IO, _stay_inside, blend, mouth_region, patch_alpha
 from lipwright.engines.rewrite.picture import Picture, Region
 from lipwright.engines.rewrite.shared import Lenders, crowded_mouths
 from lipwright.engines.rewrite.warp import Grid
+from lipwright.portrait.footage import BT709
 from lipwright.vision import mesh
+from lipwright.vision.colour import from_rgb_matrix
 
 FRAME = Region(0, 0, 512, 512)
 
@@ -135,6 +137,92 @@ def test_lips_under_a_fade_to_white_have_the_contrast_that_is_left(points: NDArr
     inside = alpha > 0.999
     contrast = np.ptp(face.parts[0][inside].astype(float)) / np.ptp(now[inside])
     assert 0.95 < contrast < 1.25
+
+
+SKIN, LIPS = np.array((190.0, 140, 115)), np.array((122.0, 68, 64))
+BLUE, AMBER, GREEN = np.array((0.75, 0.95, 1.2)), np.array((1.2, 0.95, 0.6)), np.array((0.7, 1.1, 0.7))
+
+
+def lamp_lit(
+    points: NDArray[Any],
+    region: Region,
+    lamp: NDArray[Any],
+    *,
+    colour: Colour = BT709,
+    step: tuple[int, int] = (2, 2),
+    bits: int = 8,
+) -> Picture:
+    """Skin and lips in the light of a lamp, (3,) of R'G'B'."""
+    is_lip = lips_over(np.full((region.height, region.width), 116.0), points, region, 0.5)[..., None] < 116
+    matrix = from_rgb_matrix(colour, 1080)
+    values = np.rint((np.where(is_lip, LIPS, SKIN) * lamp @ matrix[:, :3].T + matrix[:, 3]) * (1 << (bits - 8)))
+    codes: Plane = values.astype(np.uint8) if bits == 8 else values.astype(np.uint16)
+    parts: list[Plane] = [codes[..., 0].copy(), codes[:: step[1], :: step[0], 1:].copy()]
+    return Picture(parts, region, step, bits)
+
+
+def far_off(shown: Picture, wanted: Picture, alpha: NDArray[Any]) -> float:
+    """Of the inner mouth's light and colours, code values on the 8-bit scale."""
+    (sx, sy), levels = shown.step, 1 << (shown.bits - 8)
+    return max(
+        float(np.abs(a.astype(float) - b)[alpha[::y, ::x] > 0.999].mean()) / levels
+        for a, b, (x, y) in zip(shown.parts, wanted.parts, [(1, 1), (sx, sy)], strict=True)
+    )
+
+
+@pytest.mark.parametrize(("was", "now"), [(BLUE, AMBER), (AMBER, BLUE), (np.ones(3), GREEN)])
+@pytest.mark.parametrize(
+    ("matrix", "is_full_range", "step", "bits"),
+    [(1, False, (2, 2), 8), (6, True, (2, 1), 8), (9, False, (1, 1), 10), (1, True, (2, 2), 12)],
+)
+def test_lips_from_light_of_another_colour_take_that_of_this_one(
+    points: NDArray[Any],
+    was: NDArray[Any],
+    now: NDArray[Any],
+    matrix: int,
+    is_full_range: bool,
+    step: tuple[int, int],
+    bits: int,
+) -> None:
+    region = mouth_region(points, eyes_px(points), 0.25, bounds=FRAME, step=(2, 2))
+    alpha = patch_alpha(region, points, eyes_px(points))
+    colour = Colour(matrix=matrix, is_full_range=is_full_range)
+    face, donor = (lamp_lit(points, region, lamp, colour=colour, step=step, bits=bits) for lamp in (now, was))
+
+    blend(face, donor, alpha, eyes_px(points), match=True, black=0 if is_full_range else 16)
+
+    wanted = lamp_lit(points, region, now, colour=colour, step=step, bits=bits)
+    assert far_off(face, wanted, alpha) < 3
+
+
+def test_as_the_colour_of_the_light_changes_lips_change_with_it_little_by_little(points: NDArray[Any]) -> None:
+    region = mouth_region(points, eyes_px(points), 0.25, bounds=FRAME, step=(2, 2))
+    alpha = patch_alpha(region, points, eyes_px(points))
+    off: list[float] = []
+    for share in np.linspace(0, 1, 25):
+        face, donor = (lamp_lit(points, region, lamp, bits=10) for lamp in (1 + share * (BLUE - 1), np.ones(3)))
+        wanted = lamp_lit(points, region, 1 + share * (BLUE - 1), bits=10)
+        blend(face, donor, alpha, eyes_px(points), match=True)
+        off.append(far_off(face, wanted, alpha))
+
+    assert max(off) < 3.5
+    assert np.abs(np.diff(off)).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "far"),
+    [((0, 0, 1.4), (1.3, 0, 0), 30), ((0.1, 0.1, 0.1), (0.1, 0, 0), 2), ((0, 0, 0), (1.3, 0.2, 0), 16)],
+)
+def test_what_skin_hardly_shows_of_red_green_or_blue_is_not_made_much_of(
+    points: NDArray[Any], was: tuple[float, ...], now: tuple[float, ...], far: float
+) -> None:
+    region = mouth_region(points, eyes_px(points), 0.25, bounds=FRAME, step=(2, 2))
+    alpha = patch_alpha(region, points, eyes_px(points))
+    face, donor = (lamp_lit(points, region, np.array(lamp)) for lamp in (now, was))
+
+    blend(face, donor, alpha, eyes_px(points), match=True)
+
+    assert far_off(face, lamp_lit(points, region, np.array(now)), alpha) < far
 
 
 def test_what_lies_before_the_skin_beside_the_mouth_stays_and_stains_nothing(points: NDArray[Any]) -> None:

@@ -7,6 +7,7 @@ and an open one close without smearing. What lies between the inner lips is a th
 from __future__ import annotations
 
 from functools import lru_cache
+from math import hypot
 from typing import Any, cast
 
 import cv2
@@ -83,6 +84,22 @@ _AS_COLOURFUL = 0.85
 """One skin in one light is as colourful at any moment, nearly: so much of its colours is all of its contrast."""
 _DARK = 0.03
 """Of grey: skin that is darker tells no ratio."""
+_CAST_FROM, _CAST_WHOLE = 0.04, 0.08
+"""Of grey: colours of the same skin are so far apart in light of another colour; in one light they hardly reach it."""
+_CAST_GAINS = (0.4, 2.5)
+_KR, _KB = 0.26, 0.09
+_RGB = np.array(
+    (
+        (1.0, 0.0, 2 * (1 - _KR)),
+        (1.0, -2 * _KB * (1 - _KB) / (1 - _KR - _KB), -2 * _KR * (1 - _KR) / (1 - _KR - _KB)),
+        (1.0, 2 * (1 - _KB), 0.0),
+    )
+)
+"""R', G', B' of light and colours, each from its zero.
+
+Amid BT.601, BT.709 and BT.2020: lips come out within 3 of 255 of what the frame's own matrix would do.
+"""
+_FROM_RGB = np.linalg.inv(_RGB)
 _FOREIGN_LIGHT, _FOREIGN_TINT = 45, 28
 """Two moments of one skin, lit alike, differ by less: 8-bit code values."""
 _FOREIGN_RIM_IO = 0.03
@@ -286,10 +303,11 @@ def blend(
 ) -> None:
     """Lay `mouth` onto `face`, in place, so far as `cover` (0..1) says; `black` is black's luma, 8-bit scale.
 
-    With `match`, the mouth is first lit as the skin around it is, sharpened to its sharpness, and shifted in colour by
-    a membrane: the difference on the patch's edge, spread inwards (after Farbman et al. 2009, by three
-    normalised Gaussians in place of mean-value coordinates). What lies before the skin there (captions, a logo)
-    takes no part, and stays; with mesh points `to` (478, 2) also what lies farther in (a microphone), up to the lips.
+    With `match`, the mouth is first lit as the skin around it is, in light of the same colour, sharpened to its
+    sharpness, and shifted in colour by a membrane: the difference on the patch's edge, spread inwards (after Farbman
+    et al. 2009, by three normalised Gaussians in place of mean-value coordinates). What lies before the skin there
+    (captions, a logo) takes no part, and stays; with mesh points `to` (478, 2) also what lies farther in (a
+    microphone), up to the lips.
     """
     views = [window(part, face.region, mouth.region, step) for part, step in zip(face.parts, face.steps, strict=True)]
     unders = [view.astype(np.float32) for view in views]
@@ -318,27 +336,60 @@ def _light(
 
     What is only added to keeps its contrast: lips from twice as bright a moment were twice as red and dark. But a fade
     to white, a flash or a haze adds light and takes contrast away: then no more of it is left than of the colours.
+    Where the light has another colour, it is the red, green and blue of all there is that are stronger or weaker.
     """
     is_light, was_light = (max(cv2.mean(part, ring)[0] - black, _DARK * grey) for part in (unders[0], overs[0]))
     gain = is_light / was_light
-    if gain > 1 and len(overs) > 1:
-        height, width = overs[1].shape[:2]
-        sampled = np.asarray(cv2.resize(ring, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-        is_tint, was_tint = (_tint(part, sampled, grey) for part in (unders[1], overs[1]))
-        if was_tint > _TINTED * grey:
+    is_colour = was_colour = (0.0, 0.0)
+    sampled = np.asarray(cv2.resize(ring, overs[-1].shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    if len(overs) > 1 and sampled.any():
+        is_colour, was_colour = (_colour(part, sampled, grey) for part in (unders[1], overs[1]))
+        is_tint, was_tint = hypot(*is_colour), hypot(*was_colour)
+        if gain > 1 and was_tint > _TINTED * grey:
             # a lamp of another colour takes colours too, but adds no light
             left = (white - black - is_light) / max(white - black - was_light, 1.0)
             gain = min(gain, max(left, is_tint / was_tint / _AS_COLOURFUL))
-    gain = float(np.clip(gain, *_GAINS))
+    gain = min(max(gain, _GAINS[0]), _GAINS[1])
     for part, zero in zip(overs, (black, grey), strict=False):
         part *= np.float32(gain)
         part += np.float32(zero * (1 - gain))
+    away = max(abs(now - gain * was) for now, was in zip(is_colour, was_colour, strict=True)) / grey
+    if away > _CAST_FROM:
+        cast = _cast((is_light, *is_colour), (gain * was_light, *(gain * was for was in was_colour)), _DARK * grey)
+        share = smoothstep(np.array((away - _CAST_FROM) / (_CAST_WHOLE - _CAST_FROM)))
+        _cast_on(overs, np.eye(3) + share * (cast - np.eye(3)), black, grey)
 
 
-def _tint(colours: Float32, ring: NDArray[np.uint8], grey: int) -> float:
-    """How far from grey the mean of the colours (h, w, 2) is on the ring (0 or 1)."""
+def _colour(colours: Float32, ring: NDArray[np.uint8], grey: int) -> tuple[float, float]:
+    """The mean of the colours (h, w, 2) on the ring (0 or 1), from grey."""
     blue, red, *_ = cv2.mean(colours, ring)
-    return float(np.hypot(blue - grey, red - grey))
+    return blue - grey, red - grey
+
+
+def _cast(now: tuple[float, ...], was: tuple[float, ...], least: float) -> Floats:
+    """What light of another colour does to (Y', Cb, Cr), each from its zero, as a matrix (3, 3) to multiply them with.
+
+    It brings skin from `was` to the colour that it has `now`; how bright it is stays. Less than `least` of red, green
+    or blue tells no ratio.
+    """
+    has, had = (np.maximum(_RGB @ colour, least) for colour in (now, was))
+    gains = np.clip(has / had * (_FROM_RGB[0] @ had) / (_FROM_RGB[0] @ has), *_CAST_GAINS)
+    gains *= (_FROM_RGB[0] @ had) / (_FROM_RGB[0] @ (gains * had))
+    return np.asarray((_FROM_RGB * gains) @ _RGB)
+
+
+def _cast_on(overs: list[Float32], cast: Floats, black: int, grey: int) -> None:
+    """Multiply light (h, w) and colours (h/sy, w/sx, 2) by the matrix (3, 3), in place."""
+    by = cast.astype(np.float32)
+    light, colours = overs
+    light -= black
+    colours -= grey
+    height, width = colours.shape[:2]
+    sampled = np.asarray(cv2.resize(light, (width, height), interpolation=cv2.INTER_AREA))
+    tint = np.asarray(cv2.resize(colours @ by[0, 1:], light.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    light *= by[0, 0]
+    light += tint + black
+    colours[...] = colours @ by[1:, 1:].T + sampled[..., None] * by[1:, 0] + grey
 
 
 def _skin_of(region: Region, alpha: Float32, to: Floats, io_px: float) -> NDArray[np.uint8]:
