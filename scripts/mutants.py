@@ -163,6 +163,13 @@ MUTANTS = (
         ("tests/engines/test_patch.py",),
     ),
     Mutant(
+        "teeth stay beige in blue light",
+        f"{ENGINE}/interior.py",
+        "light = np.maximum(skin / usual, _LEAST_LIGHT) ** _WITHIN",
+        "light = np.ones(3)",
+        ("tests/engines/test_interior.py",),
+    ),
+    Mutant(
         "a profile is driven like a face",
         f"{ENGINE}/guards.py",
         "blocked = (strength <= 0) | occluded",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lipwright.core.timeline import FramePlan, MouthTrack
 from lipwright.engines.rewrite import RewriteEngine
 from lipwright.engines.rewrite.engine import RewriteAvatar
-from lipwright.engines.rewrite.interior import Teeth, _upper_teeth, harvest_teeth
+from lipwright.engines.rewrite.interior import Palette, Teeth, _upper_teeth, harvest_teeth
 from lipwright.engines.rewrite.picture import Picture, Region
 from lipwright.engines.rewrite.study import edge_blur_px
 from lipwright.media import MediaFootage
@@ -187,3 +187,37 @@ def test_a_part_draws_what_the_whole_draws_though_no_frame_shows_an_open_mouth(
     assert drawn.blur_px > 2
     expected = [frame.planes[0].tobytes() for frame in whole.speak(says, plan)]
     assert [frame.planes[0].tobytes() for frame in part.speak_part(plan, range(8))] == expected
+
+
+BLUE_LIT, AMBER_LIT, GREEN_LIT = ((66.0, 93, 168), (200.0, 100, 30), (60.0, 140, 60))
+
+
+@pytest.mark.parametrize(("skin", "strong", "weak"), [(BLUE_LIT, 2, 0), (AMBER_LIT, 0, 2), (GREEN_LIT, 1, 0)])
+def test_teeth_are_drawn_in_the_colour_of_the_light(skin: tuple[float, ...], strong: int, weak: int) -> None:
+    face = np.array(skin)
+
+    tooth = Palette.from_face(face, 0.7 * face, "photo").tooth
+    drawn = Palette.from_face(face, 0.7 * face, "cartoon").tooth
+
+    assert tooth[strong] / tooth[weak] > 1.9
+    assert pytest.approx(0.98 * (LUMA @ tooth), abs=2) == LUMA @ drawn  # as bright as ever
+    assert tooth.max() <= 248
+    assert drawn[strong] / drawn[weak] < 1.9  # somebody drawn may be blue by himself
+
+
+@pytest.mark.parametrize("skin", [(205, 170, 148), (103, 67, 59), (90, 55, 35), (210, 190, 185), (139, 142, 138)])
+def test_skin_in_ordinary_light_and_grey_pictures_do_not_tint_teeth(skin: tuple[int, ...]) -> None:
+    face = np.array(skin, float)
+
+    photo, drawn = (Palette.from_face(face, 0.7 * face, drawing).tooth for drawing in ("photo", "cartoon"))
+
+    np.testing.assert_array_equal(np.clip(0.98 * photo, 0, 240), drawn)
+
+
+@pytest.mark.parametrize("skin", [(0, 0, 0), (0, 0, 255), (255, 0, 0), (1, 0, 2)])
+def test_any_colour_of_skin_gives_a_colour_of_teeth(skin: tuple[int, ...]) -> None:
+    tooth = Palette.from_face(np.array(skin, float), np.zeros(3), "photo").tooth
+
+    assert np.isfinite(tooth).all()
+    assert (tooth >= 0).all()
+    assert (tooth <= 248).all()

@@ -49,6 +49,11 @@ _SHARP_PX, _SHARP_IO = 1.1, 0.008
 """Blur of the edges by a mouth in sharp footage (0.3 to 1.1 px in eleven clips of 78 to 185 px from eye to eye)."""
 _LEAST_SOFTER_PX = 0.3
 
+_SKIN_FROM, _SKIN_TO = np.array((0.97, 0.84, 0.50)), np.array((1.60, 1.06, 1.03))
+"""R', G' and B' of skin and of grey pictures beside their luma, in ordinary light: what is beyond is the light's."""
+_LEAST_LIGHT = 0.2
+_WITHIN = 1.3
+"""Skin is within that range, not at its edge: light takes it farther than to there, by this power."""
 _SKIN = np.array((205, 425, 207, 427, 50, 280, 199))
 _LIGHTS = (0.1, 1.6)
 
@@ -98,11 +103,20 @@ class Palette:
 
     @classmethod
     def from_face(cls, skin: Floats, lip: Floats, drawing: Drawing) -> Palette:
-        """From the mean colours (3,) of skin and lips."""
+        """From the mean colours (3,) of skin and lips.
+
+        Teeth of a person whose skin has a colour that no skin has are in the light that makes it so. A drawn person may
+        be blue or green in any light.
+        """
         bright = float(_LUMA @ skin)
         saturation = float(smoothstep(np.array((np.ptp(skin) - 3) / 12)))
-        tint = 0.35 * skin / max(bright, 1.0) + 0.65 * np.array((1.03, 1.0, 0.95))
-        tooth = np.clip(tint * min(240.0, 1.15 * bright + 14), 0, 248)
+        usual, light = skin, np.ones(3)
+        if drawing == "photo":
+            usual = np.clip(skin, _SKIN_FROM * max(bright, 1.0), _SKIN_TO * max(bright, 1.0))
+            light = np.maximum(skin / usual, _LEAST_LIGHT) ** _WITHIN
+        tint = 0.35 * usual / max(bright, 1.0) + 0.65 * np.array((1.03, 1.0, 0.95))
+        light *= float(_LUMA @ tint) / float(_LUMA @ (tint * light))
+        tooth = np.clip(tint * light * min(240.0, 1.15 * bright + 14), 0, 248)
         if drawing == "cartoon":
             return cls(
                 np.clip(0.98 * tooth, 0, 240),
