@@ -92,6 +92,18 @@ def test_each_caption_is_found_while_it_is_shown(talker: list[tuple[VideoFrame, 
     assert is_covered == [True] * 33 + [False] * 33 + [True] * 33
 
 
+def test_a_caption_that_follows_another_at_once_is_another(talker: list[tuple[VideoFrame, TrackedFace]]):
+    texts = ["see it", "a man"]
+    overlays = look(talker, texts)
+
+    assert len(overlays) >= 2
+    for index, (frame, where, _) in enumerate(shown(talker, texts)):
+        cover = cover_of(overlays, frame, index)
+        assert cover is not None
+        on_chin = where & (np.abs(np.arange(where.shape[1]) - chin_of(talker)[0]) < 30)
+        assert cover[on_chin].mean() > 0.9
+
+
 def test_what_goes_along_with_the_face_is_its_own(talker: list[tuple[VideoFrame, TrackedFace]]):
     meter = OverlayMeter()
     for frame, face in talker:

@@ -46,7 +46,8 @@ _JOINED_IO, _REACH_IO = 0.06, 0.3
 _EDGE: Final = 2
 _RIM: Final = 3
 """So far, in shrunk pixels, what was seen of it may be short of the whole: edges along the head's way tell nothing."""
-_SAME_LEVELS, _SAME_SHARE = 14, 0.75
+_SAME_LEVELS, _SEEN_SHARE, _SAME_SHARE = 14, 0.6, 0.75
+"""Where so much of its edges looks as it did it is there; where more does, it is the same, and no other caption."""
 _FEWEST_ASKED: Final = 12
 _ASIDE_FRAMES: Final = 75
 """For so many frames before and after it was seen to stay put an overlay may be there too: while the head rests."""
@@ -72,7 +73,7 @@ class Overlay:
     mask: NDArray[np.uint8]
     """(h, w) 1 where it is, 2 on its edges that were seen to stay."""
     look: NDArray[np.uint8]
-    """(h, w) luma where the mask is not 0, 8-bit scale."""
+    """(h, w) luma, 8-bit scale; 0 where the mask is 0 and nothing was seen."""
 
     def cover(
         self, luma: Plane, left_px: int, top_px: int, *, bits: int, index: int, turns: int
@@ -96,7 +97,7 @@ class Overlay:
             return None
         lines, columns = slice(y0 * k - top_px, y1 * k - top_px), slice(x0 * k - left_px, x1 * k - left_px)
         seen = _shrunk(luma[lines, columns], k, bits)
-        if (np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean() < _SAME_SHARE:
+        if (np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean() < _SEEN_SHARE:
             return None
         out = np.zeros(luma.shape, np.uint8)
         out[lines, columns] = np.repeat(np.repeat((self.mask[at] > 0).astype(np.uint8), k, 0), k, 1)
@@ -218,7 +219,10 @@ class OverlayMeter:
         area = _shared_area(look, before)
         if area is not None:
             changed = np.abs(look.luma[look.part(*area)] - before.luma[before.part(*area)]) > _CHANGED_LEVELS
-            _part(self._times, area)[changed] = 0
+            times = _part(self._times, area)
+            # an edge that has gone takes those beside it along, of which some look as before by chance
+            gone = (changed & (times > 0)).astype(np.uint8)
+            times[cv2.dilate(gone, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) > 0] = 0
         across, down = look.slopes
         _part(self._times, look.area)[across * across + down * down < _NO_EDGE**2] = 0
 
@@ -276,23 +280,32 @@ class OverlayMeter:
         at = slice(y, y + height), slice(x, x + width)
         seen = np.clip(look.luma[at], 0, 255).astype(np.uint8)
         found = Overlay(look.index, look.index, self._turns, self._shrink, left + x, top + y, mask[at].copy(), seen)
-        if self._found and self._is_same(self._found[-1], found):
+        if self._found and self._is_same(self._found[-1], found, look):
             known = self._found.pop()
             self._found.append(_joined(known, found))
         else:
             self._found.append(found)
 
-    def _is_same(self, known: Overlay, found: Overlay) -> bool:
+    def _is_same(self, known: Overlay, found: Overlay, look: _Look) -> bool:
+        """Whether what was known is seen still: chance leaves some edges of one caption where the next has its own."""
         if (known.turns, known.shrink) != (found.turns, found.shrink):
             return False
-        rows, columns = _overlap(known, found)
-        if rows[0].stop <= rows[0].start or columns[0].stop <= columns[0].start:
+        left, top, right, bottom = look.area
+        height, width = known.mask.shape
+        area = (
+            max(left, known.left),
+            max(top, known.top),
+            min(right, known.left + width),
+            min(bottom, known.top + height),
+        )
+        if area[2] <= area[0] or area[3] <= area[1]:
             return False
-        both = (known.mask[rows[0], columns[0]] == _EDGE) & (found.mask[rows[1], columns[1]] == _EDGE)
-        if np.count_nonzero(both) < _FEWEST_ASKED:
+        at = slice(area[1] - known.top, area[3] - known.top), slice(area[0] - known.left, area[2] - known.left)
+        edges = known.mask[at] == _EDGE
+        if np.count_nonzero(edges) < _FEWEST_ASKED:
             return False
-        looks = (known.look[rows[0], columns[0]].astype(np.int16), found.look[rows[1], columns[1]].astype(np.int16))
-        return bool((np.abs(looks[0] - looks[1])[both] < _SAME_LEVELS).mean() >= _SAME_SHARE)
+        apart = np.abs(look.luma[look.part(*area)] - known.look[at])[edges]
+        return bool((apart < _SAME_LEVELS).mean() >= _SAME_SHARE)
 
 
 def covered(
@@ -372,12 +385,17 @@ def _overlap(one: Overlay, other: Overlay) -> tuple[tuple[slice, slice], tuple[s
 
 
 def _joined(known: Overlay, found: Overlay) -> Overlay:
-    """Both as one."""
+    """Both as one. What looks otherwise now was no edge of it: a collar that had come to rest, say."""
+    rows, columns = _overlap(known, found)
+    old, new = known.look[rows[0], columns[0]].astype(np.int16), found.look[rows[1], columns[1]].astype(np.int16)
+    known = replace(known, mask=known.mask.copy())
+    part = known.mask[rows[0], columns[0]]
+    part[(part == _EDGE) & (np.abs(old - new) >= _SAME_LEVELS)] = 1
     left, top = min(known.left, found.left), min(known.top, found.top)
     right = max(known.left + known.mask.shape[1], found.left + found.mask.shape[1])
     bottom = max(known.top + known.mask.shape[0], found.top + found.mask.shape[0])
     mask, look = (np.zeros((bottom - top, right - left), np.uint8) for _ in range(2))
-    for some in (found, known):
+    for some in (known, found):
         height, width = some.mask.shape
         at = slice(some.top - top, some.top - top + height), slice(some.left - left, some.left - left + width)
         look[at] = np.where(some.mask > 0, some.look, look[at])
