@@ -28,6 +28,27 @@ def test_who_moves_their_mouth_is_talking():
     assert style.talking_s == pytest.approx(10, abs=1)
 
 
+def test_who_talks_with_small_openings_is_talking():
+    coefficients, opening, times_s = footage(10, talks=True)
+    small = 0.02 + (opening - opening.mean()) * 0.05 / np.ptp(np.percentile(opening, [3, 97]))
+
+    assert speaking_style(coefficients, small, times_s).is_talking
+
+
+@pytest.mark.parametrize("grain", [0.003, 0.009, 0.016])
+def test_a_silent_mouth_that_the_trackers_noise_opens_is_not(grain: float):
+    coefficients, opening, times_s = footage(10, talks=False)
+    trembling = opening + np.random.default_rng(0).normal(0, grain, len(opening))
+
+    assert not speaking_style(coefficients, trembling, times_s).is_talking
+
+
+def test_wide_talk_is_talk_even_where_few_frames_of_it_are_seen():
+    coefficients, opening, times_s = footage(60, talks=True)
+
+    assert speaking_style(coefficients[::8], opening[::8], times_s[::8]).is_talking
+
+
 def test_who_does_not_speaks_as_people_do_and_rests_in_their_own_pose():
     style = speaking_style(*footage(10, talks=False))
 

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from lipwright.articulation.curves import Array, highest, lowest, smooth
 from lipwright.articulation.network import TICK_RATE_HZ, Population, population
+from lipwright.core.face import talks
 from lipwright.core.timeline import N_SHAPE, SeenMouth, SpeakingStyle
 
-TALKING_RANGE_IO: Final = 0.07
-"""A mouth whose opening goes over more than this (percentiles 3 to 97) is talking."""
 DRIFT_S: Final = 2.0
 """Slower changes are expression, not speech: the network was taught without them."""
 _ACTIVE_RANGE_IO = 0.04
@@ -55,7 +54,7 @@ def speaking_style(
             f"expected (n, {N_SHAPE}), (n,), (n,) with n > 0; got "
             f"{coefficients.shape}, {opening.shape}, {times_s.shape}"
         )
-    if np.ptp(np.percentile(opening, [3, 97])) <= TALKING_RANGE_IO:
+    if not talks(opening):
         return population_style(np.median(coefficients, axis=0), people=people)
     least_open = np.argsort(opening, kind="stable")[: max(3, n // 10)]
     rest = np.median(coefficients[least_open], axis=0)

@@ -18,8 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from lipwright.articulation.style import TALKING_RANGE_IO
-from lipwright.core.face import FaceChoice, SeenFace
+from lipwright.core.face import FaceChoice, SeenFace, talks
 
 TEXT_S: Final = 4
 """The least that is looked at where a text is to be said: somebody may wait for its first frame."""
@@ -102,7 +101,7 @@ def _talks(person: SeenFace, far_s: float) -> bool:
     """Whether enough of their talk was seen to speak as they do."""
     if _frame_s(person) * len(person.time_s) < _IN_SIGHT * far_s:
         return False
-    return float(np.ptp(np.percentile(person.lip_gap, [3, 97]))) > TALKING_RANGE_IO
+    return talks(person.lip_gap)
 
 
 def _shuts(person: SeenFace) -> bool:

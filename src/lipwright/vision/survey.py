@@ -10,14 +10,12 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.core.face import Box, TrackedFace
+from lipwright.core.face import Box, TrackedFace, opening_range_io, talks
 from lipwright.core.media import Footage, VideoFrame
 from lipwright.vision.colour import Rgb, roi_rgb
 from lipwright.vision.shape import opening, pose_shapes
 
 THUMBNAIL_PX: Final = 160
-TALKING_RANGE_IO: Final = 0.07
-"""Opening p97 - p3 above which somebody speaks, rather than rests or smiles."""
 _MAX_KEPT: Final = 1200
 """Landmarks kept of one face; with more frames every other one is dropped, again and again."""
 
@@ -42,6 +40,8 @@ class FaceSummary:
     """Median inter-ocular distance: outer eye corner to outer eye corner."""
     talk: float
     """How far the lips open and close: p97 - p3 of the opening, IO."""
+    is_talking: bool
+    """Whether they do so as in talk, rather than rest, smile or tremble."""
     thumbnail: Rgb
     """(160, 160, 3): the face where it was largest."""
     thumbnail_at: tuple[int, int, float]
@@ -52,10 +52,6 @@ class FaceSummary:
         """A choice of this face by where it is, and when: what `--face` takes."""
         x_px, y_px, at_s = self.thumbnail_at
         return f"{x_px},{y_px}@{round(at_s, 3):g}"
-
-    @property
-    def is_talking(self) -> bool:
-        return self.talk > TALKING_RANGE_IO
 
     def as_dict(self) -> dict[str, object]:
         """What can be written as JSON: all but the picture."""
@@ -131,7 +127,8 @@ class _Person:
             n_frames=self._n_frames,
             box=Box(float(left), float(top), float(right), float(bottom)),
             io_px=float(np.median(posed.scale_px)),
-            talk=float(np.percentile(gap, 97) - np.percentile(gap, 3)),
+            talk=opening_range_io(gap),
+            is_talking=talks(gap),
             thumbnail=self._thumbnail,
             thumbnail_at=self._thumbnail_at,
         )

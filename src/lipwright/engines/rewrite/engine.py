@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lipwright.articulation import speaking_style
 from lipwright.articulation.opening import opening_direction, with_opening
 from lipwright.core.errors import InvalidOption
-from lipwright.core.face import FaceChoice, TrackedFace, choose_face
+from lipwright.core.face import WIDE_RANGE_IO, FaceChoice, TrackedFace, choose_face, opening_range_io
 from lipwright.core.media import Footage, VideoFrame, VideoInfo
 from lipwright.core.options import OWN_OF_ENGINES
 from lipwright.core.timeline import FramePlan, MouthTrack, SpeakingStyle
@@ -68,7 +68,8 @@ ShapesAt = Callable[[NDArray[np.intp]], Points]
 """The wanted canonical shapes (k, 478, 3) of these (k,) entries of the plan."""
 
 _WIDER_THAN_SEEN = 1.3
-_UNCOVERED_SHARE = 0.25
+_UNCOVERED_SHARE, _UNCOVERED_SHARE_OF_SMALL = 0.25, 0.15
+"""Of frames without a fitting mouth, so many at most; fewer where all mouths open little: stretched far, they smear."""
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
 _UNFOLDED_IO = 0.02
@@ -435,7 +436,8 @@ class RewriteAvatar:
         far = np.linalg.norm(wanted.features - donors.views.features[chosen], axis=1) > 0.13
         uncovered = float((stretched | far).mean())
         report.figures["uncovered_share"] = round(uncovered, 4)
-        if uncovered > _UNCOVERED_SHARE:
+        opens_wide = opening_range_io(face.opening) > WIDE_RANGE_IO
+        if uncovered > (_UNCOVERED_SHARE if opens_wide else _UNCOVERED_SHARE_OF_SMALL):
             report.mode = "own-lips"
             report.notes.append(
                 f"The footage shows too few mouths like those of this speech ({uncovered:.0%} of frames without one): "

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.articulation.style import TALKING_RANGE_IO
-from lipwright.core.face import Pose
+from lipwright.core.face import Pose, talks
 from lipwright.engines.rewrite.guards import strengths
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import fill_gaps, gaussian_over_frames, steady
@@ -109,8 +108,7 @@ class Face:
     @property
     def is_talking(self) -> bool:
         """Whether the footage shows how this mouth talks."""
-        gap = self.opening
-        return float(np.percentile(gap, 97) - np.percentile(gap, 3)) > TALKING_RANGE_IO
+        return talks(self.opening)
 
 
 def prepare_face(study: FaceStudy) -> Face:
