@@ -103,6 +103,48 @@ def test_who_is_kept_for_another_speech_is_kept_with_what_lies_before_them(avata
         assert np.array_equal(one.look, other.look)
 
 
+def test_of_a_face_behind_a_box_of_text_nothing_in_the_box_is_touched(clips: Path, tmp_path: Path):
+    source = media.open_footage(clips / "video" / "vr_4.mp4")
+    tracked = [(frame, faces[0].landmarks) for frame, faces in islice(MeshTracker().track(source.frames()), N)]
+    top = round(float(np.median([points[199, 1] for _, points in tracked])))
+    box = slice(top, top + 60)
+
+    def boxed(frame: VideoFrame) -> VideoFrame:
+        planes = [np.array(plane) for plane in frame.planes]
+        planes[0][box] = 40
+        cv2.putText(planes[0], "WE SHALL SEE IT AGAIN", (120, top + 45), 0, 1.2, (235,), 4, cv2.LINE_AA)
+        for plane in planes[1:]:
+            plane[box.start // 2 : box.stop // 2] = 128
+        return replace(frame, planes=tuple(cast("Plane", plane) for plane in planes), raw=None)
+
+    path = tmp_path / "boxed.mp4"
+    media.write_video(
+        path, (boxed(frame) for frame, _ in tracked), source.info,
+        duration_s=Fraction(N, 25), audio=media.AudioPlan(None), crf=12,
+    )  # fmt: skip
+    footage = media.open_footage(path)
+    avatar = RewriteEngine().prepare(footage, tracker=MeshTracker(), face=FaceChoice())
+
+    inside = slice(top + 2, top + 60)
+    for before, after in zip(footage.play(PLAN.order), avatar.speak(wide_open(), PLAN), strict=True):
+        away = np.abs(before.planes[0].astype(int) - after.planes[0])
+        assert away[inside].max() == 0
+        assert away.max() > 60
+
+
+@pytest.mark.parametrize("size", [(64, 128), (128, 192), (31, 57)])
+def test_half_a_picture_that_is_covered_is_filled_with_the_other_half(size: tuple[int, int]):
+    luma = np.full(size, 150, np.uint8)
+    luma[size[0] // 2 :] = 40
+    picture = Picture([cast("Plane", luma)], Region(0, 0, size[1], size[0]), (2, 2), 8)
+    cover = np.zeros(size, np.uint8)
+    cover[size[0] // 2 :] = 1
+
+    lift(picture, cover)
+
+    assert picture.parts[0].min() >= 148
+
+
 @pytest.mark.parametrize("bits", [8, 10])
 def test_what_is_lifted_off_and_laid_back_changes_nothing_else(bits: int):
     rng = np.random.default_rng(0)

@@ -28,6 +28,8 @@ _MARGIN_IO: Final = 0.3
 _JAW_RIM_IO: Final = 0.04
 """So near to the outline of the face an edge may be that of the jaw."""
 _LEAST_MOVE_PX, _FARTHEST_MOVE_IO = 2.0, 0.3
+_ONWARD_PX: Final = 0.7
+"""As far as a head goes at least between two looks that tell more than one; a tracker trembles by a third of it."""
 _LEAST_SLOPE: Final = 10.0
 """Levels of 8 bits a pixel, along the way that the head went."""
 _NO_EDGE: Final = 5.0
@@ -49,11 +51,14 @@ _RIM: Final = 3
 _SAME_LEVELS, _SEEN_SHARE, _SAME_SHARE = 14, 0.6, 0.75
 """Where so much of its edges looks as it did it is there; where more does, it is the same, and no other caption."""
 _FEWEST_ASKED: Final = 12
-_ASIDE_FRAMES: Final = 75
-"""For so many frames before and after it was seen to stay put an overlay may be there too: while the head rests."""
+_LINE_IO, _BELOW_IO, _BESIDE_IO = 0.5, 0.1, 0.4
+"""A straight edge of such a length bounds what is seen of a face, so far from the mouth or farther."""
+_ASIDE_S: Final = 3.0
+"""So long before and after it was seen to stay put an overlay may be there too: while the head rests."""
 
 _AXES: Final = ((1, 0), (0, 1))
 _STABLE: Final = np.array(mesh.STABLE)
+_LIPS: Final = np.array(mesh.LIPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +67,7 @@ class Overlay:
 
     first: int
     last: int
-    """The frames between which it was seen."""
+    """The frames between which it may be there: some time before and after it was seen to stay put."""
     turns: int
     """Of the picture, in quarter turns, as it was looked at."""
     shrink: int
@@ -78,31 +83,47 @@ class Overlay:
     def cover(
         self, luma: Plane, left_px: int, top_px: int, *, bits: int, index: int, turns: int
     ) -> NDArray[np.uint8] | None:
-        """Where it lies on `luma`, a part of frame `index` that begins at these pixels: 0 or 1, as large.
+        """Where it may lie on `luma`, a part of frame `index` that begins at these pixels: as large; 2 by its edges.
 
-        None: nowhere on it, or it looks otherwise there.
+        1 elsewhere on it, 0 where it is not; None: nowhere, or it looks otherwise there.
         """
-        if turns != self.turns or not self.first - _ASIDE_FRAMES <= index <= self.last + _ASIDE_FRAMES:
+        if not self.is_seen(luma, left_px, top_px, bits=bits, index=index, turns=turns):
             return None
+        k = self.shrink
+        lines, columns, at = self._shared(luma, left_px, top_px)
+        out, near = np.zeros(luma.shape, np.uint8), np.zeros(luma.shape, np.uint8)
+        out[lines, columns] = np.repeat(np.repeat((self.mask[at] > 0).astype(np.uint8), k, 0), k, 1)
+        near[lines, columns] = np.repeat(np.repeat((self.mask[at] == _EDGE).astype(np.uint8), k, 0), k, 1)
+        reach, stroke = 2 * _RIM * k + 1, 2 * k + 1
+        out = cv2.dilate(out, np.ones((reach, reach), np.uint8))
+        return np.asarray(out + cv2.dilate(near, np.ones((stroke, stroke), np.uint8)), np.uint8)
+
+    def is_seen(self, luma: Plane, left_px: int, top_px: int, *, bits: int, index: int, turns: int) -> bool:
+        """Whether enough of it lies on `luma`, as for `cover`, and looks there as it does."""
+        if turns != self.turns or not self.first <= index <= self.last:
+            return False
+        lines, columns, at = self._shared(luma, left_px, top_px)
+        edges = self.mask[at] == _EDGE
+        if np.count_nonzero(edges) < _FEWEST_ASKED:
+            return False
+        seen = _shrunk(luma[lines, columns], self.shrink, bits)
+        return bool((np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean() >= _SEEN_SHARE)
+
+    def _shared(self, luma: Plane, left_px: int, top_px: int) -> tuple[slice, slice, tuple[slice, slice]]:
+        """What `luma` has of it: rows and columns of that, and of the mask."""
         k = self.shrink
         height, width = self.mask.shape
         x0, y0 = max(self.left, -(-left_px // k)), max(self.top, -(-top_px // k))
-        x1 = min(self.left + width, (left_px + luma.shape[1]) // k)
-        y1 = min(self.top + height, (top_px + luma.shape[0]) // k)
-        if x1 <= x0 or y1 <= y0:
-            return None
+        x1 = max(x0, min(self.left + width, (left_px + luma.shape[1]) // k))
+        y1 = max(y0, min(self.top + height, (top_px + luma.shape[0]) // k))
         at = slice(y0 - self.top, y1 - self.top), slice(x0 - self.left, x1 - self.left)
-        edges = self.mask[at] == _EDGE
-        if np.count_nonzero(edges) < _FEWEST_ASKED:
-            return None
-        lines, columns = slice(y0 * k - top_px, y1 * k - top_px), slice(x0 * k - left_px, x1 * k - left_px)
-        seen = _shrunk(luma[lines, columns], k, bits)
-        if (np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean() < _SEEN_SHARE:
-            return None
-        out = np.zeros(luma.shape, np.uint8)
-        out[lines, columns] = np.repeat(np.repeat((self.mask[at] > 0).astype(np.uint8), k, 0), k, 1)
-        reach = 2 * _RIM * k + 1
-        return np.asarray(cv2.dilate(out, np.ones((reach, reach), np.uint8)), np.uint8)
+        return slice(y0 * k - top_px, y1 * k - top_px), slice(x0 * k - left_px, x1 * k - left_px), at
+
+    def lines(self, least_px: float) -> tuple[list[int], list[int]]:
+        """Where straight edges of at least this length run, in pixels: level ones, and upright ones."""
+        edges, k = self.mask == _EDGE, self.shrink
+        level, upright = (np.flatnonzero(_runs(some) * k >= least_px) for some in (edges, edges.T))
+        return ((self.top + level) * k).tolist(), ((self.left + upright) * k).tolist()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +138,7 @@ class _Look:
     """Middle and base of the nose."""
     luma: NDArray[np.float32]
     face: NDArray[np.uint8]
-    """1 on the face, apart from its outline."""
+    """1 on the face, apart from its outline and the lips."""
     left: int
     top: int
     slopes: tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -145,13 +166,19 @@ class OverlayMeter:
         """How often each place of the picture was seen to stay as it is."""
         self._on_face = np.zeros((0, 0), np.uint8)
         """1 where that was on the face, below the eyes."""
+        self._counted = np.zeros((0, 2))
+        """Where the head was when edges were counted last."""
+        self._span = (0, 0.0), (0, 0.0)
+        """Index and time of the first and the last look."""
         self._found: list[Overlay] = []
 
     def observe(self, frame: VideoFrame, points: NDArray[Any], turns: int = 0) -> None:
         """A frame in order, `points` (478, 2 or 3) on it; it is turned by so many quarter turns."""
         if frame.time_s < self._next_s:
             return
-        self._next_s = float(frame.time_s) + _EVERY_S
+        time_s = float(frame.time_s)
+        self._span = (self._span[0] if np.isfinite(self._next_s) else (frame.index, time_s)), (frame.index, time_s)
+        self._next_s = time_s + _EVERY_S
         look = self._look(frame, np.asarray(points[:, :2], np.float64), turns)
         if look is None:
             return
@@ -166,25 +193,41 @@ class OverlayMeter:
         # what came a moment ago was not there yet when the head was farthest
         first_late = max(0, len(way_px) - _LATEST)
         late, farthest = first_late + int(way_px[first_late:].argmax()), int(way_px.argmax())
+        if way_px[farthest] < _LEAST_MOVE_PX or not self._has_gone_on(look):
+            return
         if way_px[late] >= _LEAST_MOVE_PX:
             self._compare(look, self._looks[late], is_late=True)
-        if farthest != late and way_px[farthest] >= _LEAST_MOVE_PX:
+        if farthest != late:
             self._compare(look, self._looks[farthest], is_late=False)
         self._gather(look)
 
+    def _has_gone_on(self, look: _Look) -> bool:
+        """Whether the head moved since edges were counted last: a picture that hangs says the same again and again."""
+        if len(self._counted):
+            apart = self._counted - look.points
+            if np.median(np.sqrt((apart * apart).sum(1))) < _ONWARD_PX:
+                return False
+        self._counted = look.points
+        return True
+
     def finish(self) -> list[Overlay]:
         """What was found, in order of appearance."""
-        return self._found
+        (first, first_s), (last, last_s) = self._span
+        aside = round(_ASIDE_S * (last - first) / (last_s - first_s)) if last_s > first_s else 0
+        return [replace(one, first=one.first - aside, last=one.last + aside) for one in self._found]
 
     def _look(self, frame: VideoFrame, points: NDArray[np.float64], turns: int) -> _Look | None:
         luma = frame.planes[0]
         io_px = float(np.linalg.norm(points[33] - points[263]))
         size = luma.shape
         k = self._shrink
-        if not k or turns != self._turns or self._times.shape != (size[0] // k, size[1] // k):
-            self._shrink, self._turns = max(1, int(io_px / _LOOKED_AT_PX)), turns
+        fitting = max(1, int(io_px / _LOOKED_AT_PX))
+        is_sized = k / 2 <= fitting <= 2 * k and self._times.shape == (size[0] // k, size[1] // k) if k else False
+        if turns != self._turns or not is_sized:
+            self._shrink, self._turns = fitting, turns
             self._times = np.zeros((size[0] // self._shrink, size[1] // self._shrink), np.uint8)
             self._on_face = np.zeros_like(self._times)
+            self._counted = np.zeros((0, 2))
             self._looks.clear()
         k, margin_px = self._shrink, _MARGIN_IO * io_px
         rows, columns = self._times.shape
@@ -201,6 +244,8 @@ class OverlayMeter:
         cv2.fillConvexPoly(face, np.round(hull).astype(np.int32), (1.0,))
         rim = 2 * max(1, round(_JAW_RIM_IO * io_px / k)) + 1
         face = np.asarray(cv2.erode(face, np.ones((rim, rim), np.uint8)), np.uint8)
+        lips = np.asarray(cv2.convexHull((at[_LIPS] - (left, top)).astype(np.float32)))
+        cv2.fillConvexPoly(face, np.round(lips).astype(np.int32), (0.0,))  # they go their own ways
         across, down = (np.asarray(cv2.Scharr(small, cv2.CV_32F, *axis, scale=1 / 32), np.float32) for axis in _AXES)
         return _Look(
             frame.index,
@@ -280,6 +325,8 @@ class OverlayMeter:
         at = slice(y, y + height), slice(x, x + width)
         seen = np.clip(look.luma[at], 0, 255).astype(np.uint8)
         found = Overlay(look.index, look.index, self._turns, self._shrink, left + x, top + y, mask[at].copy(), seen)
+        if np.count_nonzero(found.mask == _EDGE) < _FEWEST_ASKED:
+            return
         if self._found and self._is_same(self._found[-1], found, look):
             known = self._found.pop()
             self._found.append(_joined(known, found))
@@ -308,6 +355,32 @@ class OverlayMeter:
         return bool((apart < _SAME_LEVELS).mean() >= _SAME_SHARE)
 
 
+def clear_of(
+    overlays: Iterable[Overlay],
+    luma: Plane,
+    area: tuple[int, int, int, int],
+    mouth: tuple[float, float],
+    io_px: float,
+    *,
+    bits: int,
+    index: int,
+    turns: int,
+) -> tuple[int, int, int, int]:
+    """`area` (left, top, right, bottom) of the frame `luma` as far as a box of text or a split screen's line leaves it.
+
+    The face goes on behind what such a straight edge, not near to the `mouth`, bounds: nothing of it is seen there.
+    """
+    left, top, right, bottom = area
+    for overlay in overlays:
+        if not overlay.is_seen(luma, 0, 0, bits=bits, index=index, turns=turns):
+            continue
+        level, upright = overlay.lines(_LINE_IO * io_px)
+        bottom = min([bottom, *(y for y in level if y > mouth[1] + _BELOW_IO * io_px)])
+        left = max([left, *(x for x in upright if x < mouth[0] - _BESIDE_IO * io_px)])
+        right = min([right, *(x for x in upright if x > mouth[0] + _BESIDE_IO * io_px)])
+    return left, top, right, bottom
+
+
 def covered(
     overlays: Iterable[Overlay], luma: Plane, left_px: int, top_px: int, *, bits: int, index: int, turns: int
 ) -> NDArray[np.uint8] | None:
@@ -316,8 +389,18 @@ def covered(
     for overlay in overlays:
         cover = overlay.cover(luma, left_px, top_px, bits=bits, index=index, turns=turns)
         if cover is not None:
-            out = cover if out is None else out | cover
+            out = cover if out is None else np.maximum(out, cover)
     return out
+
+
+def _runs(edges: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """(h,) the longest run of edges in each row of (h, w), or in the row below, but for single gaps."""
+    wide = edges.copy()
+    wide[:-1] |= edges[1:]
+    wide[:, 1:-1] |= wide[:, :-2] & wide[:, 2:]
+    ends = np.arange(1, wide.shape[1] + 1)
+    begins = np.maximum.accumulate(np.where(wide, 0, ends), axis=1)
+    return np.asarray((ends - begins).max(1), np.intp)
 
 
 def _went(stayed: NDArray[np.bool_], moved: NDArray[np.bool_], on_face: NDArray[np.uint8]) -> bool:

@@ -70,6 +70,7 @@ ShapesAt = Callable[[NDArray[np.intp]], Points]
 _WIDER_THAN_SEEN = 1.3
 _UNCOVERED_SHARE, _UNCOVERED_SHARE_OF_SMALL = 0.25, 0.15
 """Of frames without a fitting mouth, so many at most; fewer where all mouths open little: stretched far, they smear."""
+_LEFT = "Letters, or something else that keeps its place before the face, are left as they are."
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
 _UNFOLDED_IO = 0.02
@@ -337,12 +338,7 @@ class RewriteAvatar:
         yield from self._perform(script, donor_rows, plan, range(len(plan)), progress, onto)
 
     def _new_report(self) -> RenderReport:
-        report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
-        if self._sitter.overlays:
-            report.notes.append(
-                "Letters, or something else that keeps its place before the face, are left as they are."
-            )
-        return report
+        return RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
 
     def _script(self, shapes_at: ShapesAt, drive: Floats | None, plan: FramePlan) -> _Script:
         face = self.face
@@ -522,8 +518,8 @@ class RewriteAvatar:
         frame = upright_frame(frame, int(face.quarter_turns[row]))
         pose = face.posed.of(row)
         points = face.landmarks.row(row)
-        bounds, step = shown_area(frame), frame.chroma_step
-        io_px = pose.scale
+        step, io_px = frame.chroma_step, pose.scale
+        bounds = self._sitter.clear_of(frame, row, shown_area(frame), points[13, :2], io_px)
         region = patch.face_region(to, io_px, bounds=bounds, step=step)
         mouth_area = patch.mouth_region(
             to, io_px, patch.DILATION_IO + 1.2 * patch.FEATHER_IO, bounds=bounds, step=step
@@ -563,7 +559,11 @@ class RewriteAvatar:
     def _lift(self, picture: Picture, row: int) -> Lifted | None:
         """Take what lies on the picture of this row's frame off it, in place; None: nothing does."""
         cover = self._sitter.cover_of(picture, row)
-        return None if cover is None else lift(picture, cover)
+        if cover is None:
+            return None
+        if _LEFT not in self._report.notes:
+            self._report.notes.append(_LEFT)
+        return lift(picture, cover)
 
     def _lent_points(self, row: int, target: Points) -> Floats:
         """Mesh points (478, 3) of a frame that lends its mouth to `target` (478, 3).

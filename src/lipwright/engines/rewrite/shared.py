@@ -15,12 +15,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lipwright.core.media import VideoFrame
 from lipwright.core.timeline import MouthTrack
 from lipwright.engines.base import Memory, RenderReport
 from lipwright.engines.rewrite.face import Face, Posed, evenly, prepare_face
 from lipwright.engines.rewrite.lift import lift
 from lipwright.engines.rewrite.patch import DILATION_IO
-from lipwright.engines.rewrite.picture import Float32, Picture
+from lipwright.engines.rewrite.picture import Float32, Picture, Region
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.study import (
     FaceStudy,
@@ -31,7 +32,7 @@ from lipwright.engines.rewrite.study import (
     unpacked_mouths,
 )
 from lipwright.vision import mesh
-from lipwright.vision.overlay import Overlay, covered
+from lipwright.vision.overlay import Overlay, clear_of, covered
 from lipwright.vision.shape import Floats
 
 _OF_FACE: Final = (
@@ -173,6 +174,22 @@ class Sitter:
     def cover_of(self, picture: Picture, row: int) -> NDArray[np.uint8] | None:
         """Where something lies on a picture, upright, of this row's frame: (h, w) 0 or 1; None: nowhere."""
         return _cover_of(self.overlays, self.face, picture, row)
+
+    def clear_of(self, frame: VideoFrame, row: int, area: Region, mouth: Floats, io_px: float) -> Region:
+        """What of `area` no box of text or split screen hides on this row's frame, upright; `mouth` (2,) pixels."""
+        if not self.overlays:
+            return area
+        sx, sy = frame.chroma_step
+        index, turns = int(self.face.frame_index[row]), int(self.face.quarter_turns[row])
+        left, top, right, bottom = clear_of(
+            self.overlays, frame.planes[0], (area.left, area.top, area.right, area.bottom),
+            (float(mouth[0]), float(mouth[1])), io_px, bits=frame.bits, index=index, turns=turns,
+        )  # fmt: skip
+        if right < area.right:
+            right = right // sx * sx
+        if bottom < area.bottom:
+            bottom = bottom // sy * sy
+        return Region(-(-left // sx) * sx, top, right, bottom)
 
 
 def sitter_of(study: FaceStudy) -> Sitter:
