@@ -335,3 +335,31 @@ def test_mouths_with_something_beside_them_are_known_however_many_they_are(point
     for n_covered in (0, 60):
         mouths = {row: mouth(row, n_covered) for row in range(100)}
         assert sorted(crowded_mouths(mouths, still_face(landmarks, eyes_px(points)))) == list(range(n_covered))
+
+
+def test_what_is_before_one_side_of_the_mouth_on_all_frames_is_known_and_a_face_half_in_shade_is_not(
+    points: NDArray[Any],
+) -> None:
+    io_px = eyes_px(points)
+    region = mouth_region(points, io_px, 0.30, bounds=FRAME, step=(2, 2))
+    landmarks = np.hstack([points, np.zeros((478, 1))]).astype(np.float32)
+    down, across = np.mgrid[region.top : region.bottom, region.left : region.right]
+    skin = np.full(down.shape, 120.0)
+    middle, corner = points[[0, 17], 0].mean(), points[57]
+
+    by_the_corner = np.hypot(across - corner[0], down - corner[1]) < 0.08 * io_px
+    strand = np.abs(across - points[406, 0]) < 0.03 * io_px
+    shade = 1 / (1 + np.exp((across - middle) / (0.02 * io_px)))  # soft, and dark as night
+    beard = np.hypot(across - middle, down - points[200, 1]) < 0.2 * io_px
+
+    def told(luma: NDArray[Any], *, colours: bool = True) -> int:
+        picture = flat(region, luma, 128)
+        picture.parts[1][...] = (108, 152)
+        if not colours:
+            picture.parts.pop()
+        return len(crowded_mouths(dict.fromkeys(range(100), picture), still_face(landmarks, io_px)))
+
+    for thing in (by_the_corner, strand):
+        assert told(np.where(thing, 25.0, skin)) == told(np.where(thing, 25.0, skin), colours=False) == 100
+    for alike in (skin, skin - 95 * shade, np.where(beard, 25.0, skin)):
+        assert told(alike) == told(alike, colours=False) == 0

@@ -239,6 +239,29 @@ def test_a_hidden_mouth_is_left_alone_and_reported(portrait: MediaFootage, known
     assert avatar.report.n_edited > 100
 
 
+def test_a_microphone_by_the_corner_of_the_mouth_is_not_lent_and_the_report_says_why(
+    portrait: MediaFootage, known_tracker: KnownTracker
+) -> None:
+    for index, (face,) in known_tracker.faces.items():  # they talk
+        landmarks = face.landmarks.copy()
+        landmarks[list(mesh.INNER_LOWER), 1] += 6.0 * (1 + np.sin(index))
+        known_tracker.faces[index] = [TrackedFace(face.face_id, landmarks, face.score)]
+
+    def wear(frame: VideoFrame) -> None:
+        x, y = known_tracker.faces[frame.index][0].landmarks[57, :2].astype(int)
+        frame.planes[0][y - 5 : y + 6, x - 10 : x + 5] = 25
+
+    told = []
+    for footage in (portrait, Altered(portrait, wear)):
+        avatar = RewriteEngine().prepare(footage, tracker=known_tracker, face=FaceChoice())
+        list(avatar.speak(saying(opening_and_closing()), plan()))
+        told.append(any("before the mouth or beside it" in note for note in avatar.report.notes))
+        assert avatar.report.n_edited > 0
+
+    assert told == [False, True]
+    assert avatar.report.mode == "own-lips"
+
+
 @pytest.mark.parametrize(
     "kind", ["another shot", "a black picture", "something before the face", "something that is gone again", "nothing"]
 )

@@ -36,9 +36,11 @@ from lipwright.engines.rewrite.select import (
     sharpness_to_lend,
 )
 from lipwright.engines.rewrite.shared import (
+    FEWEST_TO_LEND,
     Choice,
     Ground,
     Sitter,
+    clear_rows,
     open_rows,
     packed_choice,
     packed_sitter,
@@ -404,9 +406,14 @@ class RewriteAvatar:
                 report.notes.append("The mouth hardly moves in this footage: its inside is drawn, not taken from it.")
             return None
         candidates = lenders.rows
-        if len(candidates) < 8:
+        if len(candidates) < FEWEST_TO_LEND:
             report.mode = "own-lips"
-            report.notes.append("Too few frames show the mouth to take mouths from them: its inside is drawn.")
+            report.notes.append(
+                "On most frames something is before the mouth or beside it (a microphone, a hand, hair), and would be "
+                "taken with it: the inside of the mouth is drawn."
+                if len(clear_rows(self._mouths, face)) >= FEWEST_TO_LEND
+                else "Too few frames show the mouth to take mouths from them: its inside is drawn."
+            )
             return None
         posed = face.posed
         views = self._views(candidates, lambda some: posed.shapes(candidates[some]))

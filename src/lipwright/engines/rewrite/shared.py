@@ -52,10 +52,30 @@ _BY_THE_LIPS: Final = np.array(
         92, 322, 186, 410, 57, 287, 43, 273, 204, 424, 202, 422,
     )
 )  # fmt: skip
+_MIRRORED: Final = np.array(
+    (
+        (167, 393), (165, 391), (83, 313), (106, 335), (182, 406), (201, 421), (194, 418),
+        (92, 322), (186, 410), (57, 287), (43, 273), (204, 424), (202, 422),
+    )
+)  # fmt: skip
+"""(13, 2) the same places of skin on both sides of the lips."""
 _BY_AND_ON_LIPS: Final = np.concatenate([_BY_THE_LIPS, _LIPS])
 _LEAST_TINT: Final = 8.0
 _TINT_SHARE: Final = 0.35
 """Farther from its own colour than either, levels of 8 bits and share of how colourful lips are, no skin by them is."""
+_BLACK: Final = 16.0
+_LEAST_LIGHT: Final = 4.0
+"""Levels of 8 bits: darker than so much above black nothing is told from noise."""
+_ONE_SIDED: Final = 0.9
+"""Natural logarithm of a ratio of luma: a shadow in the sun, with the sky's light in it, has some 0.6."""
+_MOST_OF_A_THING: Final = 5
+"""Pairs of `_MIRRORED` that one thing lies on; more of them are half a face in shade, or a hand."""
+_TURNED: Final = 0.2
+"""Natural logarithm of the ratio of the mouth's halves: of a head turned farther one cheek ends by the lips."""
+_FIXED_SHARE: Final = 0.3
+"""Of the frames that are asked, those on which a thing is seen that is fixed to the head: it slips between places."""
+FEWEST_TO_LEND: Final = 8
+"""Mouths: of fewer none is lent."""
 _OPEN_IO: Final = 0.045
 _ASKED_FOR_BLUR: Final = 9
 _CROWDED_SHARE: Final = 0.05
@@ -76,7 +96,7 @@ class Lenders:
     @classmethod
     def among(cls, mouths: Mapping[int, Picture], face: Face, crowded: Set[int] = frozenset()) -> Lenders:
         """Those of `mouths` that nothing covers, on frames that may be changed, but for those of `crowded` rows."""
-        clear = sorted(row for row in mouths if face.strength[row] > _CLEAR and row not in crowded)
+        clear = [row for row in clear_rows(mouths, face) if row not in crowded]
         is_whole: list[bool] = []
         sharpness: list[float] = []
         looks: list[Float32] = []
@@ -93,30 +113,76 @@ class Lenders:
 def crowded_mouths(mouths: Mapping[int, Picture], face: Face) -> frozenset[int]:
     """The rows whose mouths have something beside them, over the skin around the lips: it would be lent with them.
 
-    A microphone below the lips leaves them free, on every frame of some footage.
+    A microphone below the lips leaves them free, on every frame of some footage. What is fixed to the head, a headset's
+    microphone or a strand of hair, is usual there: it is told by the mouth's other side, and then all rows have it.
     """
-    rows = sorted(row for row in mouths if face.strength[row] > _CLEAR)
-    if not rows or len(mouths[rows[0]].parts) < 2:  # without colours nothing tells skin from what is none
+    rows = clear_rows(mouths, face)
+    if not rows:
         return frozenset()
-    seen = zip(rows, face.landmarks.each(rows), strict=True)
-    tints = np.array([_tints(mouths[row], points[_BY_AND_ON_LIPS]) for row, points in seen])
+    has_colours = len(mouths[rows[0]].parts) > 1
+    places: list[Floats] = []
+    lights: list[Floats] = []
+    tints: list[Floats] = []
+    for row, points in zip(rows, face.landmarks.each(rows), strict=True):
+        mirrored = points[_MIRRORED.ravel(), :2].astype(np.float64)
+        places.append(mirrored.reshape(-1, 2, 2))
+        lights.append(_near(mouths[row], 0, mirrored)[:, 0].reshape(-1, 2))
+        if has_colours:
+            tints.append(_near(mouths[row], 1, points[_BY_AND_ON_LIPS, :2]) - 128)
+    if _is_one_sided(np.array(places), np.array(lights)):
+        return frozenset(rows)
+    if not has_colours:  # without them nothing tells skin from what is none
+        return frozenset()
+    off_rows = _off_skin(np.array(tints))
+    return frozenset(row for row, is_off in zip(rows, off_rows.tolist(), strict=True) if is_off)
+
+
+def clear_rows(mouths: Mapping[int, Picture], face: Face) -> list[int]:
+    """The rows of `mouths` that nothing covers, on frames that may be changed, in order."""
+    return sorted(row for row in mouths if face.strength[row] > _CLEAR)
+
+
+def _off_skin(tints: Floats) -> NDArray[np.bool_]:
+    """(n,) whether something of another colour is there than usual, by `tints` (n, `_BY_AND_ON_LIPS`, 2)."""
     skin, lips = tints[:, : len(_BY_THE_LIPS)], tints[:, len(_BY_THE_LIPS) :]
     # skin is redder than most of what comes before it
     off = skin - np.stack([np.percentile(skin[..., 0], 30, axis=0), np.percentile(skin[..., 1], 70, axis=0)], axis=-1)
     # light of another colour falls on all of it
     off -= np.median(off, axis=1, keepdims=True)
     limit = max(_LEAST_TINT, _TINT_SHARE * float(np.linalg.norm(np.median(lips, axis=(0, 1)))))
-    away = np.sqrt((off**2).mean(2)).max(1)
-    return frozenset(row for row, far in zip(rows, away.tolist(), strict=True) if far > limit)
+    return np.asarray(np.sqrt((off**2).mean(2)).max(1) > limit)
 
 
-def _tints(mouth: Picture, points: NDArray[Any]) -> Floats:
-    """(n, 2) how far from grey the colours are at these points (n, 2 or 3), 8-bit scale."""
-    at = np.rint((points[:, :2] - (mouth.region.left, mouth.region.top) + 0.5) / mouth.step - 0.5).astype(np.intp)
-    height, width = mouth.parts[1].shape[:2]
+def _is_one_sided(places: Floats, lights: Floats) -> bool:
+    """Whether one side of the mouth has something before it that the other has not, on many frames.
+
+    By where the places `_MIRRORED` are, (n, 13, 2, 2) pixels, and their luma (n, 13, 2), 8-bit scale. Frames of turned
+    heads are not asked.
+    """
+    across = places[:, :, 1].mean(1) - places[:, :, 0].mean(1)
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
+    middle = places[:, :3].mean((1, 2))  # the innermost of them: the ridge of the lips turns with the head
+    reach = np.abs(((places - middle[:, None, None]) * across[:, None, None]).sum(3).mean(1))
+    is_frontal = np.abs(np.log(np.maximum(reach, 1e-6)) @ (1, -1)) < _TURNED
+    if is_frontal.sum() < FEWEST_TO_LEND:
+        return False
+    ratio = np.log(np.maximum(lights[is_frontal] - _BLACK, _LEAST_LIGHT)) @ (1.0, -1.0)
+    usual = np.median(ratio, axis=1, keepdims=True)
+    # a shadow falls on all of a side but the middle; only a thing is unlike both its mirror and its neighbours
+    alone = np.where(ratio * (ratio - usual) > 0, np.minimum(np.abs(ratio), np.abs(ratio - usual)), 0)
+    n_unlike = (alone > _ONE_SIDED).sum(1)
+    return bool(((n_unlike > 0) & (n_unlike <= _MOST_OF_A_THING)).mean() > _FIXED_SHARE)
+
+
+def _near(mouth: Picture, part: int, points: NDArray[Any]) -> Floats:
+    """(n, depth) means of that part of a picture around these points (n, 2), 8-bit scale."""
+    step = np.array(mouth.step if part else (1, 1))
+    at = np.rint((points - (mouth.region.left, mouth.region.top) + 0.5) / step - 0.5).astype(np.intp)
+    values = mouth.parts[part].reshape(*mouth.parts[part].shape[:2], -1)
     x, y = (at[:, axis, None] + np.array((-1, 0, 1)) for axis in (0, 1))
-    near = mouth.parts[1][np.clip(y, 0, height - 1)[:, :, None], np.clip(x, 0, width - 1)[:, None, :]]
-    return np.asarray(near.mean((1, 2)) / (1 << (mouth.bits - 8)) - 128, np.float64)
+    height, width = values.shape[:2]
+    near = values[np.clip(y, 0, height - 1)[:, :, None], np.clip(x, 0, width - 1)[:, None, :]]
+    return np.asarray(near.mean((1, 2)) / (1 << (mouth.bits - 8)), np.float64)
 
 
 def _is_whole(mouth: Picture, points: NDArray[Any], io_px: float) -> bool:
