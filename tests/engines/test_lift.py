@@ -92,6 +92,33 @@ def test_no_mouth_lends_the_letters_before_it(
     assert max(brightest) < 225
 
 
+def test_lips_that_letters_lie_on_are_not_lent(clips: Path, tmp_path: Path):
+    source = media.open_footage(clips / "video" / "vr_4.mp4")
+    tracked = [(frame, faces[0].landmarks) for frame, faces in islice(MeshTracker().track(source.frames()), N)]
+    x, y = (round(float(v)) for v in np.median([points[17, :2] for _, points in tracked], axis=0))
+
+    def written(frame: VideoFrame) -> VideoFrame:
+        luma = np.array(frame.planes[0])
+        for code, thickness in ((16, 9), (235, 3)):
+            cv2.putText(luma, "SEE IT", (x - 60, y + 12), 0, 1.1, (code,), thickness, cv2.LINE_AA)
+        return replace(frame, planes=(cast("Plane", luma), *frame.planes[1:]), raw=None)
+
+    path = tmp_path / "over_lips.mp4"
+    media.write_video(
+        path, (written(frame) for frame, _ in tracked), source.info,
+        duration_s=Fraction(N, 25), audio=media.AudioPlan(None), crf=12,
+    )  # fmt: skip
+    tracker = MeshTracker()
+    sitter = RewriteEngine().prepare(media.open_footage(path), tracker=tracker, face=FaceChoice())._sitter
+
+    lenders = set() if sitter.lenders is None else set(sitter.lenders.rows.tolist())
+    over_lips = {
+        row for row in range(len(sitter.face.landmarks)) if abs(float(sitter.face.landmarks.row(row)[17, 1]) - y) < 8
+    }
+    assert len(over_lips) > 10
+    assert not over_lips & lenders
+
+
 def test_who_is_kept_for_another_speech_is_kept_with_what_lies_before_them(avatar: RewriteAvatar):
     sitter = avatar._sitter
     again = unpacked_sitter(dict(packed_sitter(sitter)))

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,6 +77,8 @@ _FIXED_SHARE: Final = 0.3
 """Of the frames that are asked, those on which a thing is seen that is fixed to the head: it slips between places."""
 FEWEST_TO_LEND: Final = 8
 """Mouths: of fewer none is lent."""
+_HIDDEN_SHARE: Final = 0.03
+"""Of the lips: where letters lie on more of them, they are not lent."""
 _OPEN_IO: Final = 0.045
 _ASKED_FOR_BLUR: Final = 9
 _CROWDED_SHARE: Final = 0.05
@@ -263,17 +266,28 @@ def sitter_of(study: FaceStudy) -> Sitter:
     face = prepare_face(study)
     overlays = tuple(study.overlays)
     mouths: dict[int, Picture] = {}
+    behind: set[int] = set()
     for seen_row, mouth in study.mouths.items():
         row = face.row_of[study.frame_index[seen_row]]
         cover = _cover_of(overlays, face, mouth, row)
         if cover is not None:
-            lift(mouth, cover)
+            taken = lift(mouth, cover)
+            if _hides_lips(taken.alpha, mouth.region, face.landmarks.row(row)):
+                behind.add(row)
         mouths[row] = mouth
     skin, lip = (np.median(samples, axis=0) for samples in (study.skin, study.lip))
-    crowded = crowded_mouths(mouths, face)
+    crowded = crowded_mouths(mouths, face) | behind  # what is filled in is skin, and no lips
     is_crowded = len(crowded) > _CROWDED_SHARE * len(mouths) or "occluded" in face.reason
     lenders = Lenders.among(mouths, face, crowded) if face.is_talking else None
     return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded, overlays=overlays)
+
+
+def _hides_lips(alpha: Float32, region: Region, points: NDArray[Any]) -> bool:
+    """Whether what was lifted off a mouth's picture, (h, w) 0..1, lay on its lips, at mesh points (478, 3)."""
+    hull = cv2.convexHull((points[_LIPS, :2] - (region.left, region.top)).astype(np.float32))
+    lips = np.zeros(alpha.shape, np.uint8)
+    cv2.fillConvexPoly(lips, np.round(hull).astype(np.int32), (1.0,))
+    return bool((alpha[lips > 0] > 0).mean() > _HIDDEN_SHARE) if lips.any() else True
 
 
 def _cover_of(overlays: Sequence[Overlay], face: Face, picture: Picture, row: int) -> NDArray[np.uint8] | None:
