@@ -119,6 +119,25 @@ def test_lips_that_letters_lie_on_are_not_lent(clips: Path, tmp_path: Path):
     assert not over_lips & lenders
 
 
+def test_lips_near_letters_are_not_laid_back_with_them(
+    captioned: tuple[media.MediaFootage, NDArray[np.bool_]], avatar: RewriteAvatar
+):
+    footage, _ = captioned
+    sitter = avatar._sitter
+    n_covered = 0
+    for index, frame in enumerate(footage.frames()):
+        row = sitter.face.row_of[index]
+        lips = sitter.face.landmarks.row(row)[[13, 14, 0, 17], :2]
+        region = Region(*(2 * round(float(v) / 2) for v in (*(lips.min(0) - 60), *(lips.max(0) + 60))))
+        cover = sitter.cover_of(Picture.cut(frame, region), row)
+        if cover is not None:
+            n_covered += 1
+            at = np.round(lips - (region.left, region.top)).astype(int)
+            assert 1 not in cover[at[:, 1], at[:, 0]]
+
+    assert n_covered > 20
+
+
 def test_who_is_kept_for_another_speech_is_kept_with_what_lies_before_them(avatar: RewriteAvatar):
     sitter = avatar._sitter
     again = unpacked_sitter(dict(packed_sitter(sitter)))

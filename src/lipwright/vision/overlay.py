@@ -369,6 +369,7 @@ def clear_of(
     """`area` (left, top, right, bottom) of the frame `luma` as far as a box of text or a split screen's line leaves it.
 
     The face goes on behind what such a straight edge, not near to the `mouth`, bounds: nothing of it is seen there.
+    Capitals whose outlines meet, and underlined letters, have such edges too.
     """
     left, top, right, bottom = area
     for overlay in overlays:

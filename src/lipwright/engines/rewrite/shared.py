@@ -77,6 +77,7 @@ _FIXED_SHARE: Final = 0.3
 """Of the frames that are asked, those on which a thing is seen that is fixed to the head: it slips between places."""
 FEWEST_TO_LEND: Final = 8
 """Mouths: of fewer none is lent."""
+_LIP_RIM_PX: Final = 2
 _HIDDEN_SHARE: Final = 0.03
 """Of the lips: where letters lie on more of them, they are not lent."""
 _OPEN_IO: Final = 0.045
@@ -284,17 +285,27 @@ def sitter_of(study: FaceStudy) -> Sitter:
 
 def _hides_lips(alpha: Float32, region: Region, points: NDArray[Any]) -> bool:
     """Whether what was lifted off a mouth's picture, (h, w) 0..1, lay on its lips, at mesh points (478, 3)."""
-    hull = cv2.convexHull((points[_LIPS, :2] - (region.left, region.top)).astype(np.float32))
-    lips = np.zeros(alpha.shape, np.uint8)
-    cv2.fillConvexPoly(lips, np.round(hull).astype(np.int32), (1.0,))
+    lips = _lips_on(region, points, 0)
     return bool((alpha[lips > 0] > 0).mean() > _HIDDEN_SHARE) if lips.any() else True
+
+
+def _lips_on(region: Region, points: NDArray[Any], rim_px: int) -> NDArray[np.uint8]:
+    """(h, w) 1 where the lips and what is between them are on a picture of the region, and so far around."""
+    lips = np.zeros((region.height, region.width), np.uint8)
+    hull = cv2.convexHull((points[_LIPS, :2] - (region.left, region.top)).astype(np.float32))
+    cv2.fillConvexPoly(lips, np.round(hull).astype(np.int32), (1.0,))
+    return np.asarray(cv2.dilate(lips, np.ones((2 * rim_px + 1, 2 * rim_px + 1), np.uint8)), np.uint8)
 
 
 def _cover_of(overlays: Sequence[Overlay], face: Face, picture: Picture, row: int) -> NDArray[np.uint8] | None:
     if not overlays:
         return None
     region, index, turns = picture.region, int(face.frame_index[row]), int(face.quarter_turns[row])
-    return covered(overlays, picture.parts[0], region.left, region.top, bits=picture.bits, index=index, turns=turns)
+    cover = covered(overlays, picture.parts[0], region.left, region.top, bits=picture.bits, index=index, turns=turns)
+    if cover is not None:
+        # lips differ from skin as letters do: beside the edges of these they would be laid back over the new ones
+        cover[(cover == 1) & (_lips_on(region, face.landmarks.row(row), _LIP_RIM_PX) > 0)] = 0
+    return cover
 
 
 @dataclass(frozen=True, slots=True, eq=False)
