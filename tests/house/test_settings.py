@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def test_an_empty_folder_of_data_is_not_the_one_that_we_are_in(monkeypatch: pyte
     assert config.read_service_settings().folder == tmp_path / ".local/share/lipwright"
 
 
+@pytest.fixture
+def signals_as_they_were() -> Iterator[None]:
+    """A worker listens for the end of its process, which is that of the tests here."""
+    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, listener in heard.items():
+        signal.signal(number, listener)
+
+
+@pytest.mark.usefixtures("signals_as_they_were")
 @pytest.mark.parametrize(
     "command", [["keys", "list"], ["jobs", "list"], ["worker", "--public-url", "http://a.example"]]
 )
