@@ -22,9 +22,11 @@ from lipwright.vision import mesh
 _EVERY_S: Final = 0.115
 """Between two looks: every third frame of 25 in a second."""
 _REMEMBERED, _LATEST = 14, 6
+"""Looks that are compared with, and the latest of them: 1.7 s and 0.7 s."""
 _LOOKED_AT_PX: Final = 55
 """Eye to eye, at least: letters on a face are seen as well on a picture no larger than twice that."""
 _MARGIN_IO: Final = 0.3
+"""So far around the mesh is looked at."""
 _JAW_RIM_IO: Final = 0.04
 """So near to the outline of the face an edge may be that of the jaw."""
 _LEAST_MOVE_PX, _FARTHEST_MOVE_IO = 2.0, 0.3
@@ -33,6 +35,7 @@ _ONWARD_PX: Final = 0.7
 _LEAST_SLOPE: Final = 10.0
 """Levels of 8 bits a pixel, along the way that the head went."""
 _NO_EDGE: Final = 5.0
+"""Levels a pixel, any way: where it is less there is no edge any more."""
 _LEAST_WAY_PX, _COUNTED_WAY_PX, _MOST_CHANGE = 1.2, 3.0, 60.0
 _STAYED_LEVELS, _STAYED, _MOVED = 5.0, 0.2, 0.4
 """Less of a change than either: an edge that stayed. More of it than the last: one that went along."""
@@ -44,7 +47,7 @@ _SEEN_TIMES: Final = 3
 _FEWEST_SEEN: Final = 10
 """Places over the face at which an overlay must have been seen so often."""
 _JOINED_IO, _REACH_IO = 0.06, 0.3
-"""Strokes nearer to each other are of one thing, with what is between them."""
+"""Strokes nearer to each other than the one are of one thing, which is kept as far from the face as the other."""
 _EDGE: Final = 2
 _RIM: Final = 3
 """So far, in shrunk pixels, what was seen of it may be short of the whole: edges along the head's way tell nothing."""
@@ -103,11 +106,19 @@ class Overlay:
         if turns != self.turns or not self.first <= index <= self.last:
             return False
         lines, columns, at = self._shared(luma, left_px, top_px)
+        if not self.mask[at].any():  # nothing of it is there to be shrunk
+            return False
+        return self.likeness(_shrunk(luma[lines, columns], self.shrink, bits), at) >= _SEEN_SHARE
+
+    def likeness(self, seen: NDArray[np.float32], at: tuple[slice, slice]) -> float:
+        """Share 0..1 of its edges in these rows and columns of the mask that look as they did; 0 of too few of them.
+
+        `seen` (h, w) is the shrunk luma there, 8-bit scale.
+        """
         edges = self.mask[at] == _EDGE
         if np.count_nonzero(edges) < _FEWEST_ASKED:
-            return False
-        seen = _shrunk(luma[lines, columns], self.shrink, bits)
-        return bool((np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean() >= _SEEN_SHARE)
+            return 0.0
+        return float((np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean())
 
     def _shared(self, luma: Plane, left_px: int, top_px: int) -> tuple[slice, slice, tuple[slice, slice]]:
         """What `luma` has of it: rows and columns of that, and of the mask."""
@@ -348,11 +359,7 @@ class OverlayMeter:
         if area[2] <= area[0] or area[3] <= area[1]:
             return False
         at = slice(area[1] - known.top, area[3] - known.top), slice(area[0] - known.left, area[2] - known.left)
-        edges = known.mask[at] == _EDGE
-        if np.count_nonzero(edges) < _FEWEST_ASKED:
-            return False
-        apart = np.abs(look.luma[look.part(*area)] - known.look[at])[edges]
-        return bool((apart < _SAME_LEVELS).mean() >= _SAME_SHARE)
+        return known.likeness(look.luma[look.part(*area)], at) >= _SAME_SHARE
 
 
 def clear_of(

@@ -242,7 +242,7 @@ class Sitter:
     """What lies on the picture before them. The mouths are without it."""
 
     def cover_of(self, picture: Picture, row: int) -> NDArray[np.uint8] | None:
-        """Where something lies on a picture, upright, of this row's frame: (h, w) 0 or 1; None: nowhere."""
+        """Where something lies on a picture, upright, of this row's frame: (h, w) as `Overlay.cover`; None: nowhere."""
         return _cover_of(self.overlays, self.face, picture, row)
 
     def clear_of(self, frame: VideoFrame, row: int, area: Region, mouth: Floats, io_px: float) -> Region:
