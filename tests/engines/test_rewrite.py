@@ -16,11 +16,13 @@ from lipwright.core.errors import FaceNotFound, InvalidOption, NoFaceFound
 from lipwright.core.face import FaceChoice, TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack
+from lipwright.engines.base import RenderReport
 from lipwright.engines.rewrite import RewriteEngine, study
 from lipwright.engines.rewrite.engine import RewriteAvatar
 from lipwright.engines.rewrite.interior import Palette, looks_drawn
 from lipwright.engines.rewrite.patch import face_region
 from lipwright.engines.rewrite.picture import Region
+from lipwright.engines.rewrite.shared import Lenders
 from lipwright.engines.rewrite.target import Limits, target_shapes
 from lipwright.media import MediaFootage, open_footage
 from lipwright.vision import mesh
@@ -260,6 +262,76 @@ def test_a_microphone_by_the_corner_of_the_mouth_is_not_lent_and_the_report_says
 
     assert told == [False, True]
     assert avatar.report.mode == "own-lips"
+
+
+class Talker:
+    """The portrait, whose lower lip goes up and down so far, and whose mouth is now wide and now narrow."""
+
+    def __init__(self, portrait: MediaFootage, tracker: KnownTracker, far_io: float) -> None:
+        for index, (face,) in tracker.faces.items():
+            landmarks = face.landmarks.copy()
+            io_px = float(np.linalg.norm(landmarks[33] - landmarks[263]))
+            landmarks[list(mesh.INNER_LOWER)[1:-1], 1] += far_io / 2 * io_px * (1 - np.cos(0.2 * index))
+            lips = landmarks[list(mesh.LIPS), 0]
+            landmarks[list(mesh.LIPS), 0] += 0.15 * (lips - lips.mean()) * np.sin(0.33 * index)
+            tracker.faces[index] = [TrackedFace(face.face_id, landmarks, face.score)]
+        self._portrait = portrait
+        self._avatar = RewriteEngine().prepare(portrait, tracker=tracker, face=FaceChoice())
+
+    def lending_only(self, frames: Sequence[int]) -> RewriteAvatar:
+        sitter = self._avatar._sitter
+        assert sitter.lenders is not None
+        rows = np.array(frames, np.intp)
+        assert np.isin(rows, sitter.lenders.rows).all()
+        lenders = Lenders(rows, np.zeros(len(rows)), np.zeros((len(rows), 840), np.float32))
+        return RewriteAvatar(self._portrait, replace(sitter, lenders=lenders), {})
+
+    def asked(self, avatar: RewriteAvatar, n_wide: int, by_io: float) -> RenderReport:
+        """What 100 frames of their own mouths are told as, of which so many are to open farther."""
+        shapes = avatar.face.posed.shapes(range(100))
+        shapes[:n_wide, list(mesh.INNER_LOWER)[1:-1], 1] += by_io
+        avatar._donors_for(avatar._script(lambda entries: shapes[entries], None, plan(100)), None)
+        return avatar.report
+
+
+def test_few_mouths_are_lent_to_a_speech_that_opens_no_farther_than_they_do(
+    portrait: MediaFootage, known_tracker: KnownTracker
+) -> None:
+    talker = Talker(portrait, known_tracker, 0.12)
+    one_moment = list(range(1, 16))
+    opening_io = talker.lending_only(one_moment).face.opening
+    little = [row for row in range(100) if opening_io[row] < 0.05 + opening_io[:100].min()]
+
+    lent, too_wide, enough, alike = (
+        talker.asked(talker.lending_only(rows), n_wide, 0.06)
+        for rows, n_wide in ((one_moment, 0), (little[:16], 12), (list(range(100)), 12), (little[:1] * 30, 0))
+    )
+
+    assert (lent.mode, enough.mode) == ("retrieved", "retrieved")
+    assert (too_wide.mode, alike.mode) == ("own-lips", "own-lips")
+    assert "open less far" in too_wide.notes[0]
+    assert "too much alike" in alike.notes[0]
+
+
+def test_who_opens_little_lends_only_where_nearly_all_frames_have_a_fitting_mouth(
+    portrait: MediaFootage, known_tracker: KnownTracker
+) -> None:
+    """Stretched far, small mouths smear: of their frames 15 % may lack a fitting one, of others 25 %."""
+    faces = dict(known_tracker.faces)
+    told: list[tuple[str, float]] = []
+    for far_io, n_wide in ((0.062, 8), (0.062, 20), (0.1, 20), (0.1, 33)):
+        known_tracker.faces = dict(faces)
+        talker = Talker(portrait, known_tracker, far_io)
+        report = talker.asked(talker.lending_only(range(100)), n_wide, 0.25)
+        told.append((report.mode, report.figures["uncovered_share"]))
+    opening_io = talker.lending_only(range(100)).face.opening
+    little = [row for row in range(150) if opening_io[row] < 0.065 + opening_io.min()]
+    report = talker.asked(talker.lending_only(little), 20, 0.25)
+    told.append((report.mode, report.figures["uncovered_share"]))
+
+    modes, shares = zip(*told, strict=True)
+    assert modes == ("retrieved", "own-lips", "retrieved", "own-lips", "own-lips")
+    assert shares == pytest.approx((0.08, 0.2, 0.2, 0.33, 0.2), abs=0.04)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lipwright.engines.rewrite.select import (
     MouthViews,
     choose_donors,
     count_changes,
+    count_different,
     detail_of,
     dissolved,
     lending_cost,
@@ -54,6 +55,19 @@ def test_a_donor_is_kept_for_at_least_a_fifth_of_a_second(frames_per_s: float, l
     chosen = choose_donors(walk(300, 7), donors(), frames_per_s=frames_per_s)
 
     assert min(segments(chosen)[:-1]) >= least == shortest_segment(frames_per_s)  # the last one may be cut by the end
+
+
+def test_a_held_mouth_a_loop_and_more_frames_a_second_show_no_more_mouths() -> None:
+    def opening_within(n: int) -> NDArray[np.float32]:
+        return np.repeat(np.linspace(0, 0.015, n)[:, None], 40, axis=1).astype(np.float32)
+
+    talk, noise = opening_within(9), np.random.default_rng(0).normal(0, 1e-4, (40, 40)).astype(np.float32)
+
+    assert count_different(talk, 100) == 9
+    assert count_different(talk, 5) == 5
+    assert count_different(talk[:1] + noise, 100) == 1
+    assert count_different(np.concatenate([talk, talk[::-1], talk]) + noise[:27], 100) == 9
+    assert count_different(opening_within(33), 100) == 9
 
 
 def test_donors_change_in_few_frames() -> None:

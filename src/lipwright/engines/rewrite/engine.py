@@ -30,6 +30,7 @@ from lipwright.engines.rewrite.select import (
     Shares,
     choose_donors,
     count_changes,
+    count_different,
     detail_of,
     dissolved,
     mouth_views,
@@ -72,6 +73,11 @@ ShapesAt = Callable[[NDArray[np.intp]], Points]
 _WIDER_THAN_SEEN = 1.3
 _UNCOVERED_SHARE, _UNCOVERED_SHARE_OF_SMALL = 0.25, 0.15
 """Of frames without a fitting mouth, so many at most; fewer where all mouths open little: stretched far, they smear."""
+_FEW_TO_LEND = 24
+"""Mouths that differ, as in a second of talk: of fewer it is asked whether they open far enough for this speech ..."""
+_WIDEST_LENT = 1.3
+"""... where this is how many times as far as the widest of them it opens: of few, the widest is lent again and again,
+and what is stretched in it (teeth, a wet lower lip) is torn."""
 _LEFT = "Letters, or something else that keeps its place before the face, are left as they are."
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
@@ -417,12 +423,17 @@ class RewriteAvatar:
             return None
         posed = face.posed
         views = self._views(candidates, lambda some: posed.shapes(candidates[some]))
+        wanted = self._views(script.rows[edited], lambda some: script.targets(edited[some]))
+        why_none = _why_none_is_lent(views, wanted)
+        if why_none:
+            report.mode = "own-lips"
+            report.notes.append(why_none)
+            return None
         lent = sharpness_to_lend(
             face.sharpness[candidates], lenders.sharpness, views.gap.astype(np.float64), views.width.astype(np.float64)
         )
         lent += detail_of(posed.scale_px[candidates])
         donors = Donors(replace(views, sharpness=lent.astype(np.float32)), face.frame_index[candidates], lenders.looks)
-        wanted = self._views(script.rows[edited], lambda some: script.targets(edited[some]))
         numbers = face.frame_index[candidates]
 
         def may_not_lend(k: int) -> NDArray[np.bool_]:
@@ -435,11 +446,11 @@ class RewriteAvatar:
             frames_per_s=face.frames_per_s,
             forbidden=None if forbidden is None else may_not_lend,
         )
-        stretched = (wanted.gap > 0.05) & ((wanted.gap + 0.012) / (donors.views.gap[chosen] + 0.012) > 1.7)
+        stretched = (wanted.gap > 0.05) & (_stretch(wanted.gap, donors.views.gap[chosen]) > 1.7)
         far = np.linalg.norm(wanted.features - donors.views.features[chosen], axis=1) > 0.13
         uncovered = float((stretched | far).mean())
         report.figures["uncovered_share"] = round(uncovered, 4)
-        opens_wide = opening_range_io(face.opening) > WIDE_RANGE_IO
+        opens_wide = opening_range_io(face.opening[candidates]) > WIDE_RANGE_IO
         if uncovered > (_UNCOVERED_SHARE if opens_wide else _UNCOVERED_SHARE_OF_SMALL):
             report.mode = "own-lips"
             report.notes.append(
@@ -592,6 +603,22 @@ class RewriteAvatar:
 def _lightness(luma: float, to_rgb: Floats) -> float:
     """R'G'B' 0..255 of a grey of this code value, 8-bit scale."""
     return max(0.0, float(to_rgb[0, 0] * luma + to_rgb[0, 3] + to_rgb[0, 1:3].sum() * 128))
+
+
+def _why_none_is_lent(mouths: MouthViews, wanted: MouthViews) -> str:
+    """A note where these mouths are too few for those that are wanted, whatever they are chosen for; else ""."""
+    n_different = count_different(mouths.features, _FEW_TO_LEND)
+    if n_different < FEWEST_TO_LEND:
+        return "The frames that show the mouth show it too much alike to take mouths from them: its inside is drawn."
+    widest = np.percentile(wanted.gap, 95)
+    if n_different < _FEW_TO_LEND and _stretch(widest, mouths.gap.max()) > _WIDEST_LENT:
+        return "The few mouths that the footage shows open less far than this speech asks: their inside is drawn."
+    return ""
+
+
+def _stretch(wanted_io: Any, lent_io: Any) -> Any:
+    """How many times as far mouths are opened as they were; the thinnest slits are not told apart."""
+    return (wanted_io + 0.012) / (lent_io + 0.012)
 
 
 def _why_untouched(face: Face, row: int) -> str:

@@ -32,6 +32,8 @@ _LEAST_TO_TELL = 40
 """Mouths from which it can be told how sharp each shape of lips usually is."""
 _SEEN_BLUR = 0.35
 """Smaller differences of sharpness are not seen, or matched when the mouth is laid in."""
+_DIFFERENT_IO = 0.01
+"""Of their features: talking mouths differ by as much from frame to frame at 25 frames/s, the same mouth never."""
 _DETAIL_SMALL, _DETAIL_LARGE = 4.0, 2.0
 """For each e-fold of its size below and above 100 px, so much more detail a face shows."""
 _WIDTH_WEIGHT = 1.4
@@ -101,6 +103,20 @@ def mouth_views(shapes: Points, turn: Floats, sharpness: Floats, *, look: Points
         turn.astype(np.float32),
         sharpness.astype(np.float32),
     )
+
+
+def count_different(features: Float32, most: int) -> int:
+    """How many mouths of these features (n, d) differ from each other; counted up to `most`.
+
+    Frames are no measure: many a second, a held mouth and a loop in the footage show the same again and again.
+    """
+    different = features[:0]
+    for mouth in features:
+        if len(different) >= most:
+            break
+        if (np.linalg.norm(different - mouth, axis=1) > _DIFFERENT_IO).all():
+            different = np.concatenate([different, mouth[None]])
+    return len(different)
 
 
 def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:

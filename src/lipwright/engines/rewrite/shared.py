@@ -75,8 +75,10 @@ _TURNED: Final = 0.2
 """Natural logarithm of the ratio of the mouth's halves: of a head turned farther one cheek ends by the lips."""
 _FIXED_SHARE: Final = 0.3
 """Of the frames that are asked, those on which a thing is seen that is fixed to the head: it slips between places."""
-FEWEST_TO_LEND: Final = 8
-"""Mouths: of fewer none is lent."""
+FEWEST_TO_LEND: Final = 10
+"""Mouths that differ: of fewer none is lent."""
+_FEWEST_FRONTAL: Final = 8
+"""Frames: fewer do not tell what is usual."""
 _LIP_RIM_PX: Final = 2
 _HIDDEN_SHARE: Final = 0.03
 """Of the lips: where letters lie on more of them, they are not lent."""
@@ -168,7 +170,7 @@ def _is_one_sided(places: Floats, lights: Floats) -> bool:
     middle = places[:, :3].mean((1, 2))  # the innermost of them: the ridge of the lips turns with the head
     reach = np.abs(((places - middle[:, None, None]) * across[:, None, None]).sum(3).mean(1))
     is_frontal = np.abs(np.log(np.maximum(reach, 1e-6)) @ (1, -1)) < _TURNED
-    if is_frontal.sum() < FEWEST_TO_LEND:
+    if is_frontal.sum() < _FEWEST_FRONTAL:
         return False
     ratio = np.log(np.maximum(lights[is_frontal] - _BLACK, _LEAST_LIGHT)) @ (1.0, -1.0)
     usual = np.median(ratio, axis=1, keepdims=True)
