@@ -313,6 +313,32 @@ def test_few_mouths_are_lent_to_a_speech_that_opens_no_farther_than_they_do(
     assert "too much alike" in alike.notes[0]
 
 
+def test_lips_that_were_open_where_they_are_lent_meet_in_a_dark_line(avatar: RewriteAvatar) -> None:
+    """They have no line of their own: what is light there is a rim of teeth."""
+    (frame,) = avatar._source.play([0])
+    rows, target = np.array([0]), target_of(avatar, closure=1.0)
+    (to,) = avatar._places(rows, target)
+    assert avatar.face.opening[0] > 0.06
+
+    assert avatar._edit(frame, 0, target[0], to, 1.0, ((0, 1.0),), None)
+
+    upper, lower = to[list(mesh.INNER_UPPER)[3:-3]], to[list(mesh.INNER_LOWER)[3:-3]]
+    away_px = np.array((0, 0.035 * avatar.face.posed.of(0).scale))
+
+    def luma(points: NDArray[Any]) -> float:
+        x, y = np.rint(points).astype(int).T
+        return float(np.median(frame.planes[0][y, x]))
+
+    seam = (upper + lower) / 2
+    lips = min(luma(seam - away_px), luma(seam + away_px))
+    assert luma(seam) < 0.85 * lips
+
+
+def target_of(avatar: RewriteAvatar, *, closure: float) -> NDArray[np.float64]:
+    """Their neutral mouth, (1, 478, 3)."""
+    return target_shapes(np.zeros((1, 8)), np.array([closure]), avatar.face.closed, shape_basis(), Limits())
+
+
 def test_who_opens_little_lends_only_where_nearly_all_frames_have_a_fitting_mouth(
     portrait: MediaFootage, known_tracker: KnownTracker
 ) -> None:

@@ -151,6 +151,23 @@ def test_the_closed_neutral_brings_the_lips_together_and_nothing_folds(closed: P
     assert (np.diff(heights, axis=0) > 0).all()
 
 
+def test_lips_that_never_meet_are_no_thicker_where_they_are_brought_together(closed: Points):
+    """As those of people who close their mouths: the lower lip comes as a whole, and the chin with it."""
+
+    def thickness(one: Points) -> NDArray[np.float64]:
+        lips = ((mesh.OUTER_UPPER, mesh.INNER_UPPER), (mesh.INNER_LOWER, mesh.OUTER_LOWER))
+        return np.array([(one[list(below), 1] - one[list(above), 1])[4:7].mean() for above, below in lips])
+
+    for gap_io in (0.08, 0.12):
+        parted = opened(closed, np.array([gap_io]))[0]
+        shut = shape.closed_neutral(parted)
+        upper, lower = thickness(shut) - thickness(parted)
+        assert 0 <= upper < 0.10 * gap_io
+        assert lower == pytest.approx(0, abs=1e-9)
+        assert parted[152, 1] - shut[152, 1] == pytest.approx(0.3 * gap_io, rel=0.15)
+        assert abs(shape.largest_gap(shut)) < 1e-12
+
+
 def test_a_mouth_that_is_closed_already_stays(closed: Points):
     np.testing.assert_allclose(shape.closed_neutral(closed), closed, atol=1e-12)
 

@@ -141,6 +141,14 @@ def jaw_drop(shapes: Points) -> Floats:
     return shapes[..., [152, 148, 377], 1].mean(-1)
 
 
+_PARTED_IO, _WIDE_IO = 0.03, 0.07
+"""A mouth whose least gap is wider than the first is no closed one that is read a little open; from the second on it
+is closed as people close theirs who open them farther."""
+_LOWER_FAR, _CHIN_FAR = 0.72, 0.42
+"""How far of the gap the lower lip comes, and how far of that the chin. In the talk of four people: 0.72 to 0.75, and
+0.35 to 0.45; the outer edge went 0.5 to 0.8 (upper) and 0.9 to 1.1 (lower lip) as far as the inner one."""
+
+
 def neutral_shape(shapes: Points) -> Points:
     """The person's own mouth at its least open: (n, 478, 3) -> (478, 3).
 
@@ -156,25 +164,29 @@ def neutral_shape(shapes: Points) -> Points:
 def closed_neutral(neutral: Points) -> Points:
     """The neutral (478, 3) with the inner lips together: 40 % of each gap from above, 60 % from below.
 
-    The outer rings and, a little, the chin follow, so that nothing folds.
+    The outer rings and, a little, the chin follow, so that nothing folds. Lips that never come near each other are as
+    thick as they are when they do: as mouths really close, the lower lip comes as a whole, with the jaw, and 72 % far.
     """
     closed = neutral.copy()
     gap = neutral[_INNER_LOWER[1:-1], 1] - neutral[_INNER_UPPER[1:-1], 1]
-    for ring, share in (
-        (mesh.INNER_UPPER, 1.0),
-        (mesh.INNER_MIDDLE_UPPER, 0.9),
-        (mesh.MIDDLE_UPPER, 0.7),
-        (mesh.OUTER_UPPER, 0.5),
+    wide = float(np.clip((gap.max() - _PARTED_IO) / (_WIDE_IO - _PARTED_IO), 0, 1))
+    lower = 0.6 + wide * (_LOWER_FAR - 0.6)
+    for ring, near, far in (
+        (mesh.INNER_UPPER, 1.0, 1.0),
+        (mesh.INNER_MIDDLE_UPPER, 0.9, 0.9),
+        (mesh.MIDDLE_UPPER, 0.7, 0.8),
+        (mesh.OUTER_UPPER, 0.5, 0.7),
     ):
-        closed[list(ring[1:-1]), 1] += 0.4 * share * gap
-    for ring, share in (
+        closed[list(ring[1:-1]), 1] += (1 - lower) * (near + wide * (far - near)) * gap
+    for ring, near in (
         (mesh.INNER_LOWER, 1.0),
         (mesh.INNER_MIDDLE_LOWER, 0.95),
         (mesh.MIDDLE_LOWER, 0.8),
         (mesh.OUTER_LOWER, 0.6),
     ):
-        closed[list(ring[1:-1]), 1] -= 0.6 * share * gap
-    closed[list(mesh.CHIN), 1] -= 0.35 * 0.6 * gap[4]  # gap[4] is between 13 and 14
+        closed[list(ring[1:-1]), 1] -= lower * (near + wide * (1 - near)) * gap
+    chin = 0.35 + wide * (_CHIN_FAR - 0.35)
+    closed[list(mesh.CHIN), 1] -= chin * lower * gap[4]  # gap[4] is between 13 and 14
     return closed
 
 

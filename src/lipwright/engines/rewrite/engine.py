@@ -21,9 +21,9 @@ from lipwright.engines.base import Memory, Progress, RenderReport, Tracker
 from lipwright.engines.people import Witness
 from lipwright.engines.rewrite import patch
 from lipwright.engines.rewrite.face import BLOCK, Face, blocks
-from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, looks_drawn
+from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, join_lips, looks_drawn
 from lipwright.engines.rewrite.lift import Lifted, lay_back, lift
-from lipwright.engines.rewrite.picture import Picture, shown_area
+from lipwright.engines.rewrite.picture import Picture, shown_area, smoothstep
 from lipwright.engines.rewrite.select import (
     Donors,
     MouthViews,
@@ -50,7 +50,7 @@ from lipwright.engines.rewrite.shared import (
     unpacked,
 )
 from lipwright.engines.rewrite.steady import gaussian_over_frames
-from lipwright.engines.rewrite.study import Study
+from lipwright.engines.rewrite.study import Study, edge_blur_px
 from lipwright.engines.rewrite.target import (
     LEAD_MARGIN_FRAMES,
     Destination,
@@ -78,6 +78,10 @@ _FEW_TO_LEND = 24
 _WIDEST_LENT = 1.3
 """... where this is how many times as far as the widest of them it opens: of few, the widest is lent again and again,
 and what is stretched in it (teeth, a wet lower lip) is torn."""
+_PARTED_FROM_IO, _PARTED_IO = 0.03, 0.06
+"""Openings of mouths that are lent: lips so far apart have no line where they meet, and teeth at their rims."""
+_OFF_TEETH_IO, _PARTED_OFF_TEETH_IO = 0.007, 0.02
+"""How far inside their red lips are cut that are lent; farther where they were apart and are brought together."""
 _LEFT = "Letters, or something else that keeps its place before the face, are left as they are."
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
@@ -549,13 +553,18 @@ class RewriteAvatar:
         laid_on = self._lift(picture, row)
         cover = min(1.0, 3 * strength)
         alpha = patch.patch_alpha(mouth_area, to, io_px)
+        parted = 0.0
         if donors is not None:
+            shut = 1 - smoothstep(np.array(float(largest_gap(target)) / _PARTED_FROM_IO))
+            apart = [float(shut * _apart(float(face.opening[donor]))) for donor, _ in donors]
+            parted = sum(one * share for one, (_, share) in zip(apart, donors, strict=True))
             laid = [
                 patch.lay_mouth(
                     self._mouths[donor], self._lent_points(donor, target), to, mouth_area, io_px,
-                    inset_io=0.007, smoothing=smoothing, with_interior=True,
+                    inset_io=_OFF_TEETH_IO + one * (_PARTED_OFF_TEETH_IO - _OFF_TEETH_IO), smoothing=smoothing,
+                    with_interior=True,
                 )
-                for donor, _ in donors
+                for one, (donor, _) in zip(apart, donors, strict=True)
             ]  # fmt: skip
             mouth = laid[0] if len(laid) == 1 else laid[0].mixed(laid[1], donors[1][1])
         else:
@@ -566,6 +575,8 @@ class RewriteAvatar:
         black = 0 if frame.colour.is_full_range else 16
         crowded = to if self._sitter.is_crowded else None  # on footage of nothing but skin it is not looked for
         patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black, to=crowded)
+        if parted > 0 and donors is not None:
+            join_lips(picture, to, io_px, cover * parted, edge_blur_px(self._mouths[donors[0][0]], io_px))
         if interior is not None:
             was_open = float(largest_gap(face.posed.shape(row, points)))
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
@@ -614,6 +625,11 @@ def _why_none_is_lent(mouths: MouthViews, wanted: MouthViews) -> str:
     if n_different < _FEW_TO_LEND and _stretch(widest, mouths.gap.max()) > _WIDEST_LENT:
         return "The few mouths that the footage shows open less far than this speech asks: their inside is drawn."
     return ""
+
+
+def _apart(opening_io: float) -> float:
+    """How far lips that are lent were parted, 0..1."""
+    return float(smoothstep(np.array((opening_io - _PARTED_FROM_IO) / (_PARTED_IO - _PARTED_FROM_IO))))
 
 
 def _stretch(wanted_io: Any, lent_io: Any) -> Any:

@@ -185,9 +185,7 @@ class Interior:
         return teeth_anchor(self.closed)
 
     def _softer_px(self, io_px: float) -> float:
-        """Standard deviation by which what is drawn is softened, beside footage that is as sharp as it can be."""
-        usual_px = max(_SHARP_PX, _SHARP_IO * io_px)
-        return float(np.sqrt(max(0.0, self.blur_px**2 - usual_px**2)))
+        return _softer_px(self.blur_px, io_px)
 
     def paint(
         self,
@@ -328,6 +326,12 @@ class Interior:
         return np.asarray(soft + grain[..., None], np.float32)
 
 
+def _softer_px(blur_px: float, io_px: float) -> float:
+    """Standard deviation by which what is drawn is softened, beside footage that is as sharp as it can be."""
+    usual_px = max(_SHARP_PX, _SHARP_IO * io_px)
+    return float(np.sqrt(max(0.0, blur_px**2 - usual_px**2)))
+
+
 def _softened(values: Float32, sigma_px: float) -> Float32:
     """By a Gaussian (h, w[, 3]); itself where that is nothing."""
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32) if sigma_px > _LEAST_SOFTER_PX else values
@@ -411,6 +415,18 @@ def _draw_lip_line(face: Picture, middle: Floats, io_px: float, strength: float,
     dark = (1 - _LINE_DEPTH) * float((under * near).sum() / near.sum())
     under -= (strength * cover * np.maximum(under - dark, 0)).astype(np.float32)
     view[...] = to_codes(under, face.parts[0], face.peak)
+
+
+def join_lips(face: Picture, to: Floats, io_px: float, strength: float, blur_px: float) -> None:
+    """Draw the line where the inner lips of mesh points `to` (478, 2) meet, in place, so far as they do.
+
+    For lips that were apart where they come from; `strength` is 0..1, `blur_px` as `edge_blur_px`.
+    """
+    upper, lower = _curve(to[_INNER_UPPER]), _curve(to[_INNER_LOWER])
+    gap_io = float(np.maximum(lower[:, 1] - upper[:, 1], 0).max()) / io_px
+    line = strength * float(1 - smoothstep(np.array((gap_io - _LINE_FROM_IO) / _LINE_TO_IO)))
+    if line > 0:
+        _draw_lip_line(face, (upper + lower) / 2, io_px, line, _softer_px(blur_px, io_px))
 
 
 def harvest_teeth(
