@@ -22,6 +22,7 @@ from lipwright.engines.rewrite.engine import RewriteAvatar
 from lipwright.engines.rewrite.lift import lay_back, lift
 from lipwright.engines.rewrite.picture import Picture, Region
 from lipwright.engines.rewrite.shared import packed_sitter, unpacked_sitter
+from lipwright.vision.overlay import EDGE
 from lipwright.vision.track import MeshTracker
 
 N = 75
@@ -185,10 +186,26 @@ def test_half_a_picture_that_is_covered_is_filled_with_the_other_half(size: tupl
     picture = Picture([cast("Plane", luma)], Region(0, 0, size[1], size[0]), (2, 2), 8)
     cover = np.zeros(size, np.uint8)
     cover[size[0] // 2 :] = 1
+    cover[size[0] // 2] = EDGE
 
     lift(picture, cover)
 
     assert picture.parts[0].min() >= 148
+
+
+def test_a_jaw_beside_letters_is_not_lifted_off_with_them():
+    luma = np.full((60, 80), 150, np.uint8)
+    luma[45:50] = 90  # the shade under a jaw
+    luma[20:30, 30:50] = 235
+    picture = Picture([cast("Plane", luma.copy())], Region(0, 0, 80, 60), (2, 2), 8)
+    cover = np.zeros((60, 80), np.uint8)
+    cover[14:56, 24:56] = 1
+    cover[19:31, 29:51] = EDGE
+
+    lift(picture, cover)
+
+    assert picture.parts[0][20:30, 30:50].max() < 160
+    assert np.array_equal(picture.parts[0][40:], luma[40:])
 
 
 @pytest.mark.parametrize("bits", [8, 10])
@@ -201,6 +218,7 @@ def test_what_is_lifted_off_and_laid_back_changes_nothing_else(bits: int):
     picture = Picture([cast("Plane", luma.copy()), cast("Plane", chroma)], Region(0, 0, 60, 40), (2, 2), bits)
     cover = np.zeros((40, 60), np.uint8)
     cover[13:22, 18:42] = 1
+    cover[15, 20:40] = EDGE
 
     taken = lift(picture, cover)
     without = picture.parts[0].copy()

@@ -122,3 +122,16 @@ def test_of_a_picture_that_rests_nothing_is_said(talker: list[tuple[VideoFrame, 
         meter.observe(replace(written, index=other.index, time_s=other.time_s), face.landmarks)
 
     assert meter.finish() == []
+
+
+def test_two_things_far_apart_on_the_picture_are_two(talker: list[tuple[VideoFrame, TrackedFace]]):
+    x, y = chin_of(talker)
+    meter = OverlayMeter()
+    for number, (frame, face) in enumerate(talker):
+        luma = np.array(frame.planes[0])
+        if number > 40:  # one of them comes later, and both stay
+            luma[y - 110 : y - 80, x + 50 : x + 75] = np.kron(np.eye(5, dtype=np.uint8) * 219 + 16, np.ones((6, 5)))
+        luma[y : y + 30, x - 60 : x - 30] = np.kron(np.eye(5, dtype=np.uint8) * 219 + 16, np.ones((6, 6)))
+        meter.observe(replace(frame, planes=(cast("Plane", luma), *frame.planes[1:]), raw=None), face.landmarks)
+
+    assert meter.finish()

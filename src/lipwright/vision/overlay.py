@@ -2,13 +2,14 @@
 
 Skin, beard and lips go along with the head. An edge over the lower face that keeps its place while the head has moved
 is none of the face: it was put on the picture, or stands before it. Places are compared with what they were up to
-two seconds ago, when the head was elsewhere; nothing is said of a head that does not move.
+two seconds ago, when the head was elsewhere; nothing is said of a head that does not move. What comes and goes word by
+word is told otherwise (`captions`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,18 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.core.media import Plane, VideoFrame
-from lipwright.vision import mesh
+from lipwright.vision.captions import CaptionMeter
+from lipwright.vision.looks import LOOKED_AT_PX, Look, look_at, motion_between, shared_area, shrunk, square
 
 _EVERY_S: Final = 0.115
 """Between two looks: every third frame of 25 in a second."""
 _REMEMBERED, _LATEST = 14, 6
 """Looks that are compared with, and the latest of them: 1.7 s and 0.7 s."""
-_LOOKED_AT_PX: Final = 55
-"""Eye to eye, at least: letters on a face are seen as well on a picture no larger than twice that."""
-_MARGIN_IO: Final = 0.3
-"""So far around the mesh is looked at."""
-_JAW_RIM_IO: Final = 0.04
-"""So near to the outline of the face an edge may be that of the jaw."""
 _LEAST_MOVE_PX, _FARTHEST_MOVE_IO = 2.0, 0.3
 _ONWARD_PX: Final = 0.7
 """As far as a head goes at least between two looks that tell more than one; a tracker trembles by a third of it."""
@@ -48,7 +44,7 @@ _FEWEST_SEEN: Final = 10
 """Places over the face at which an overlay must have been seen so often."""
 _JOINED_IO, _REACH_IO = 0.06, 0.3
 """Strokes nearer to each other than the one are of one thing, which is kept as far from the face as the other."""
-_EDGE: Final = 2
+EDGE: Final = 2
 _RIM: Final = 3
 """So far, in shrunk pixels, what was seen of it may be short of the whole: edges along the head's way tell nothing."""
 _SAME_LEVELS, _SEEN_SHARE, _SAME_SHARE = 14, 0.6, 0.75
@@ -58,10 +54,6 @@ _LINE_IO, _BELOW_IO, _BESIDE_IO = 0.5, 0.1, 0.4
 """A straight edge of such a length bounds what is seen of a face, so far from the mouth or farther."""
 _ASIDE_S: Final = 3.0
 """So long before and after it was seen to stay put an overlay may be there too: while the head rests."""
-
-_AXES: Final = ((1, 0), (0, 1))
-_STABLE: Final = np.array(mesh.STABLE)
-_LIPS: Final = np.array(mesh.LIPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +88,7 @@ class Overlay:
         lines, columns, at = self._shared(luma, left_px, top_px)
         out, near = np.zeros(luma.shape, np.uint8), np.zeros(luma.shape, np.uint8)
         out[lines, columns] = np.repeat(np.repeat((self.mask[at] > 0).astype(np.uint8), k, 0), k, 1)
-        near[lines, columns] = np.repeat(np.repeat((self.mask[at] == _EDGE).astype(np.uint8), k, 0), k, 1)
+        near[lines, columns] = np.repeat(np.repeat((self.mask[at] == EDGE).astype(np.uint8), k, 0), k, 1)
         reach, stroke = 2 * _RIM * k + 1, 2 * k + 1
         out = cv2.dilate(out, np.ones((reach, reach), np.uint8))
         return np.asarray(out + cv2.dilate(near, np.ones((stroke, stroke), np.uint8)), np.uint8)
@@ -108,14 +100,14 @@ class Overlay:
         lines, columns, at = self._shared(luma, left_px, top_px)
         if not self.mask[at].any():  # nothing of it is there to be shrunk
             return False
-        return self.likeness(_shrunk(luma[lines, columns], self.shrink, bits), at) >= _SEEN_SHARE
+        return self.likeness(shrunk(luma[lines, columns], self.shrink, bits), at) >= _SEEN_SHARE
 
     def likeness(self, seen: NDArray[np.float32], at: tuple[slice, slice]) -> float:
         """Share 0..1 of its edges in these rows and columns of the mask that look as they did; 0 of too few of them.
 
         `seen` (h, w) is the shrunk luma there, 8-bit scale.
         """
-        edges = self.mask[at] == _EDGE
+        edges = self.mask[at] == EDGE
         if np.count_nonzero(edges) < _FEWEST_ASKED:
             return 0.0
         return float((np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean())
@@ -132,37 +124,9 @@ class Overlay:
 
     def lines(self, least_px: float) -> tuple[list[int], list[int]]:
         """Where straight edges of at least this length run, in pixels: level ones, and upright ones."""
-        edges, k = self.mask == _EDGE, self.shrink
+        edges, k = self.mask == EDGE, self.shrink
         level, upright = (np.flatnonzero(_runs(some) * k >= least_px) for some in (edges, edges.T))
         return ((self.top + level) * k).tolist(), ((self.left + upright) * k).tolist()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """A face and what is around it, as it was seen at one moment, in shrunk pixels."""
-
-    index: int
-    points: NDArray[np.float64]
-    """(n, 2) what speech does not move."""
-    bridge_y: float
-    nose_y: float
-    """Middle and base of the nose."""
-    luma: NDArray[np.float32]
-    face: NDArray[np.uint8]
-    """1 on the face, apart from its outline and the lips."""
-    left: int
-    top: int
-    slopes: tuple[NDArray[np.float32], NDArray[np.float32]]
-    """Levels a pixel, across and down."""
-
-    @property
-    def area(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom."""
-        rows, columns = self.luma.shape
-        return self.left, self.top, self.left + columns, self.top + rows
-
-    def part(self, left: int, top: int, right: int, bottom: int) -> tuple[slice, slice]:
-        return slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left)
 
 
 class OverlayMeter:
@@ -172,7 +136,7 @@ class OverlayMeter:
         self._next_s = -np.inf
         self._turns: int = 0
         self._shrink: int = 0
-        self._looks: deque[_Look] = deque(maxlen=_REMEMBERED)
+        self._looks: deque[Look] = deque(maxlen=_REMEMBERED)
         self._times = np.zeros((0, 0), np.uint8)
         """How often each place of the picture was seen to stay as it is."""
         self._on_face = np.zeros((0, 0), np.uint8)
@@ -182,6 +146,9 @@ class OverlayMeter:
         self._span = (0, 0.0), (0, 0.0)
         """Index and time of the first and the last look."""
         self._found: list[Overlay] = []
+        self._captions = CaptionMeter()
+        self._read: list[Overlay] = []
+        """Captions of faces of another size or turn."""
 
     def observe(self, frame: VideoFrame, points: NDArray[Any], turns: int = 0) -> None:
         """A frame in order, `points` (478, 2 or 3) on it; it is turned by so many quarter turns."""
@@ -195,6 +162,7 @@ class OverlayMeter:
             return
         before = self._looks[-1] if self._looks else None
         self._looks.append(look)
+        self._captions.observe(look)
         if before is None:
             return
         self._forget_changed(look, before)
@@ -212,7 +180,7 @@ class OverlayMeter:
             self._compare(look, self._looks[farthest], is_late=False)
         self._gather(look)
 
-    def _has_gone_on(self, look: _Look) -> bool:
+    def _has_gone_on(self, look: Look) -> bool:
         """Whether the head moved since edges were counted last: a picture that hangs says the same again and again."""
         if len(self._counted):
             apart = self._counted - look.points
@@ -225,54 +193,37 @@ class OverlayMeter:
         """What was found, in order of appearance."""
         (first, first_s), (last, last_s) = self._span
         aside = round(_ASIDE_S * (last - first) / (last_s - first_s)) if last_s > first_s else 0
-        return [replace(one, first=one.first - aside, last=one.last + aside) for one in self._found]
+        stay = [replace(one, first=one.first - aside, last=one.last + aside) for one in self._found]
+        return [*stay, *self._read, *self._overlays_of(self._captions)]
 
-    def _look(self, frame: VideoFrame, points: NDArray[np.float64], turns: int) -> _Look | None:
+    def _overlays_of(self, captions: CaptionMeter) -> Iterator[Overlay]:
+        for one in captions.finish():
+            ink = np.pad(one.ink, 1).astype(np.uint8)  # and what is half ink beside it
+            mask = _outlined(_closed(np.asarray(cv2.dilate(ink, square(1)), np.uint8), _JOINED_IO * LOOKED_AT_PX))
+            mask[ink > 0] = EDGE
+            place = one.first, one.last, self._turns, self._shrink, one.left - 1, one.top - 1
+            yield Overlay(*place, mask, np.pad(one.luma, 1))
+
+    def _look(self, frame: VideoFrame, points: NDArray[np.float64], turns: int) -> Look | None:
         luma = frame.planes[0]
         io_px = float(np.linalg.norm(points[33] - points[263]))
         size = luma.shape
         k = self._shrink
-        fitting = max(1, int(io_px / _LOOKED_AT_PX))
+        fitting = max(1, int(io_px / LOOKED_AT_PX))
         is_sized = k / 2 <= fitting <= 2 * k and self._times.shape == (size[0] // k, size[1] // k) if k else False
         if turns != self._turns or not is_sized:
+            self._read += self._overlays_of(self._captions)
+            self._captions = CaptionMeter()
             self._shrink, self._turns = fitting, turns
             self._times = np.zeros((size[0] // self._shrink, size[1] // self._shrink), np.uint8)
             self._on_face = np.zeros_like(self._times)
             self._counted = np.zeros((0, 2))
             self._looks.clear()
-        k, margin_px = self._shrink, _MARGIN_IO * io_px
-        rows, columns = self._times.shape
-        low, high = points.min(0) - margin_px, points.max(0) + margin_px
-        low[1] = points[mesh.BROW, 1] - margin_px  # nothing is looked for above the eyes
-        left, top = np.floor(low / k).clip(0, (columns, rows)).astype(int).tolist()
-        right, bottom = np.ceil(high / k).clip(0, (columns, rows)).astype(int).tolist()
-        if right - left < 16 or bottom - top < 16:
-            return None
-        small = _shrunk(luma[top * k : bottom * k, left * k : right * k], k, frame.bits)
-        at = points / k
-        face = np.zeros(small.shape, np.uint8)
-        hull = np.asarray(cv2.convexHull((at[:468] - (left, top)).astype(np.float32)))
-        cv2.fillConvexPoly(face, np.round(hull).astype(np.int32), (1.0,))
-        rim = 2 * max(1, round(_JAW_RIM_IO * io_px / k)) + 1
-        face = np.asarray(cv2.erode(face, np.ones((rim, rim), np.uint8)), np.uint8)
-        lips = np.asarray(cv2.convexHull((at[_LIPS] - (left, top)).astype(np.float32)))
-        cv2.fillConvexPoly(face, np.round(lips).astype(np.int32), (0.0,))  # they go their own ways
-        across, down = (np.asarray(cv2.Scharr(small, cv2.CV_32F, *axis, scale=1 / 32), np.float32) for axis in _AXES)
-        return _Look(
-            frame.index,
-            at[_STABLE],
-            float(at[mesh.BRIDGE, 1]),
-            float(at[mesh.NOSE_BASE, 1]),
-            small,
-            face,
-            left,
-            top,
-            (across, down),
-        )
+        return look_at(frame, points, io_px, self._shrink)
 
-    def _forget_changed(self, look: _Look, before: _Look) -> None:
+    def _forget_changed(self, look: Look, before: Look) -> None:
         """What looks otherwise than a moment ago was not there, or is no longer."""
-        area = _shared_area(look, before)
+        area = shared_area(look, before)
         if area is not None:
             changed = np.abs(look.luma[look.part(*area)] - before.luma[before.part(*area)]) > _CHANGED_LEVELS
             times = _part(self._times, area)
@@ -282,9 +233,9 @@ class OverlayMeter:
         across, down = look.slopes
         _part(self._times, look.area)[across * across + down * down < _NO_EDGE**2] = 0
 
-    def _compare(self, look: _Look, earlier: _Look, *, is_late: bool) -> None:
+    def _compare(self, look: Look, earlier: Look, *, is_late: bool) -> None:
         """Count the edges that stayed where they were, though the head went; where `is_late` forget those that went."""
-        area = _shared_area(look, earlier)
+        area = shared_area(look, earlier)
         if area is None:
             return
         now, then = look.luma[look.part(*area)], earlier.luma[earlier.part(*area)]
@@ -311,7 +262,7 @@ class OverlayMeter:
         below[eyes:] = on_face[eyes:]
         seen[counted] = below[counted]
 
-    def _gather(self, look: _Look) -> None:
+    def _gather(self, look: Look) -> None:
         """Put down what has been seen often enough, and is seen."""
         area = look.area
         left, top, _, _ = area
@@ -328,15 +279,14 @@ class OverlayMeter:
         # what lies farther off is not bent by a jaw
         reach = 2 * round(_REACH_IO * io_px) + 1
         grown &= np.asarray(cv2.dilate(seeds.astype(np.uint8), np.ones((reach, reach), np.uint8))) > 0
-        outlines, _ = cv2.findContours(grown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        mask = np.zeros(grown.shape, np.uint8)
-        cv2.drawContours(mask, outlines, -1, (1.0,), cv2.FILLED)
-        mask[often & grown] = _EDGE
+        mask = _outlined(grown.astype(np.uint8))
+        mask[often & grown] = EDGE
         x, y, width, height = cv2.boundingRect(mask)
         at = slice(y, y + height), slice(x, x + width)
         seen = np.clip(look.luma[at], 0, 255).astype(np.uint8)
-        found = Overlay(look.index, look.index, self._turns, self._shrink, left + x, top + y, mask[at].copy(), seen)
-        if np.count_nonzero(found.mask == _EDGE) < _FEWEST_ASKED:
+        place = look.index, look.index, self._turns, self._shrink, left + x, top + y
+        found = Overlay(*place, mask[at].copy(), seen)
+        if np.count_nonzero(found.mask == EDGE) < _FEWEST_ASKED:
             return
         if self._found and self._is_same(self._found[-1], found, look):
             known = self._found.pop()
@@ -344,7 +294,7 @@ class OverlayMeter:
         else:
             self._found.append(found)
 
-    def _is_same(self, known: Overlay, found: Overlay, look: _Look) -> bool:
+    def _is_same(self, known: Overlay, found: Overlay, look: Look) -> bool:
         """Whether what was known is seen still: chance leaves some edges of one caption where the next has its own."""
         if (known.turns, known.shrink) != (found.turns, found.shrink):
             return False
@@ -422,41 +372,23 @@ def _part(whole: NDArray[np.uint8], area: tuple[int, int, int, int]) -> NDArray[
     return whole[top:bottom, left:right]
 
 
-def _shrunk(luma: Plane, k: int, bits: int) -> NDArray[np.float32]:
-    """Means of squares of k pixels, 8-bit scale."""
-    height, width = luma.shape
-    size = (max(1, width // k), max(1, height // k))
-    small = cv2.resize(np.ascontiguousarray(luma), size, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) / (1 << (bits - 8))
+def _outlined(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """With what is enclosed filled."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    out = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(out, outlines, -1, (1.0,), cv2.FILLED)
+    return out
 
 
 def _closed(mask: NDArray[np.uint8], gap_px: float) -> NDArray[np.uint8]:
     """With gaps of so many pixels to either side filled."""
-    reach = 2 * max(1, round(gap_px)) + 1
-    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8)), np.uint8)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, square(gap_px)), np.uint8)
 
 
-def _shared_area(one: _Look, other: _Look) -> tuple[int, int, int, int] | None:
-    (left, top, right, bottom), (also_left, also_top, also_right, also_bottom) = one.area, other.area
-    left, top, right, bottom = (
-        max(left, also_left),
-        max(top, also_top),
-        min(right, also_right),
-        min(bottom, also_bottom),
-    )
-    return (left, top, right, bottom) if right - left >= 8 and bottom - top >= 8 else None
-
-
-def _way(
-    look: _Look, earlier: _Look, area: tuple[int, int, int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _way(look: Look, earlier: Look, area: tuple[int, int, int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far what is seen at each place went since, across and down, if it went with the head: a similarity."""
-    was, now = earlier.points - earlier.points.mean(0), look.points - look.points.mean(0)
-    # from where it is now to where it was
-    spread = float((now * now).sum())
-    along = float((now * was).sum()) / spread
-    turn = float((now[:, 0] * was[:, 1] - now[:, 1] * was[:, 0]).sum()) / spread
-    middle, origin = look.points.mean(0), earlier.points.mean(0)
+    motion = motion_between(look, earlier)
+    along, turn, middle, origin = motion.along, motion.turn, motion.middle, motion.origin
     left, top, right, bottom = area
     x = np.arange(left, right, dtype=np.float32)[None] - np.float32(middle[0])
     y = np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(middle[1])
@@ -470,7 +402,7 @@ def _overlap(one: Overlay, other: Overlay) -> tuple[tuple[slice, slice], tuple[s
     out: list[tuple[slice, slice]] = []
     for axis, (start, begin) in enumerate(((one.top, other.top), (one.left, other.left))):
         first = max(start, begin)
-        after = min(start + one.mask.shape[axis], begin + other.mask.shape[axis])
+        after = max(first, min(start + one.mask.shape[axis], begin + other.mask.shape[axis]))
         out.append((slice(first - start, after - start), slice(first - begin, after - begin)))
     return out[0], out[1]
 
@@ -481,7 +413,7 @@ def _joined(known: Overlay, found: Overlay) -> Overlay:
     old, new = known.look[rows[0], columns[0]].astype(np.int16), found.look[rows[1], columns[1]].astype(np.int16)
     known = replace(known, mask=known.mask.copy())
     part = known.mask[rows[0], columns[0]]
-    part[(part == _EDGE) & (np.abs(old - new) >= _SAME_LEVELS)] = 1
+    part[(part == EDGE) & (np.abs(old - new) >= _SAME_LEVELS)] = 1
     left, top = min(known.left, found.left), min(known.top, found.top)
     right = max(known.left + known.mask.shape[1], found.left + found.mask.shape[1])
     bottom = max(known.top + known.mask.shape[0], found.top + found.mask.shape[0])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.media import Plane
 from lipwright.engines.rewrite.picture import Float32, Picture, lay_over, weights_for
+from lipwright.vision.overlay import EDGE
 
 _SOFT_PX = 0.8
 _STROKE, _FOREIGN = 8, 30
@@ -30,14 +31,15 @@ class Lifted:
 
 
 def lift(picture: Picture, cover: NDArray[np.uint8]) -> Lifted:
-    """Put what is around it in place of what lies under `cover`, (h, w) of 0, 1 and, by edges, 2, in place.
+    """Put what is around it in place of what lies under `cover`, (h, w) of 0, 1 and, by edges, `EDGE`, in place.
 
-    What hardly differs from that stays, and goes along with the rest: between letters there is skin.
+    What hardly differs from that stays, and goes along with the rest: between letters there is skin. So does what
+    differs, but hangs together with no edge: a jaw.
     """
     known = (cover == 0).astype(np.float32)
     before = picture.parts
     height, width = cover.shape
-    differs = np.zeros(cover.shape, np.uint8)
+    differs, strokes = np.zeros(cover.shape, np.uint8), np.zeros(cover.shape, np.uint8)
     filled: list[Float32] = []
     for part in before:
         # chroma that is partly covered is not what it was
@@ -46,10 +48,14 @@ def lift(picture: Picture, cover: NDArray[np.uint8]) -> Lifted:
         filled.append(_filled(values, weights))
         away = np.abs(filled[-1] - values)
         away = away.max(2) if away.ndim > 2 else away
-        for level, least in ((1, _FOREIGN), (2, _STROKE)):
+        for level, least in ((1, _FOREIGN), (EDGE, _STROKE)):
             off = (away > least << (picture.bits - 8)).astype(np.uint8)
             sized = np.asarray(cv2.resize(off, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
             differs |= sized & (cover >= level)
+            if least == _FOREIGN:
+                strokes |= sized & (cover == EDGE)
+    _, pieces = cv2.connectedComponents(differs)
+    differs &= np.isin(pieces, np.unique(pieces[strokes > 0])).astype(np.uint8)
     differs = np.asarray(cv2.dilate(differs, np.ones((3, 3), np.uint8)), np.uint8) & (cover > 0)
     hard = differs.astype(np.float32)
     alpha = np.maximum(hard, np.asarray(cv2.GaussianBlur(hard, (0, 0), _SOFT_PX), np.float32))
