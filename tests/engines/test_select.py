@@ -174,6 +174,24 @@ def test_a_blurred_mouth_costs_more_on_a_sharp_frame_than_a_sharp_one_on_a_blurr
     assert lending_cost(sharp, sharp) == pytest.approx(0, abs=1e-3)
 
 
+def test_a_mouth_that_is_seen_to_be_blurred_is_dearer_than_a_change_to_a_sharp_one() -> None:
+    sharp, unseen, seen = walk(1, 3), walk(1, 3), walk(1, 3)
+    unseen.sharpness[:], seen.sharpness[:] = -0.3, -0.8
+
+    assert lending_cost(sharp, unseen) == pytest.approx(0, abs=1e-3)
+    assert lending_cost(sharp, seen) > 0.12
+
+
+def test_a_blurred_mouth_that_is_shut_is_lent_rather_than_a_sharp_one_that_is_not() -> None:
+    def mouths(gaps: list[float], sharpness: list[float]) -> MouthViews:
+        still = np.zeros((len(gaps), 12), np.float32)
+        return MouthViews(still, np.array(gaps, np.float32), still[:, :3], np.array(sharpness, np.float32))
+
+    shut, apart = lending_cost(mouths([0.0], [0.0]), mouths([0.0, 0.05], [-0.8, 0.0]))[0]
+
+    assert shut < apart
+
+
 def test_lips_that_blur_by_themselves_lend_less_sharpness_and_open_ones_no_less_than_closed_ones() -> None:
     head, gap, wide = np.full(80, 3.0), np.repeat([0.0, 0.2], 40), np.tile([0.5, 0.6], 40)
     lips = np.add(np.repeat([3.5, 2.5], 40), wide)  # open lips and narrow ones have weaker edges
