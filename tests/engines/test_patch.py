@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -13,8 +13,11 @@ from lipwright.core.face import TrackedFace
 from lipwright.core.media import Colour, Plane
 from lipwright.engines.rewrite.patch import DILATION_IO, _stay_inside, blend, mouth_region, patch_alpha
 from lipwright.engines.rewrite.picture import Picture, Region
+from lipwright.engines.rewrite.select import _SEEN_BLUR
 from lipwright.engines.rewrite.shared import Lenders, crowded_mouths
+from lipwright.engines.rewrite.study import Edges, lip_edges, uncombed
 from lipwright.engines.rewrite.warp import Grid
+from lipwright.media import MediaFootage
 from lipwright.portrait.footage import BT709
 from lipwright.vision import mesh
 from lipwright.vision.colour import from_rgb_matrix
@@ -289,7 +292,7 @@ def test_mouths_that_the_edge_of_the_picture_cuts_are_not_lent_where_there_are_o
     from lipwright.engines.rewrite import shared
 
     monkeypatch.setattr(shared, "mouth_look", lambda *_: np.zeros(4, np.float32))
-    monkeypatch.setattr(shared, "lip_sharpness", lambda *_: 0.0)
+    monkeypatch.setattr(shared, "lip_edges", lambda *_: Edges())
     io_px = eyes_px(points)
     landmarks = np.hstack([points, np.zeros((478, 1))]).astype(np.float32)
     region = mouth_region(points, io_px, 0.30, bounds=FRAME, step=(2, 2))
@@ -302,6 +305,36 @@ def test_mouths_that_the_edge_of_the_picture_cuts_are_not_lent_where_there_are_o
     for n_whole, lent in ((60, 60), (10, 100)):
         mouths = {row: picture(region if row < n_whole else cut) for row in range(100)}
         assert len(Lenders.among(mouths, still_face(landmarks, io_px)).rows) == lent
+
+
+def test_mouths_that_are_combed_are_lent_as_blurred_ones_and_others_as_sharp_as_they_are(
+    portrait: MediaFootage, tracked: dict[int, list[TrackedFace]]
+) -> None:
+    """Fields of two moments that were woven into one frame have an edge on every line."""
+    frame, landmarks = next(iter(portrait.frames())), tracked[0][0].landmarks
+    io_px = eyes_px(landmarks[:, :2])
+    region = mouth_region(landmarks[:, :2], io_px, 0.30, bounds=FRAME, step=frame.chroma_step)
+    plain, combed, blurred = (Picture.cut(frame, region) for _ in range(3))
+    combed.parts[0][1::2] = np.roll(plain.parts[0], 4, axis=0)[1::2]
+    blurred.parts[0] = cast("Plane", cv2.blur(plain.parts[0], (1, 5)))
+    assert lip_edges(combed, landmarks, io_px).strength > lip_edges(plain, landmarks, io_px).strength + 1
+
+    mouths = {row: (plain, plain, combed, combed, blurred)[row % 5] for row in range(100)}
+    sharpness = Lenders.among(mouths, still_face(landmarks, io_px)).sharpness.reshape(-1, 5)
+
+    assert (sharpness[:, :2] == lip_edges(plain, landmarks, io_px).strength).all()
+    assert (sharpness[:, 4] == lip_edges(blurred, landmarks, io_px).strength).all()
+    assert (sharpness[:, 2:4] < sharpness[:, :2] - _SEEN_BLUR).all()
+
+
+def test_a_head_that_is_combed_wants_no_sharper_mouth_than_others() -> None:
+    usual, strength = np.linspace(0.5, 1.1, 90), np.linspace(3, 5, 100)
+    combing = np.r_[usual, np.full(10, 2.5)]
+
+    wanted = uncombed(strength, combing)
+
+    assert (wanted[:90] == strength[:90]).all()
+    assert wanted[90:] == pytest.approx(strength[90:] - 1.8, abs=0.15)
 
 
 def still_face(landmarks: NDArray[Any], io_px: float) -> Any:

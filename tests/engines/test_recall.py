@@ -265,7 +265,7 @@ def test_a_person_who_talks_is_kept_ready_with_all_that_is_asked_of_their_mouths
     def nobody_prepares(*_: Any) -> None:
         pytest.fail("a person who is known was prepared again")
 
-    for name in ("prepare_face", "lip_sharpness", "mouth_look"):
+    for name in ("prepare_face", "lip_edges", "mouth_look"):
         monkeypatch.setattr(f"lipwright.engines.rewrite.shared.{name}", nobody_prepares)
     second = study(RewriteEngine(), MeshTracker(), footage, {}, cache=Cache(tmp_path))
 

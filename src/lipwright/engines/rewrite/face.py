@@ -16,7 +16,7 @@ from lipwright.core.face import Pose, talks
 from lipwright.engines.rewrite.guards import strengths
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import fill_gaps, gaussian_over_frames, steady
-from lipwright.engines.rewrite.study import FaceStudy, usual_rate
+from lipwright.engines.rewrite.study import FaceStudy, uncombed, usual_rate
 from lipwright.vision.shape import (
     Floats,
     Points,
@@ -147,7 +147,7 @@ def prepare_face(study: FaceStudy) -> Face:
         posed=posed,
         opening=gap,
         turn=np.array([np.asarray(cv2.Rodrigues(turned)[0], np.float64)[:, 0] for turned in posed.rotation]),
-        sharpness=np.interp(index, study.frame_index, study.sharpness),
+        sharpness=np.interp(index, study.frame_index, uncombed(np.array(study.sharpness), np.array(study.combing))),
         strength=strength,
         reason=reason,
         closed=closed,

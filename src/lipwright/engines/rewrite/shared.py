@@ -27,9 +27,10 @@ from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.study import (
     FaceStudy,
     edge_blur_px,
-    lip_sharpness,
+    lip_edges,
     mouth_look,
     packed_mouths,
+    uncombed,
     unpacked_mouths,
 )
 from lipwright.vision import mesh
@@ -95,7 +96,7 @@ class Lenders:
     rows: NDArray[np.intp]
     """(k,) of the face, in order."""
     sharpness: Floats
-    """(k,) as `lip_sharpness`."""
+    """(k,) as `lip_edges`; less where they are combed."""
     looks: Float32
     """(k, 840) as `mouth_look`."""
 
@@ -104,16 +105,21 @@ class Lenders:
         """Those of `mouths` that nothing covers, on frames that may be changed, but for those of `crowded` rows."""
         clear = [row for row in clear_rows(mouths, face) if row not in crowded]
         is_whole: list[bool] = []
-        sharpness: list[float] = []
+        strengths: list[float] = []
+        combings: list[float] = []
         looks: list[Float32] = []
         for row, points in zip(clear, face.landmarks.each(clear), strict=True):
             mouth, io_px = mouths[row], face.posed.of(row).scale
             is_whole.append(_is_whole(mouth, points, io_px))
             points = points.astype(np.float32)
-            sharpness.append(lip_sharpness(mouth, points, io_px))
+            edges = lip_edges(mouth, points, io_px)
+            strengths.append(edges.strength)
+            combings.append(edges.combing)
             looks.append(mouth_look(mouth, points, io_px))
         kept = np.array(is_whole, bool) | (sum(is_whole) < _FEWEST_WHOLE)
-        return cls(np.array(clear, np.intp)[kept], np.array(sharpness)[kept], np.array(looks, np.float32)[kept])
+        strength, combing = (np.array(values)[kept] for values in (strengths, combings))
+        sharpness = uncombed(strength, combing, less=True)
+        return cls(np.array(clear, np.intp)[kept], sharpness, np.array(looks, np.float32)[kept])
 
 
 def crowded_mouths(mouths: Mapping[int, Picture], face: Face) -> frozenset[int]:

@@ -22,6 +22,7 @@ from lipwright.engines.rewrite.upright import quarter_turns, upright_face, uprig
 from lipwright.vision import mesh
 from lipwright.vision.occlusion import OcclusionMeter
 from lipwright.vision.overlay import Overlay, OverlayMeter
+from lipwright.vision.shape import Floats
 
 LIBRARY_BYTES = 192 << 20
 """Memory for pictures of mouths, all faces together."""
@@ -42,6 +43,14 @@ _BLUR_SEEN_AT_PX, _LIPS_SEEN_AT_PX = 100, 150
 _EDGES_FROM, _SHARPEST = 85, 20
 """Percentiles: of the slopes, from which they are edges; of the edges, which of them tells how soft a picture is."""
 _LEAST_SLOPE, _FEWEST_EDGES = 2.0, 6
+_USUAL_COMBING, _FEW_COMBED = 0.7, 10
+"""What averaging lines takes from edges that are not combed, log variance, at least; and the percentile of a footage's
+frames that tells how much it takes there: noise has more of it, and where nothing moves there are no combs.
+"""
+_COMBED_FROM = 0.6
+"""Beyond the usual, so much and more is combs."""
+_COMBS_COUNT = 0.8
+"""Combs are seen as blur so strong is, at most."""
 _WHITE = (255.0,)
 _CELL_IO = np.array((0.02, 0.04, 0.12, 0.12))
 """Mouths whose opening and width, and whose nose's place between the eyes, lie within one cell show the same."""
@@ -64,6 +73,9 @@ class FaceStudy:
     time_s: list[float] = field(default_factory=list[float])
     landmarks: LandmarkRows = field(default_factory=LandmarkRows)
     sharpness: list[float] = field(default_factory=list[float])
+    """As `Edges.strength`."""
+    combing: list[float] = field(default_factory=list[float])
+    """As `Edges.combing`."""
     mouths: dict[int, Picture] = field(default_factory=dict[int, Picture])
     """By row: the mouth with its surroundings, as far as the library's memory goes."""
     skin: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
@@ -95,7 +107,9 @@ class FaceStudy:
         self.frame_index.append(frame.index)
         self.time_s.append(float(frame.time_s))
         self.landmarks.append(points)
-        self.sharpness.append(_sharpness(frame, points, io_px))
+        edges = _head_edges(frame, points, io_px)
+        self.sharpness.append(edges.strength)
+        self.combing.append(edges.combing)
         self._meter.observe(frame, face)
         self._metered.append(frame.index)
         self._overlays.observe(frame, points, turns)
@@ -251,8 +265,47 @@ def _cell(face: TrackedFace, io_px: float) -> Cell:
     return tuple(np.floor(np.array((face.lip_gap, across, nose[0], nose[1])) / _CELL_IO).astype(int).tolist())
 
 
-def _sharpness(frame: VideoFrame, points: NDArray[np.float32], io_px: float) -> float:
-    """Log variance of the Laplacian from the nose to the upper lip, 8-bit scale: motion blur lowers it.
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """How strong the edges of a part of a picture are."""
+
+    strength: float = 0.0
+    """Log variance of the Laplacian, 8-bit scale: motion blur lowers it."""
+    combing: float = 0.0
+    """By how much it is lower after neighbouring lines were averaged: fields of two moments, woven, raise it."""
+
+    @classmethod
+    def of(cls, luma: Plane, scale: float, bits: int, mask: NDArray[np.uint8] | None = None) -> Edges:
+        """Of a part of a picture that is made smaller by `scale`, where the mask of that size is not 0."""
+        height, width = (max(3, round(side * scale)) for side in luma.shape)
+        whole = np.ascontiguousarray(luma)
+        # nothing is left of what alternates from line to line
+        averaged = cv2.sepFilter2D(whole, cv2.CV_32F, np.ones(1), np.array((0.25, 0.5, 0.25)))
+
+        def seen(part: NDArray[Any]) -> float:
+            small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+            return _log_edges(np.asarray(small, np.float32), bits, mask)
+
+        strength = seen(whole)
+        return cls(strength, strength - seen(averaged))
+
+
+def uncombed(strength: Floats, combing: Floats, *, less: bool = False) -> Floats:
+    """The strength (n,) of edges without that of combs; `less`: combs count as blur.
+
+    Combs are told from a picture's own fine lines by what is usual: without them, all strengths stay exactly as they
+    are.
+    """
+    if not len(combing):
+        return strength
+    beyond = combing - max(_USUAL_COMBING, float(np.percentile(combing, _FEW_COMBED)))
+    is_combed = beyond > _COMBED_FROM
+    blur = np.minimum(beyond - _COMBED_FROM, _COMBS_COUNT) if less else 0.0
+    return np.asarray(np.where(is_combed, strength - beyond - blur, strength))
+
+
+def _head_edges(frame: VideoFrame, points: NDArray[np.float32], io_px: float) -> Edges:
+    """The edges from the nose to the upper lip.
 
     The mouth takes no part, whose teeth have edges that come and go; noise and grain little, since it is seen small.
     """
@@ -262,15 +315,8 @@ def _sharpness(frame: VideoFrame, points: NDArray[np.float32], io_px: float) -> 
     lip = max(float(points[mesh.UPPER_LIP_TOP, 1]), float(nose_y) + 0.05 * io_px)
     top, bottom = (int(np.clip(y, 0, height)) for y in (nose_y - 0.25 * io_px, lip))
     if bottom - top < 3 or right - left < 3:
-        return 0.0
-    part = _shrunk(frame.planes[0][top:bottom, left:right], min(1.0, _BLUR_SEEN_AT_PX / io_px))
-    return _log_edges(part, frame.bits)
-
-
-def _shrunk(luma: Plane, scale: float) -> Float32:
-    height, width = (max(3, round(side * scale)) for side in luma.shape)
-    small = cv2.resize(np.ascontiguousarray(luma), (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+        return Edges()
+    return Edges.of(frame.planes[0][top:bottom, left:right], min(1.0, _BLUR_SEEN_AT_PX / io_px), frame.bits)
 
 
 def _log_edges(part: Float32, bits: int, mask: NDArray[np.uint8] | None = None) -> float:
@@ -352,19 +398,19 @@ def _slope(luma: Float32) -> Float32:
     return np.asarray(cv2.magnitude(across, down), np.float32) / 32
 
 
-def lip_sharpness(picture: Picture, points: NDArray[np.float32], io_px: float) -> float:
-    """Log variance of the lips' edges, 8-bit scale, without what is between the lips: they blur by themselves too.
+def lip_edges(picture: Picture, points: NDArray[np.float32], io_px: float) -> Edges:
+    """The edges of the lips, without what is between them: they blur by themselves too.
 
     Seen small too: noise and grain are finer than the edge of a lip.
     """
     scale = min(1.0, _LIPS_SEEN_AT_PX / io_px)
-    part = _shrunk(picture.parts[0], scale)
+    luma = picture.parts[0]
     at = (points[:, :2] - (picture.region.left, picture.region.top)) * scale
-    lips = np.zeros(part.shape, np.uint8)
+    lips = np.zeros([max(3, round(side * scale)) for side in luma.shape], np.uint8)
     cv2.fillConvexPoly(lips, np.round(cv2.convexHull(at[list(mesh.LIPS)].astype(np.float32))).astype(np.int32), _WHITE)
     reach = max(1, round(0.04 * io_px * scale))
     lips = np.asarray(cv2.dilate(lips, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8)
     inner = np.vstack([at[list(mesh.INNER_UPPER)], at[list(mesh.INNER_LOWER[::-1])]])
     if np.ptp(inner[:, 1]) > 0.03 * io_px * scale:
         cv2.fillPoly(lips, [np.round(inner).astype(np.int32)], (0.0,))
-    return _log_edges(part, picture.bits, lips)
+    return Edges.of(luma, scale, picture.bits, lips)
