@@ -21,7 +21,8 @@ from lipwright.engines.rewrite import RewriteEngine
 from lipwright.engines.rewrite.engine import RewriteAvatar
 from lipwright.engines.rewrite.lift import lay_back, lift
 from lipwright.engines.rewrite.picture import Picture, Region
-from lipwright.engines.rewrite.shared import packed_sitter, unpacked_sitter
+from lipwright.engines.rewrite.shared import packed_sitter, sitter_of, unpacked_sitter
+from lipwright.engines.rewrite.study import FaceStudy
 from lipwright.vision.overlay import EDGE
 from lipwright.vision.track import MeshTracker
 
@@ -177,6 +178,27 @@ def test_of_a_face_behind_a_box_of_text_nothing_in_the_box_is_touched(clips: Pat
         away = np.abs(before.planes[0].astype(int) - after.planes[0])
         assert away[inside].max() == 0
         assert away.max() > 60
+
+
+@pytest.mark.parametrize(("share", "is_kept"), [(0.3, False), (1.0, True)])
+def test_letters_that_the_face_shines_through_are_not_laid_back(clips: Path, share: float, is_kept: bool):
+    source = media.open_footage(clips / "video" / "vr_4.mp4")
+    study = FaceStudy(1)
+    shape = None
+    for frame, faces in islice(MeshTracker().track(source.frames()), N):
+        if shape is None:
+            x, y = faces[0].landmarks[13, :2].astype(int).tolist()
+            blank = np.zeros(frame.planes[0].shape, np.uint8)
+            drawn = cv2.putText(blank, "PREVIEW", (x - 130, y + 40), 0, 2.0, (255,), 14, cv2.LINE_AA)
+            shape = np.asarray(drawn, np.float32) / 255 * share
+        planes: list[Plane] = []
+        for plane, ink in zip(frame.planes, (235, 128, 128), strict=True):
+            on = cv2.resize(shape, plane.shape[::-1], interpolation=cv2.INTER_AREA)
+            planes.append(cast("Plane", np.round(plane * (1 - on) + ink * on).astype(np.uint8)))
+        study.observe(replace(frame, planes=tuple(planes), raw=None), faces[0])
+
+    assert study.overlays
+    assert bool(sitter_of(study).overlays) == is_kept
 
 
 @pytest.mark.parametrize("size", [(64, 128), (128, 192), (31, 57)])

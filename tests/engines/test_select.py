@@ -179,7 +179,7 @@ def test_a_mouth_that_is_seen_to_be_blurred_is_dearer_than_a_change_to_a_sharp_o
     unseen.sharpness[:], seen.sharpness[:] = -0.3, -0.8
 
     assert lending_cost(sharp, unseen) == pytest.approx(0, abs=1e-3)
-    assert lending_cost(sharp, seen) > 0.12
+    assert lending_cost(sharp, seen) > 0.09  # what a change costs at least
 
 
 def test_a_blurred_mouth_that_is_shut_is_lent_rather_than_a_sharp_one_that_is_not() -> None:

@@ -135,3 +135,20 @@ def test_two_things_far_apart_on_the_picture_are_two(talker: list[tuple[VideoFra
         meter.observe(replace(frame, planes=(cast("Plane", luma), *frame.planes[1:]), raw=None), face.landmarks)
 
     assert meter.finish()
+
+
+def test_a_box_is_seen_by_its_own_side_of_its_line():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((40, 80), np.uint8)
+    mask[10:] = 1
+    mask[10] = 2
+    look = np.full((40, 80), 40, np.uint8)
+    look[10] = 90  # half of it, half of the face behind
+    box = Overlay(0, 10, 0, 1, 0, 0, mask, look)
+    moved = np.array(look)
+    moved[:10] = rng.integers(100, 200, (10, 80))
+    moved[10] = rng.integers(40, 160, 80)
+
+    assert box.is_seen(cast("Plane", moved), 0, 0, bits=8, index=5, turns=0)
+    moved[10:] = rng.integers(100, 200, (30, 80))
+    assert not box.is_seen(cast("Plane", moved), 0, 0, bits=8, index=5, turns=0)

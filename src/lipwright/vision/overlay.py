@@ -110,7 +110,13 @@ class Overlay:
         edges = self.mask[at] == EDGE
         if np.count_nonzero(edges) < _FEWEST_ASKED:
             return 0.0
-        return float((np.abs(seen - self.look[at])[edges] < _SAME_LEVELS).mean())
+        away = np.abs(seen - self.look[at])
+        alike = float((away[edges] < _SAME_LEVELS).mean())
+        if alike < _SEEN_SHARE and self.is_box:
+            # the line of a box is half of what moves behind it: its own side tells
+            away = np.asarray(cv2.erode(np.where(self.mask[at] > 0, away, 255).astype(np.float32), square(1)))
+            alike = float(np.mean(away[edges] < _SAME_LEVELS))
+        return alike
 
     def _shared(self, luma: Plane, left_px: int, top_px: int) -> tuple[slice, slice, tuple[slice, slice]]:
         """What `luma` has of it: rows and columns of that, and of the mask."""
@@ -121,6 +127,11 @@ class Overlay:
         y1 = max(y0, min(self.top + height, (top_px + luma.shape[0]) // k))
         at = slice(y0 - self.top, y1 - self.top), slice(x0 - self.left, x1 - self.left)
         return slice(y0 * k - top_px, y1 * k - top_px), slice(x0 * k - left_px, x1 * k - left_px), at
+
+    @property
+    def is_box(self) -> bool:
+        """Whether it has straight edges as long as those that bound what is seen of a face."""
+        return any(self.lines(_LINE_IO * LOOKED_AT_PX * self.shrink))
 
     def lines(self, least_px: float) -> tuple[list[int], list[int]]:
         """Where straight edges of at least this length run, in pixels: level ones, and upright ones."""

@@ -125,7 +125,7 @@ def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
     cost += _distances(wanted.turn * _POSE_WEIGHT.astype(np.float32), donors.turn * _POSE_WEIGHT.astype(np.float32))
     # what is blurred cannot be sharpened, and is seen at once in a sharp face; what is sharp can be softened
     blurrier = wanted.sharpness[:, None] - donors.sharpness[None]
-    cost += np.clip(blurrier - _SEEN_BLUR, 0, 3) * 0.30 + np.clip(-blurrier - _SEEN_BLUR, 0, 3) * 0.02
+    cost += np.clip(blurrier - _SEEN_BLUR, 0, 3) * 0.22 + np.clip(-blurrier - _SEEN_BLUR, 0, 3) * 0.02
     cost += 0.05 * np.abs(np.log((wanted.gap[:, None] + 0.012) / (donors.gap[None] + 0.012)))
     # lips that shall be shut and are not, in the donor, show a dark slit when they are brought together
     shut = np.clip(1 - wanted.gap / _SHUT_IO, 0, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from lipwright.engines.base import Memory, RenderReport
 from lipwright.engines.rewrite.face import Face, Posed, evenly, prepare_face
 from lipwright.engines.rewrite.lift import lift
 from lipwright.engines.rewrite.patch import DILATION_IO
-from lipwright.engines.rewrite.picture import Float32, Picture, Region
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, weights_for
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.study import (
     FaceStudy,
@@ -80,6 +80,14 @@ FEWEST_TO_LEND: Final = 10
 """Mouths that differ: of fewer none is lent."""
 _FEWEST_FRONTAL: Final = 8
 """Frames: fewer do not tell what is usual."""
+_LOOKS_AT_OVERLAY: Final = 6
+_SURELY_ON: Final = 0.95
+_SHOWN_THROUGH, _OF_SKIN_AT_MOST = 0.66, 1.2
+"""Share of the chroma of skin that is seen on what lies before it: glass, gauze and hands between the two."""
+_LIKE_SKIN: Final = 15.0
+"""Levels of chroma."""
+_BLACK_INK, _WHITE_INK, _SHARE_OF_INK = 40, 215, 0.1
+"""8-bit luma; what has more than such a share of it darker or lighter is opaque."""
 _LIP_RIM_PX: Final = 2
 _HIDDEN_SHARE: Final = 0.03
 """Of the lips: where letters lie on more of them, they are not lent."""
@@ -273,7 +281,7 @@ class Sitter:
 def sitter_of(study: FaceStudy) -> Sitter:
     """A face that was studied, steadied and posed."""
     face = prepare_face(study)
-    overlays = tuple(study.overlays)
+    overlays = tuple(overlay for overlay in study.overlays if not _shows_skin(overlay, study, face))
     mouths: dict[int, Picture] = {}
     behind: set[int] = set()
     for seen_row, mouth in study.mouths.items():
@@ -289,6 +297,35 @@ def sitter_of(study: FaceStudy) -> Sitter:
     is_crowded = len(crowded) > _CROWDED_SHARE * len(mouths) or "occluded" in face.reason
     lenders = Lenders.among(mouths, face, crowded) if face.is_talking else None
     return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded, overlays=overlays)
+
+
+def _shows_skin(overlay: Overlay, study: FaceStudy, face: Face) -> bool:
+    """Whether skin shines through it, or it is a hand: old lips and teeth would come back with it.
+
+    Nearly all of the chroma of skin is seen on it, and neither white nor black. Thin white letters, over which chroma
+    is soft, keep up to 0.6 of it; what is a quarter of white, 0.7 to 0.9.
+    """
+    skin = np.median(study.skin, axis=0)[1:] - 128
+    rows = [row for row in study.mouths if overlay.first <= study.frame_index[row] <= overlay.last]
+    kept = whole = 0.0
+    plain: list[Float32] = []
+    for seen_row in rows[:: max(1, -(-len(rows) // _LOOKS_AT_OVERLAY))]:
+        mouth = study.mouths[seen_row]
+        cover = _cover_of((overlay,), face, mouth, face.row_of[study.frame_index[seen_row]])
+        if cover is None or len(mouth.parts) < 2:
+            continue
+        alone = replace(mouth, parts=list(mouth.parts))
+        alpha = lift(alone, cover).alpha
+        plain.append(mouth.parts[0][alpha > _SURELY_ON].astype(np.float32) / (1 << (mouth.bits - 8)))
+        before, behind = (some.parts[1].astype(np.float32) / (1 << (mouth.bits - 8)) - 128 for some in (mouth, alone))
+        on = weights_for(alpha, mouth.parts[1])[..., 0] > _SURELY_ON
+        on &= (np.abs(behind - skin) < _LIKE_SKIN).all(2)  # what was filled with a box's own colour tells nothing
+        kept += float((before[on] * behind[on]).sum())
+        whole += float((behind[on] * behind[on]).sum())
+    if whole == 0 or not _SHOWN_THROUGH < kept / whole < _OF_SKIN_AT_MOST:
+        return False
+    levels = np.concatenate(plain)
+    return bool(np.mean((levels < _BLACK_INK) | (levels > _WHITE_INK)) < _SHARE_OF_INK)
 
 
 def _hides_lips(alpha: Float32, region: Region, points: NDArray[Any]) -> bool:
