@@ -48,6 +48,20 @@ def blob(frame: VideoFrame, points: NDArray[np.float32], code: tuple[float, floa
         plane[inside[::2, ::2]] = round(value)
 
 
+def wide(code: tuple[int, int, int]) -> Cover:
+    """Over the face below the eyes: nose, cheeks, mouth and chin."""
+
+    def cover(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+        x0 = float(points[5, 0])
+        io_px = float(np.linalg.norm(points[33] - points[263]))
+        top, bottom = float(points[[117, 346, 197], 1].min()), float(points[152, 1]) + 0.1 * io_px
+        for plane, value, step in zip(frame.planes, code, (1, 2, 2), strict=True):
+            lines = slice(round(top / step), round(bottom / step))
+            plane[lines, round((x0 - io_px) / step) : round((x0 + io_px) / step)] = value
+
+    return cover
+
+
 def microphone(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
     blob(frame, points, (40, 128, 128), 0)
 
@@ -113,6 +127,17 @@ def test_a_hand_is_not_gone_for_a_tenth_of_a_second_whatever_the_rate(
 
     assert shown_between(n_gap) == []
     assert shown_between(n_gap + 1) == [*range(2, 3 + n_gap)]
+
+
+def test_a_mask_worn_for_most_of_the_clip_does_not_hide_the_mouth_once_it_is_off(
+    talker: list[tuple[VideoFrame, TrackedFace]],
+):
+    """Up to the eyes: it covers most of the cheeks too, and most frames have its look."""
+    mask = wide((210, 127, 126))
+
+    found = observe(talker, mask, range(36))
+
+    assert np.flatnonzero(found.is_hidden).tolist() == list(range(36))
 
 
 def test_light_that_changes_is_no_occlusion(talker: list[tuple[VideoFrame, TrackedFace]]):

@@ -81,16 +81,19 @@ class OcclusionMeter:
         points = table.reshape(n, -1, 3)
         cheeks, seen = points[:, : len(_CHEEKS)], points[:, len(_CHEEKS) :]
         colours = _in_usual_light(cheeks, seen)
-        usual = np.asarray(np.median(colours, axis=0), np.float64)
-        spread = np.asarray(1.4826 * np.median(np.abs(colours - usual), axis=0), np.float64)
+        is_foreign = _are_of_other_tint(cheeks, seen, colours)
+        # how lips usually look is told by lips: else a mask worn for most of the clip passes for them
+        own = ~is_foreign if np.count_nonzero(~is_foreign) >= _MIN_FRAMES else np.ones(n, np.bool_)
+        usual = np.asarray(np.median(colours[own], axis=0), np.float64)
+        spread = np.asarray(1.4826 * np.median(np.abs(colours[own] - usual), axis=0), np.float64)
         unlike: NDArray[np.float64] = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
         # most of the lips must be foreign: one corner in a shadow is none
         score: NDArray[np.float64] = np.sort(unlike[:, :_N_LIP_GROUPS], axis=1)[:, 2:].mean(axis=1)
-        middle = float(np.median(score))
-        around = 1.4826 * float(np.median(np.abs(score - middle)))
+        middle = float(np.median(score[own]))
+        around = 1.4826 * float(np.median(np.abs(score[own] - middle)))
         threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
         ring = unlike[:, _N_LIP_GROUPS:].min(1)
-        is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold) | _are_of_other_tint(cheeks, seen, colours)
+        is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold) | is_foreign
         step_s = float(np.median(np.diff(self._times_s)))
         return Occlusion(_settled(is_hidden, step_s), score, threshold)
 
