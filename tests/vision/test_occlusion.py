@@ -140,6 +140,23 @@ def test_a_mask_worn_for_most_of_the_clip_does_not_hide_the_mouth_once_it_is_off
     assert np.flatnonzero(found.is_hidden).tolist() == list(range(36))
 
 
+def test_a_finger_laid_on_the_lips_is_seen(talker: list[tuple[VideoFrame, TrackedFace]]):
+    """Upright, of the person's own skin, and so narrow that the corners of the mouth are bare."""
+
+    def finger(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+        io_px = float(np.linalg.norm(points[33] - points[263]))
+        x, y = (points[13, :2] + points[14, :2]) / 2
+        cheek_x, cheek_y = points[205, :2]
+        for plane, step in zip(frame.planes, (1, 2, 2), strict=True):
+            skin = plane[round(cheek_y / step), round(cheek_x / step)]
+            left, right = round((x - 0.09 * io_px) / step), round((x + 0.09 * io_px) / step)
+            plane[round((y - 0.15 * io_px) / step) : round((y + 0.8 * io_px) / step), left:right] = skin
+
+    found = observe(talker, finger, range(25, 40))
+
+    assert np.flatnonzero(found.is_hidden).tolist() == list(range(25, 40))
+
+
 def test_light_that_changes_is_no_occlusion(talker: list[tuple[VideoFrame, TrackedFace]]):
     def dim(frame: VideoFrame, _points: NDArray[np.float32], _k: int) -> None:
         frame.planes[0][:] = 16 + (frame.planes[0].astype(np.float64) - 16) * 0.75

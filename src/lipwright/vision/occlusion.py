@@ -21,6 +21,8 @@ from lipwright.vision import mesh
 
 _MIN_FRAMES: Final = 8
 """With fewer frames a clip says nothing about what is usual on it."""
+_MANY: Final = 0.4
+"""A median is still that of the lips where something covers them on so large a share of the frames."""
 _FLOOR: Final = np.array([6.0, 2.5, 2.5])
 """Least spread of brightness and of the two chromas, levels of 8 bits: noise and compression."""
 _GAIN_RANGE: Final = (0.6, 1.7)
@@ -34,6 +36,15 @@ _OWN_TINT: Final = (30, 70)
 _LEAST_TINT: Final = 7.0
 _TINT_SHARE: Final = 0.3
 """Farther from it than either, levels of 8 bits and share of their own colour, lips never are, but for a moment."""
+_LEAST_LIP_TINT: Final = 6.0
+"""Lips whose tint is no farther from that of the skin by them, in levels of 8 bits, do not tell skin from lips."""
+_SKIN_SHARE: Final = 0.55
+"""Of the way from the tint of lips to that of the skin: lips that talk go less than half of it."""
+_LEAST_LEFT: Final = 0.4
+"""Of the usual tint of all: of frames that are paler, or nearly dark, tints say nothing."""
+_LEAST_DARKER: Final = 15.0
+_STILL_DARKER: Final = 0.75
+"""Lips that are so much darker than the skin by them, levels of 8 bits, lose a share of it where skin covers them."""
 _PATCH_IO: Final = 0.012
 """Half the side of the little square that is averaged at each point."""
 _GAP_S: Final = 0.12
@@ -45,6 +56,9 @@ _OU, _OL = np.array(mesh.OUTER_UPPER), np.array(mesh.OUTER_LOWER)
 _IU, _IL = np.array(mesh.INNER_UPPER), np.array(mesh.INNER_LOWER)
 _LIP_GROUPS: Final = (slice(0, 3), slice(2, 5), slice(4, 7))
 _N_LIP_GROUPS: Final = 6
+_MIDDLES: Final = [1, 4]
+_SKIN_BY: Final = [_N_LIP_GROUPS, _N_LIP_GROUPS + 1]
+"""The groups in the middle of the upper and the lower lip, and those of the skin by them."""
 _CHEEKS: Final = [50, 280, 205, 425, 195, 5]
 _OFFSETS: Final = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.float64)
 
@@ -81,9 +95,10 @@ class OcclusionMeter:
         points = table.reshape(n, -1, 3)
         cheeks, seen = points[:, : len(_CHEEKS)], points[:, len(_CHEEKS) :]
         colours = _in_usual_light(cheeks, seen)
-        is_foreign = _are_of_other_tint(cheeks, seen, colours)
-        # how lips usually look is told by lips: else a mask worn for most of the clip passes for them
-        own = ~is_foreign if np.count_nonzero(~is_foreign) >= _MIN_FRAMES else np.ones(n, np.bool_)
+        is_foreign = _are_of_other_tint(cheeks, seen, colours) | _are_of_skin_tint(cheeks, seen, colours)
+        own = np.ones(n, np.bool_)
+        if np.mean(is_foreign) > _MANY and np.count_nonzero(~is_foreign) >= _MIN_FRAMES:
+            own = ~is_foreign  # else a mask that is worn for most of the clip passes for the lips
         usual = np.asarray(np.median(colours[own], axis=0), np.float64)
         spread = np.asarray(1.4826 * np.median(np.abs(colours[own] - usual), axis=0), np.float64)
         unlike: NDArray[np.float64] = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
@@ -106,12 +121,8 @@ def _are_of_other_tint(
     What comes before the mouth again and again is usual on the clip; a thing at a corner covers few parts of the lips.
     It must be seen in the colours as they would be in usual light, and as they are where all of them are paler.
     """
-    strong: NDArray[np.float64] = np.linalg.norm(cheeks[..., 1:] - 128, axis=2)
-    # a fade, a flash or a haze takes from lips and all cheeks alike; a hand before the mouth covers some of them
-    usual = np.maximum(np.asarray(np.median(strong, axis=0), np.float64), 1.0)
-    left = np.minimum((strong / usual).max(1), 1.0)[:, None, None]
     away: NDArray[np.float64] | None = None
-    for seen, share in ((lit, np.ones_like(left)), (colours, left)):
+    for seen, share in _lit_and_paler(cheeks, colours, lit):
         tints = seen[:, :_N_LIP_GROUPS, 1:] - 128
         blue, red = (np.asarray(np.percentile(tints[..., axis], at, axis=0)) for axis, at in enumerate(_OWN_TINT))
         own = np.stack([blue, red], axis=-1).astype(np.float64)
@@ -121,6 +132,42 @@ def _are_of_other_tint(
         away = off / limit if away is None else np.minimum(away, off / limit)
     assert away is not None
     return np.asarray((away > 1).any(1))
+
+
+def _are_of_skin_tint(
+    cheeks: NDArray[np.float64], colours: NDArray[np.float64], lit: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """(n,) whether the middles of both lips look like the skin by them, of colours (n, n_groups, 3).
+
+    A finger laid on them upright is of the person's own skin and covers little else. The corners are not asked: lips
+    are thin there, and what is read is skin where they are pressed or stretched.
+    """
+    gone = np.full((len(lit), len(_MIDDLES)), np.inf)
+    for seen, share in _lit_and_paler(cheeks, colours, lit):
+        usual = np.asarray(np.median(seen, axis=0), np.float64)
+        way: NDArray[np.float64] = (usual[_SKIN_BY] - usual[_MIDDLES])[:, 1:]
+        length2: NDArray[np.float64] = (way * way).sum(1)
+        off = seen[:, _MIDDLES, 1:] - 128 - share * (usual[_MIDDLES, 1:] - 128)
+        # the paler all is, the shorter the way; of what is nearly grey nothing can be said
+        along = (off * way).sum(2) / np.maximum(share[..., 0] * length2, 1e-9)
+        is_told = (length2 > _LEAST_LIP_TINT**2) & (share[..., 0] > _LEAST_LEFT)
+        gone = np.minimum(gone, np.where(is_told, along, 0))
+    # coarse pictures smear tints, but hardly the brightness
+    darker: NDArray[np.float64] = lit[:, _SKIN_BY, 0] - lit[:, _MIDDLES, 0]
+    usually = np.asarray(np.median(darker, axis=0), np.float64)
+    is_bright = (darker < _STILL_DARKER * usually) | (usually < _LEAST_DARKER)
+    return np.asarray(((gone > _SKIN_SHARE) & is_bright).all(1))
+
+
+def _lit_and_paler(
+    cheeks: NDArray[np.float64], colours: NDArray[np.float64], lit: NDArray[np.float64]
+) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
+    """Colours in usual light, and as they are, each with the share of their tint that is left on a frame, (n, 1, 1)."""
+    strong: NDArray[np.float64] = np.linalg.norm(cheeks[..., 1:] - 128, axis=2)
+    # a fade, a flash or a haze takes from lips and all cheeks alike; a hand before the mouth covers some of them
+    usual = np.maximum(np.asarray(np.median(strong, axis=0), np.float64), 1.0)
+    left = np.minimum((strong / usual).max(1), 1.0)[:, None, None]
+    return (lit, np.ones_like(left)), (colours, left)
 
 
 def _in_usual_light(cheeks: NDArray[np.float64], colours: NDArray[np.float64]) -> NDArray[np.float64]:
