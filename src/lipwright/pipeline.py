@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from lipwright import articulation, media
 from lipwright.articulation.network import TICK_RATE_HZ
@@ -84,6 +84,12 @@ class Line:
         return self if self.make is None else Line(self.face, self.audio, self.make())
 
 
+_COVERED: Final = (
+    "Something hides the mouth of face {face_id} wherever it shall speak, such as a mask or a scarf, or it is too dark "
+    "to be seen: the picture was left as it was. Give footage that shows the mouth, or choose another face."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """One face that spoke."""
@@ -103,6 +109,14 @@ class Speaker:
     mouth: MouthTrack
     """What its mouth was planned to do."""
     phones: Timeline[Phone] | None
+
+    @property
+    def notes(self) -> list[str]:
+        """On the frames of this face, for the person who looks at the result."""
+        render = self.render
+        if not render.n_edited and 2 * render.untouched.get("occluded", 0) > render.n_frames:
+            return [*render.notes, _COVERED.format(face_id=render.face_id)]
+        return list(render.notes)
 
     @property
     def av_offset_s(self) -> float | None:
@@ -781,7 +795,7 @@ def _result(ready: Ready, speakers: tuple[Speaker, ...], written: media.Written,
     assert video is not None
     memory_mb = dict(clock.memory_mb)
     memory_mb["render"] = memory_mb["encode"] = memory_mb.pop("write")
-    told = [note for speaker in speakers for note in speaker.render.notes]
+    told = [note for speaker in speakers for note in speaker.notes]
     return SyncResult(
         output=written.path,
         video=ready.video,

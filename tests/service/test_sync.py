@@ -28,6 +28,7 @@ from lipwright.core.errors import (
 from lipwright.core.media import VideoFrame
 from lipwright.core.options import SyncOptions
 from lipwright.testing.still import StillAvatar, StillEngine
+from lipwright.vision.track import MeshTracker
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +110,30 @@ def test_the_result_tells_what_was_done(portrait: Path, short_speech: Path, tmp_
     assert result.plan.order[25:] == (23, 22, 21, 20, 19)  # bounce
     assert result.render.untouched == {"still": 30}
     assert 0 < sum(result.stages_s.values()) <= result.took_s
+
+
+def test_of_footage_that_never_shows_the_mouth_the_picture_stays_and_the_reason_is_told(
+    portrait: Path, short_speech: Path, tmp_path: Path
+) -> None:
+    """A mask over everything below the eyes, from the first frame to the last."""
+    source, masked, output = media.open_footage(portrait), tmp_path / "masked.mp4", tmp_path / "out.mp4"
+
+    def wearing_it() -> Iterator[VideoFrame]:
+        for frame, faces in MeshTracker().track(source.frames()):
+            points = faces[0].landmarks
+            (left, right), top, bottom = points[[234, 454], 0], points[[117, 346, 197], 1].min(), points[152, 1]
+            for plane, code, step in zip(frame.planes, (200, 127, 126), (1, 2, 2), strict=True):
+                plane[int(top / step) : int(bottom / step), int(left / step) : int(right / step)] = code
+            yield frame
+
+    media.write_video(masked, wearing_it(), source.info, duration_s=Fraction(1), audio=None)
+
+    result = lipwright.sync(masked, short_speech, output)
+
+    assert result.render.mode == "untouched"
+    assert result.render.n_edited == 0
+    assert result.render.untouched == {"occluded": result.n_frames}
+    assert any("Something hides the mouth of face 1" in note for note in result.notes)
 
 
 def test_progress_goes_through_the_phases_in_order(portrait: Path, short_speech: Path, tmp_path: Path) -> None:

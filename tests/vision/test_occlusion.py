@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -138,6 +139,67 @@ def test_a_mask_worn_for_most_of_the_clip_does_not_hide_the_mouth_once_it_is_off
     found = observe(talker, mask, range(36))
 
     assert np.flatnonzero(found.is_hidden).tolist() == list(range(36))
+
+
+@pytest.mark.parametrize("code", [(210, 127, 126), (60, 130, 124), (76, 120, 168)])
+def test_a_mask_or_a_scarf_is_seen_though_it_is_worn_for_the_whole_clip_or_nearly(
+    talker: list[tuple[VideoFrame, TrackedFace]], code: tuple[int, int, int]
+):
+    cover = wide(code)
+
+    assert observe(talker, cover, range(N)).is_hidden.all()
+    assert observe(talker, cover, range(N - 4)).is_hidden[: N - 4].all()
+    assert np.flatnonzero(observe(talker, cover, range(48)).is_hidden).tolist() == list(range(48))
+
+
+@pytest.mark.parametrize("code", [(150, 124, 135), (40, 128, 128), (70, 118, 144)])
+def test_a_beard_of_any_colour_is_no_mask(talker: list[tuple[VideoFrame, TrackedFace]], code: tuple[int, int, int]):
+    """Over chin and jaw and under the nose, around the lips and not on them."""
+    ring = [0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 61, 185, 40, 39, 37]
+
+    def beard(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+        y, x = np.mgrid[: frame.height_px, : frame.width_px]
+        io_px = float(np.linalg.norm(points[33] - points[263]))
+        x0, nose_y, chin_y = points[2, 0], points[2, 1], points[152, 1]
+        hair = (np.abs(x - x0) < 0.6 * io_px) & (y > nose_y) & (y < chin_y)
+        lips = np.zeros(hair.shape, np.uint8)
+        cv2.fillPoly(lips, [np.round(points[ring, :2]).astype(np.int32)], (1,))
+        hair &= lips == 0
+        frame.planes[0][hair] = code[0]
+        for plane, value in zip(frame.planes[1:], code[1:], strict=True):
+            plane[hair[::2, ::2]] = value
+
+    assert not observe(talker, beard, range(N)).is_hidden.any()
+
+
+def test_pictures_without_colour_or_of_one_colour_show_no_mask(talker: list[tuple[VideoFrame, TrackedFace]]):
+    def grey(frame: VideoFrame, _points: NDArray[np.float32], _k: int) -> None:
+        for plane in frame.planes[1:]:
+            plane[:] = 128
+
+    def red(frame: VideoFrame, _points: NDArray[np.float32], _k: int) -> None:
+        for plane, levels in zip(frame.planes[1:], (100, 190), strict=True):
+            plane[:] = levels
+
+    def drained(frame: VideoFrame, _points: NDArray[np.float32], _k: int) -> None:
+        for plane in frame.planes[1:]:
+            plane[:] = 128 + ((plane.astype(np.int16) - 128) // 8)
+
+    for change in (grey, red, drained):
+        assert not observe(talker, change, range(N)).is_hidden.any()
+
+
+def test_a_fringe_over_pale_lips_is_no_mask(talker: list[tuple[VideoFrame, TrackedFace]]):
+    """The skin that could be compared is under hair, down to the eyes; lips have the tint of the skin."""
+
+    def fringe(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+        cheek_x, cheek_y = points[205, :2]
+        brow_y = float(points[[107, 336], 1].max())
+        for plane, hair in zip(frame.planes[1:], (126, 130), strict=True):
+            plane[:] = plane[round(cheek_y / 2), round(cheek_x / 2)]
+            plane[: round(brow_y / 2)] = hair
+
+    assert not observe(talker, fringe, range(N)).is_hidden.any()
 
 
 def test_a_finger_laid_on_the_lips_is_seen(talker: list[tuple[VideoFrame, TrackedFace]]):

@@ -320,7 +320,7 @@ def join(
                 threads=options.threads,
             )
     speakers = _speakers(shared, sounds, told)
-    notes = [*notes, *written.notes, *(note for speaker in speakers for note in speaker.render.notes)]
+    notes = [*notes, *written.notes, *(note for speaker in speakers for note in speaker.notes)]
     stages = dict(about["stages_s"])
     for one in (*(part["stages_s"] for part in told), clock.stages_s):
         for stage, seconds in one.items():

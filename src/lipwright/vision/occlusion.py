@@ -45,6 +45,12 @@ _LEAST_LEFT: Final = 0.4
 _LEAST_DARKER: Final = 15.0
 _STILL_DARKER: Final = 0.75
 """Lips that are so much darker than the skin by them, levels of 8 bits, lose a share of it where skin covers them."""
+_MASK_TINT: Final = 10.0
+"""So far apart, levels of 8 bits, are the tint of what covers the rest and the nearest one from the eyes upwards."""
+_ONE_TINT: Final = 1.5
+"""Lips and skin by them, under one cover, are no farther apart."""
+_LEAST_RED: Final = 133.0
+"""Skin is redder than grey by as much; a fringe that hides all of the forehead and the lids mostly is not."""
 _PATCH_IO: Final = 0.012
 """Half the side of the little square that is averaged at each point."""
 _GAP_S: Final = 0.12
@@ -59,7 +65,10 @@ _N_LIP_GROUPS: Final = 6
 _MIDDLES: Final = [1, 4]
 _SKIN_BY: Final = [_N_LIP_GROUPS, _N_LIP_GROUPS + 1]
 """The groups in the middle of the upper and the lower lip, and those of the skin by them."""
-_CHEEKS: Final = [50, 280, 205, 425, 195, 5]
+_NOSE: Final = 5
+_CHEEKS: Final = [50, 280, 205, 425, 195, _NOSE]
+_BROWS: Final = [151, 9, 168, 27, 257]
+"""Forehead, between the brows, between the eyes, and both upper lids: what is worn before a mouth ends below these."""
 _OFFSETS: Final = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.float64)
 
 
@@ -91,26 +100,56 @@ class OcclusionMeter:
         n = len(self._looks)
         if n < _MIN_FRAMES:
             return Occlusion(np.zeros(n, np.bool_), np.zeros(n), np.inf)
-        table = np.array(self._looks, np.float64)
-        points = table.reshape(n, -1, 3)
-        cheeks, seen = points[:, : len(_CHEEKS)], points[:, len(_CHEEKS) :]
-        colours = _in_usual_light(cheeks, seen)
-        is_foreign = _are_of_other_tint(cheeks, seen, colours) | _are_of_skin_tint(cheeks, seen, colours)
-        own = np.ones(n, np.bool_)
-        if np.mean(is_foreign) > _MANY and np.count_nonzero(~is_foreign) >= _MIN_FRAMES:
-            own = ~is_foreign  # else a mask that is worn for most of the clip passes for the lips
-        usual = np.asarray(np.median(colours[own], axis=0), np.float64)
-        spread = np.asarray(1.4826 * np.median(np.abs(colours[own] - usual), axis=0), np.float64)
-        unlike: NDArray[np.float64] = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
-        # most of the lips must be foreign: one corner in a shadow is none
-        score: NDArray[np.float64] = np.sort(unlike[:, :_N_LIP_GROUPS], axis=1)[:, 2:].mean(axis=1)
-        middle = float(np.median(score[own]))
-        around = 1.4826 * float(np.median(np.abs(score[own] - middle)))
-        threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
-        ring = unlike[:, _N_LIP_GROUPS:].min(1)
-        is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold) | is_foreign
+        points = np.array(self._looks, np.float64).reshape(n, -1, 3)
+        cheeks, brows, seen = np.split(points, (len(_CHEEKS), len(_CHEEKS) + len(_BROWS)), axis=1)
+        is_hidden = _are_masked(cheeks[:, _CHEEKS.index(_NOSE)], brows, seen)
+        score, threshold = np.zeros(n), np.inf
+        bare = ~is_hidden
+        if np.count_nonzero(bare) >= _MIN_FRAMES:
+            is_hidden[bare], score[bare], threshold = _judged(cheeks[bare], seen[bare])
         step_s = float(np.median(np.diff(self._times_s)))
         return Occlusion(_settled(is_hidden, step_s), score, threshold)
+
+
+def _are_masked(nose: NDArray[np.float64], brows: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether one thing covers all from nose to chin, of colours (n, 3), (n, n_points, 3) and (n, n_groups, 3).
+
+    What is worn for the whole clip is usual on it, so the face itself is asked: there lips and the skin by them have
+    one tint, and skin from the eyes upwards has another all over. A beard leaves the nose bare, lips of a drained
+    picture have the tint of all skin, and hair that falls into the forehead does not lie on all that is asked there.
+    """
+    lips, ring, skin = seen[:, :_N_LIP_GROUPS, 1:], seen[:, _N_LIP_GROUPS:, 1:], brows[..., 1:]
+    worn = (np.asarray(ring.mean(1), np.float64), nose[:, 1:])
+    apart: NDArray[np.float64] = np.min([np.linalg.norm(skin - at[:, None], axis=2).min(1) for at in worn], axis=0)
+    is_masked = apart > _MASK_TINT / 2
+    if np.count_nonzero(is_masked) < max(_MIN_FRAMES, _MANY * len(seen)):
+        return np.zeros(len(seen), np.bool_)
+    # of all together: a pattern, or folds, differ from place to place
+    lip, by_lip = (np.median(of[is_masked], axis=(0, 1)) for of in (lips, ring))
+    is_one = np.linalg.norm(lip - by_lip) < _ONE_TINT
+    is_skin = np.median(skin[is_masked][..., 1]) > _LEAST_RED
+    return is_masked & bool(is_one and is_skin and np.median(apart[is_masked]) > _MASK_TINT)
+
+
+def _judged(
+    cheeks: NDArray[np.float64], seen: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], float]:
+    """Which frames are unlike the others, their scores, both (n,), and the threshold of these."""
+    colours = _in_usual_light(cheeks, seen)
+    is_foreign = _are_of_other_tint(cheeks, seen, colours) | _are_of_skin_tint(cheeks, seen, colours)
+    own = np.ones(len(seen), np.bool_)
+    if np.mean(is_foreign) > _MANY and np.count_nonzero(~is_foreign) >= _MIN_FRAMES:
+        own = ~is_foreign  # else a mask that is worn for most of the clip passes for the lips
+    usual = np.asarray(np.median(colours[own], axis=0), np.float64)
+    spread = np.asarray(1.4826 * np.median(np.abs(colours[own] - usual), axis=0), np.float64)
+    unlike: NDArray[np.float64] = np.sqrt((((colours - usual) / (spread + _FLOOR)) ** 2).mean(2))  # (n, n_groups)
+    # most of the lips must be foreign: one corner in a shadow is none
+    score: NDArray[np.float64] = np.sort(unlike[:, :_N_LIP_GROUPS], axis=1)[:, 2:].mean(axis=1)
+    middle = float(np.median(score[own]))
+    around = 1.4826 * float(np.median(np.abs(score[own] - middle)))
+    threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
+    ring = unlike[:, _N_LIP_GROUPS:].min(1)
+    return (score > threshold) | (ring > _RING_TIMES * threshold) | is_foreign, score, threshold
 
 
 def _are_of_other_tint(
@@ -188,7 +227,7 @@ def _in_usual_light(cheeks: NDArray[np.float64], colours: NDArray[np.float64]) -
 
 
 def _reading_points() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """(n, 478) weights of the mesh points for each point that is read, cheeks last; (n_groups,) where groups begin."""
+    """(n, 478) weights of the mesh points for each point that is read, cheeks and brows last; where groups begin."""
     eye = np.eye(N_LANDMARKS)
     upper, lower = (eye[_OU] + eye[_IU])[2:9] / 2, (eye[_OL] + eye[_IL])[2:9] / 2
     middle = (eye[_OU[1:-1]].mean(0) + eye[_OL[1:-1]].mean(0)) / 2
@@ -196,7 +235,7 @@ def _reading_points() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     below = eye[_OL[2:9]] + 0.3 * (eye[_OL[2:9]] - middle)
     groups = [*(upper[part] for part in _LIP_GROUPS), *(lower[part] for part in _LIP_GROUPS), above, below]
     starts = np.cumsum([0, *(len(group) for group in groups)])
-    return np.concatenate([*groups, eye[_CHEEKS]]), starts.astype(np.intp)
+    return np.concatenate([*groups, eye[_CHEEKS], eye[_BROWS]]), starts.astype(np.intp)
 
 
 _WEIGHTS, _STARTS = _reading_points()
@@ -206,7 +245,7 @@ _SIZES = np.diff(_STARTS)
 
 
 def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(3 * n_points + 3 * n_groups,): Y, Cb, Cr of points on the cheeks, and means of each group, 8-bit scale."""
+    """(3 * n_points + 3 * n_groups,): Y, Cb, Cr of points on cheeks and brows, and means of each group, 8-bit scale."""
     across = landmarks[33] - landmarks[263]
     step_px = max(1.0, _PATCH_IO * float(np.sqrt(across @ across)))
     at = _WEIGHTS_USED @ landmarks[_USED, :2]
