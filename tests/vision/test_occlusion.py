@@ -219,6 +219,23 @@ def test_a_finger_laid_on_the_lips_is_seen(talker: list[tuple[VideoFrame, Tracke
     assert np.flatnonzero(found.is_hidden).tolist() == list(range(25, 40))
 
 
+def test_a_tongue_that_hangs_out_is_seen(talker: list[tuple[VideoFrame, TrackedFace]]):
+    """Both lips are bare beside it, and it is as red as they are, or redder."""
+
+    def tongue(frame: VideoFrame, points: NDArray[np.float32], _: int) -> None:
+        y, x = np.mgrid[: frame.height_px, : frame.width_px]
+        io_px = float(np.linalg.norm(points[33] - points[263]))
+        x0, y0 = (points[13, :2] + points[14, :2]) / 2
+        inside = (np.hypot((x - x0) / (0.19 * io_px), (y - y0) / (0.5 * io_px)) < 1) & (y > y0)
+        frame.planes[0][inside] = 115
+        for plane, value in zip(frame.planes[1:], (122, 174), strict=True):
+            plane[inside[::2, ::2]] = value
+
+    found = observe(talker, tongue, range(25, 40))
+
+    assert np.flatnonzero(found.is_hidden).tolist() == list(range(25, 40))
+
+
 def test_light_that_changes_is_no_occlusion(talker: list[tuple[VideoFrame, TrackedFace]]):
     def dim(frame: VideoFrame, _points: NDArray[np.float32], _k: int) -> None:
         frame.planes[0][:] = 16 + (frame.planes[0].astype(np.float64) - 16) * 0.75

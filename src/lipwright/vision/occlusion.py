@@ -51,6 +51,8 @@ _ONE_TINT: Final = 1.5
 """Lips and skin by them, under one cover, are no farther apart."""
 _LEAST_RED: Final = 133.0
 """Skin is redder than grey by as much; a fringe that hides all of the forehead and the lids mostly is not."""
+_TONGUE_RED: Final = 14.0
+"""Levels of 8 bits by which skin of a chin never is redder than usual: tongues are by 20 and more."""
 _PATCH_IO: Final = 0.012
 """Half the side of the little square that is averaged at each point."""
 _GAP_S: Final = 0.12
@@ -69,6 +71,8 @@ _NOSE: Final = 5
 _CHEEKS: Final = [50, 280, 205, 425, 195, _NOSE]
 _BROWS: Final = [151, 9, 168, 27, 257]
 """Forehead, between the brows, between the eyes, and both upper lids: what is worn before a mouth ends below these."""
+_CHIN: Final = [18, 200]
+"""Its middle, under the lower lip and farther down."""
 _OFFSETS: Final = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.float64)
 
 
@@ -85,7 +89,7 @@ class Occlusion:
 
 
 class OcclusionMeter:
-    """Watches one face through pass one; a hundred bytes for each frame."""
+    """Watches one face through pass one; a few hundred bytes for each frame."""
 
     def __init__(self) -> None:
         self._looks: list[NDArray[np.float32]] = []
@@ -101,12 +105,12 @@ class OcclusionMeter:
         if n < _MIN_FRAMES:
             return Occlusion(np.zeros(n, np.bool_), np.zeros(n), np.inf)
         points = np.array(self._looks, np.float64).reshape(n, -1, 3)
-        cheeks, brows, seen = np.split(points, (len(_CHEEKS), len(_CHEEKS) + len(_BROWS)), axis=1)
+        cheeks, brows, chin, seen = np.split(points, np.cumsum([len(_CHEEKS), len(_BROWS), len(_CHIN)]), axis=1)
         is_hidden = _are_masked(cheeks[:, _CHEEKS.index(_NOSE)], brows, seen)
         score, threshold = np.zeros(n), np.inf
         bare = ~is_hidden
         if np.count_nonzero(bare) >= _MIN_FRAMES:
-            is_hidden[bare], score[bare], threshold = _judged(cheeks[bare], seen[bare])
+            is_hidden[bare], score[bare], threshold = _judged(cheeks[bare], chin[bare], seen[bare])
         step_s = float(np.median(np.diff(self._times_s)))
         return Occlusion(_settled(is_hidden, step_s), score, threshold)
 
@@ -132,7 +136,7 @@ def _are_masked(nose: NDArray[np.float64], brows: NDArray[np.float64], seen: NDA
 
 
 def _judged(
-    cheeks: NDArray[np.float64], seen: NDArray[np.float64]
+    cheeks: NDArray[np.float64], chin: NDArray[np.float64], seen: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], float]:
     """Which frames are unlike the others, their scores, both (n,), and the threshold of these."""
     colours = _in_usual_light(cheeks, seen)
@@ -149,7 +153,8 @@ def _judged(
     around = 1.4826 * float(np.median(np.abs(score[own] - middle)))
     threshold = max(_LEAST_SCORE, _OVER_MEDIAN * middle, middle + _OVER_SPREAD * around)
     ring = unlike[:, _N_LIP_GROUPS:].min(1)
-    return (score > threshold) | (ring > _RING_TIMES * threshold) | is_foreign, score, threshold
+    is_hidden = (score > threshold) | (ring > _RING_TIMES * threshold) | is_foreign | _show_the_tongue(cheeks, chin)
+    return is_hidden, score, threshold
 
 
 def _are_of_other_tint(
@@ -198,6 +203,18 @@ def _are_of_skin_tint(
     return np.asarray(((gone > _SKIN_SHARE) & is_bright).all(1))
 
 
+def _show_the_tongue(cheeks: NDArray[np.float64], chin: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether all of the chin's middle is far redder than on most frames, of colours (n, n_points, 3).
+
+    A tongue that hangs out belongs to the lips and covers little of them, but it lies on the chin.
+    """
+    redder = np.full(chin.shape[:2], np.inf)
+    for seen, share in _lit_and_paler(cheeks, chin, _in_usual_light(cheeks, chin)):
+        red = seen[..., 2] - 128
+        redder = np.minimum(redder, red - share[:, 0] * np.median(red, axis=0))
+    return np.asarray((redder > _TONGUE_RED).all(1))
+
+
 def _lit_and_paler(
     cheeks: NDArray[np.float64], colours: NDArray[np.float64], lit: NDArray[np.float64]
 ) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
@@ -227,7 +244,7 @@ def _in_usual_light(cheeks: NDArray[np.float64], colours: NDArray[np.float64]) -
 
 
 def _reading_points() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """(n, 478) weights of the mesh points for each point that is read, cheeks and brows last; where groups begin."""
+    """(n, 478) weights of the mesh points for each point that is read, those of no group last; where groups begin."""
     eye = np.eye(N_LANDMARKS)
     upper, lower = (eye[_OU] + eye[_IU])[2:9] / 2, (eye[_OL] + eye[_IL])[2:9] / 2
     middle = (eye[_OU[1:-1]].mean(0) + eye[_OL[1:-1]].mean(0)) / 2
@@ -235,7 +252,7 @@ def _reading_points() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     below = eye[_OL[2:9]] + 0.3 * (eye[_OL[2:9]] - middle)
     groups = [*(upper[part] for part in _LIP_GROUPS), *(lower[part] for part in _LIP_GROUPS), above, below]
     starts = np.cumsum([0, *(len(group) for group in groups)])
-    return np.concatenate([*groups, eye[_CHEEKS], eye[_BROWS]]), starts.astype(np.intp)
+    return np.concatenate([*groups, eye[_CHEEKS], eye[_BROWS], eye[_CHIN]]), starts.astype(np.intp)
 
 
 _WEIGHTS, _STARTS = _reading_points()
@@ -245,7 +262,7 @@ _SIZES = np.diff(_STARTS)
 
 
 def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(3 * n_points + 3 * n_groups,): Y, Cb, Cr of points on cheeks and brows, and means of each group, 8-bit scale."""
+    """(3 * n_points + 3 * n_groups,): Y, Cb, Cr of points of no group, and means of each group, 8-bit scale."""
     across = landmarks[33] - landmarks[263]
     step_px = max(1.0, _PATCH_IO * float(np.sqrt(across @ across)))
     at = _WEIGHTS_USED @ landmarks[_USED, :2]
