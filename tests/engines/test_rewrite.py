@@ -515,12 +515,35 @@ def test_skin_below_a_lip_that_lends_is_as_far_from_it_as_skin_can_be(
     folded[18, 1] = folded[17, 1] - 0.014
     target = target_shapes(np.zeros((1, 8)), np.zeros(1), avatar.face.closed, shape_basis(), Limits())[0]
     monkeypatch.setattr(type(avatar.face.posed), "shape", lambda *_: folded.copy())
-    moved = avatar._lent_points(0, target) - points
-    as_folded = avatar._lent_points(0, folded) - points
+    moved = avatar._unfolded(0, points, target) - points
+    as_folded = avatar._unfolded(0, points, folded) - points
 
     assert moved[18, 1] > 0.03 * avatar.face.posed.scale_px[0]
     assert np.abs(moved[list(mesh.LIPS)]).max() < 1e-6
     assert np.abs(as_folded).max() < 1e-6  # what shall look so is left so
+
+
+def test_the_lip_of_a_mouth_that_was_wide_open_does_not_come_to_lie_on_the_chin(
+    avatar: RewriteAvatar, portrait: MediaFootage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mesh follows it down, and leaves the skin below it behind."""
+    points, io_px = avatar.face.landmarks.row(0).astype(np.float64), avatar.face.posed.scale_px[0]
+    target = target_shapes(np.zeros((1, 8)), np.zeros(1), avatar.face.closed, shape_basis(), Limits())
+    (to,) = avatar._places(np.arange(1), target)
+    for below_io in (0.25, 0.35):
+        yawning = points.copy()
+        yawning[[point for ring in mesh.LOWER_RINGS for point in ring[1:-1]], 1] += below_io * io_px
+        (frame,) = source_frames(portrait, 1)
+        red = frame.planes[2]
+        left, right = (yawning[[84, 314], 0] / 2).astype(int)
+        top, bottom = (yawning[[14, 17], 1] / 2).astype(int)
+        red[top:bottom, left:right] = 220
+        monkeypatch.setattr(type(avatar.face.landmarks), "row", lambda *_, seen=yawning: seen.copy())
+
+        assert avatar._edit(frame, 0, target[0], to, 1.0, None, None)
+
+        chin = slice(int(to[200, 1]) // 2 - 2, int(to[152, 1]) // 2)
+        assert red[chin, left:right].max() < 160
 
 
 def test_a_talking_person_speaks_with_their_own_mouth(clips: Path) -> None:

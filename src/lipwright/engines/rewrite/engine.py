@@ -86,6 +86,8 @@ _LEFT = "Letters, or something else that keeps its place before the face, are le
 _MOOD_SHARE = 0.5
 _LEAST_STRENGTH = 0.01
 _UNFOLDED_IO = 0.02
+_FOLDED_FROM_IO, _FOLDED_IO = 0.02, 0.05
+"""How far skin is off where the mesh begins to fold it below a wide open mouth; talk alone presses it by up to 0.04."""
 _BEHIND_LIPS = 0.45
 """Of the light of the lips: what is seen between them is no lighter, where pale skin has no blacks beside it."""
 
@@ -560,9 +562,9 @@ class RewriteAvatar:
             parted = sum(one * share for one, (_, share) in zip(apart, donors, strict=True))
             laid = [
                 patch.lay_mouth(
-                    self._mouths[donor], self._lent_points(donor, target), to, mouth_area, io_px,
-                    inset_io=_OFF_TEETH_IO + one * (_PARTED_OFF_TEETH_IO - _OFF_TEETH_IO), smoothing=smoothing,
-                    with_interior=True,
+                    self._mouths[donor], self._unfolded(donor, face.landmarks.row(donor), target), to, mouth_area,
+                    io_px, inset_io=_OFF_TEETH_IO + one * (_PARTED_OFF_TEETH_IO - _OFF_TEETH_IO),
+                    smoothing=smoothing, with_interior=True,
                 )
                 for one, (donor, _) in zip(apart, donors, strict=True)
             ]  # fmt: skip
@@ -571,7 +573,8 @@ class RewriteAvatar:
             mouth = patch.lay_mouth(
                 picture, points, to, mouth_area, io_px, inset_io=0.026, smoothing=smoothing, with_interior=False
             )
-        patch.follow_jaw(picture, points[:, :2], to, io_px, smoothing=smoothing)
+        skin = self._unfolded_where_folded(row, points, target)
+        patch.follow_jaw(picture, skin[:, :2], to, io_px, smoothing=smoothing)
         black = 0 if frame.colour.is_full_range else 16
         crowded = to if self._sitter.is_crowded else None  # on footage of nothing but skin it is not looked for
         patch.blend(picture, mouth, alpha, io_px, match=donors is not None, cover=cover, black=black, to=crowded)
@@ -594,20 +597,26 @@ class RewriteAvatar:
             self._report.notes.append(_LEFT)
         return lift(picture, cover)
 
-    def _lent_points(self, row: int, target: Points) -> Floats:
-        """Mesh points (478, 3) of a frame that lends its mouth to `target` (478, 3).
+    def _unfolded_where_folded(self, row: int, points: Points, target: Points) -> Floats:
+        """As `_unfolded`, for a frame's own picture: skin that talk has only pressed together is left as it is."""
+        unfolded = self._unfolded(row, points, target)
+        moved_io = float(np.abs(unfolded - points).max()) / float(self.face.posed.scale_px[row])
+        folded = float(smoothstep(np.array((moved_io - _FOLDED_FROM_IO) / (_FOLDED_IO - _FOLDED_FROM_IO))))
+        return points if folded == 0 else points + folded * (unfolded - points)
+
+    def _unfolded(self, row: int, points: Points, target: Points) -> Floats:
+        """The mesh `points` (478, 3) of this row's frame, whose mouth is brought to `target` (478, 3).
 
         Where a mouth is open wide the mesh has the skin below the lip too close to it, or beyond. Targets are kept from
-        that; if the donor were not, a sliver of its skin would be stretched to a box.
+        that; if these were not, a sliver of skin would be stretched to a box, and the lip drawn over the chin.
         """
         face, closed = self.face, self.face.closed
-        points = np.array(face.landmarks.row(row), np.float64)
         own = face.posed.shape(row, points)
         both = np.stack([own, target])
         keep_from_folding(both, closed)
         if np.abs(both[1] - target).max() < _UNFOLDED_IO:
             pose = face.posed.of(row)
-            points += pose.scale * ((both[0] - own) @ pose.rotation.T)
+            return points + pose.scale * ((both[0] - own) @ pose.rotation.T)
         return points
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +34,12 @@ _BELOW = (
     (17, 18, 200, 199), (84, 83, 201), (314, 313, 421), (181, 182, 194), (405, 406, 418),
     (91, 106, 204), (321, 335, 424), (146, 43), (375, 273),
 )  # fmt: skip
-_ABOVE = ((0, 164), (37, 167), (267, 393), (39, 165), (269, 391))
+_BELOW_PAIRS = [
+    np.array([chain[step : step + 2] for chain in _BELOW if len(chain) > step + 1]).T
+    for step in range(max(map(len, _BELOW)) - 1)
+]
+"""Of each step outwards the near points and the far ones, (2, n): one after another they took twice as long."""
+_ABOVE = np.array(((0, 164), (37, 167), (267, 393), (39, 165), (269, 391))).T
 _KEEP_BELOW = 0.75
 _KEEP_ABOVE = 0.6
 
@@ -86,13 +90,13 @@ def _limit_width(shapes: Points, closed: Points, stretch: float) -> None:
 
 def keep_from_folding(shapes: Points, closed: Points) -> None:
     """Push chin and philtrum points outwards, in place, where the skin to the lip would be squeezed."""
-    for chain in _BELOW:
-        for near, far in itertools.pairwise(chain):
-            least = _KEEP_BELOW * (closed[far, 1] - closed[near, 1])
-            shapes[:, far, 1] += np.maximum(0, least - (shapes[:, far, 1] - shapes[:, near, 1]))
-    for near, far in _ABOVE:
-        least = _KEEP_ABOVE * (closed[near, 1] - closed[far, 1])
-        shapes[:, far, 1] -= np.maximum(0, least - (shapes[:, near, 1] - shapes[:, far, 1]))
+    y, y_closed = shapes[..., 1], closed[:, 1]
+    for near, far in _BELOW_PAIRS:
+        least = _KEEP_BELOW * (y_closed[far] - y_closed[near])
+        y[:, far] += np.maximum(0, least - (y[:, far] - y[:, near]))
+    near, far = _ABOVE
+    least = _KEEP_ABOVE * (y_closed[near] - y_closed[far])
+    y[:, far] -= np.maximum(0, least - (y[:, near] - y[:, far]))
 
 
 def close_lips(shapes: Points, closure: Floats) -> None:
