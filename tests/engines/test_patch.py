@@ -396,3 +396,33 @@ def test_what_is_before_one_side_of_the_mouth_on_all_frames_is_known_and_a_face_
         assert told(np.where(thing, 25.0, skin)) == told(np.where(thing, 25.0, skin), colours=False) == 100
     for alike in (skin, skin - 95 * shade, np.where(beard, 25.0, skin)):
         assert told(alike) == told(alike, colours=False) == 0
+
+
+def test_what_is_as_light_as_skin_before_one_side_of_the_mouth_is_known_by_its_colour(points: NDArray[Any]) -> None:
+    """The stick of a lollipop, a straw; no shadow, and no light of another colour."""
+    io_px = eyes_px(points)
+    region = mouth_region(points, io_px, 0.30, bounds=FRAME, step=(2, 2))
+    landmarks = np.hstack([points, np.zeros((478, 1))]).astype(np.float32)
+    down, across = np.mgrid[region.top : region.bottom, region.left : region.right].astype(float)
+    skin, of_skin = np.full(down.shape, 120.0), np.array((-10.0, 18.0))
+    middle, (corner_x, corner_y) = points[[0, 17], 0].mean(), points[291]
+    stick = (np.abs(down - corner_y - 0.5 * (across - corner_x)) < 0.05 * io_px) & (across > corner_x)
+    side = 1 / (1 + np.exp((across - middle) / (0.02 * io_px)))
+
+    def told(luma: NDArray[Any], tints: NDArray[Any]) -> int:
+        picture = flat(region, luma, 128)
+        picture.parts[1][...] = np.round(128 + tints[::2, ::2])
+        return len(crowded_mouths(dict.fromkeys(range(100), picture), still_face(landmarks, io_px)))
+
+    plain = np.broadcast_to(of_skin, (*skin.shape, 2))
+    assert told(np.where(stick, 190.0, skin), np.where(stick[..., None], 0, plain)) == 100
+    assert told(skin, np.where(stick[..., None], (-10, 45), plain)) == 100
+    shade = 1 - 0.8 * side
+    spot = 1 - 0.7 * np.exp(-np.hypot(across - corner_x, down - corner_y) / (0.08 * io_px))
+    for luma, tints in (
+        (skin, plain),
+        (16 + 104 * shade, plain * shade[..., None]),
+        (16 + 104 * spot, plain * spot[..., None]),
+        (skin, plain + side[..., None] * (30, -20)),
+    ):
+        assert told(luma, tints) == 0

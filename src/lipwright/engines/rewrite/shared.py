@@ -61,6 +61,8 @@ _MIRRORED: Final = np.array(
     )
 )  # fmt: skip
 """(13, 2) the same places of skin on both sides of the lips."""
+_MIRRORED_AMONG_THEM: Final = (_MIRRORED[..., None] == _BY_THE_LIPS).argmax(2)
+"""(13, 2) where `_BY_THE_LIPS` has these."""
 _BY_AND_ON_LIPS: Final = np.concatenate([_BY_THE_LIPS, _LIPS])
 _LEAST_TINT: Final = 8.0
 _TINT_SHARE: Final = 0.35
@@ -70,6 +72,10 @@ _LEAST_LIGHT: Final = 4.0
 """Levels of 8 bits: darker than so much above black nothing is told from noise."""
 _ONE_SIDED: Final = 0.9
 """Natural logarithm of a ratio of luma: a shadow in the sun, with the sky's light in it, has some 0.6."""
+_LEAST_TINT_ONE_SIDED: Final = 12.0
+_TINT_SHARE_ONE_SIDED: Final = 0.5
+"""As `_LEAST_TINT`, of a place and its mirror place: a white stick is as far from skin as skin is from grey, some 20;
+coarse blocks of a poor recording come to 10."""
 _MOST_OF_A_THING: Final = 5
 """Pairs of `_MIRRORED` that one thing lies on; more of them are half a face in shade, or a hand."""
 _TURNED: Final = 0.2
@@ -149,7 +155,7 @@ def crowded_mouths(mouths: Mapping[int, Picture], face: Face) -> frozenset[int]:
         lights.append(_near(mouths[row], 0, mirrored)[:, 0].reshape(-1, 2))
         if has_colours:
             tints.append(_near(mouths[row], 1, points[_BY_AND_ON_LIPS, :2]) - 128)
-    if _is_one_sided(np.array(places), np.array(lights)):
+    if _is_one_sided(np.array(places), np.array(lights), np.array(tints) if has_colours else None):
         return frozenset(rows)
     if not has_colours:  # without them nothing tells skin from what is none
         return frozenset()
@@ -169,15 +175,20 @@ def _off_skin(tints: Floats) -> NDArray[np.bool_]:
     off = skin - np.stack([np.percentile(skin[..., 0], 30, axis=0), np.percentile(skin[..., 1], 70, axis=0)], axis=-1)
     # light of another colour falls on all of it
     off -= np.median(off, axis=1, keepdims=True)
-    limit = max(_LEAST_TINT, _TINT_SHARE * float(np.linalg.norm(np.median(lips, axis=(0, 1)))))
+    limit = max(_LEAST_TINT, _TINT_SHARE * _colour_of(lips))
     return np.asarray(np.sqrt((off**2).mean(2)).max(1) > limit)
 
 
-def _is_one_sided(places: Floats, lights: Floats) -> bool:
+def _colour_of(tints: Floats) -> float:
+    """How colourful lips are, by `tints` (n, k, 2)."""
+    return float(np.linalg.norm(np.median(tints, axis=(0, 1))))
+
+
+def _is_one_sided(places: Floats, lights: Floats, tints: Floats | None) -> bool:
     """Whether one side of the mouth has something before it that the other has not, on many frames.
 
-    By where the places `_MIRRORED` are, (n, 13, 2, 2) pixels, and their luma (n, 13, 2), 8-bit scale. Frames of turned
-    heads are not asked.
+    By where the places `_MIRRORED` are, (n, 13, 2, 2) pixels, their luma (n, 13, 2), 8-bit scale, and `tints`
+    (n, `_BY_AND_ON_LIPS`, 2) of footage that has colours. Frames of turned heads are not asked.
     """
     across = places[:, :, 1].mean(1) - places[:, :, 0].mean(1)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
@@ -186,11 +197,32 @@ def _is_one_sided(places: Floats, lights: Floats) -> bool:
     is_frontal = np.abs(np.log(np.maximum(reach, 1e-6)) @ (1, -1)) < _TURNED
     if is_frontal.sum() < _FEWEST_FRONTAL:
         return False
-    ratio = np.log(np.maximum(lights[is_frontal] - _BLACK, _LEAST_LIGHT)) @ (1.0, -1.0)
-    usual = np.median(ratio, axis=1, keepdims=True)
-    # a shadow falls on all of a side but the middle; only a thing is unlike both its mirror and its neighbours
-    alone = np.where(ratio * (ratio - usual) > 0, np.minimum(np.abs(ratio), np.abs(ratio - usual)), 0)
-    n_unlike = (alone > _ONE_SIDED).sum(1)
+    light = np.maximum(lights[is_frontal] - _BLACK, _LEAST_LIGHT)
+    if _is_a_thing(_alone(np.log(light)[..., None]) > _ONE_SIDED):
+        return True
+    if tints is None:
+        return False
+    colours = tints[is_frontal][:, _MIRRORED_AMONG_THEM]
+    # a shadow takes as much of the colour as of the light; beside that, what is dark has hardly any
+    of_light = colours * (np.median(light, axis=(1, 2), keepdims=True) / light)[..., None]
+    limit = max(_LEAST_TINT_ONE_SIDED, _TINT_SHARE_ONE_SIDED * _colour_of(tints[:, len(_BY_THE_LIPS) :]))
+    return _is_a_thing(np.minimum(_alone(colours), _alone(of_light)) > limit)
+
+
+def _alone(values: Floats) -> Floats:
+    """How much each pair of `_MIRRORED` differs, (n, 13), by `values` (n, 13, 2, depth) of its two places.
+
+    A shadow falls on all of a side but the middle; only a thing is unlike both its mirror and its neighbours.
+    """
+    apart = values[:, :, 0] - values[:, :, 1]
+    beyond = apart - np.median(apart, axis=1, keepdims=True)
+    least = np.minimum(np.linalg.norm(apart, axis=2), np.linalg.norm(beyond, axis=2))
+    return np.where((apart * beyond).sum(2) > 0, least, 0)
+
+
+def _is_a_thing(is_unlike: NDArray[np.bool_]) -> bool:
+    """Whether pairs (n, 13) are unlike as where one thing lies on one side of many frames."""
+    n_unlike = is_unlike.sum(1)
     return bool(((n_unlike > 0) & (n_unlike <= _MOST_OF_A_THING)).mean() > _FIXED_SHARE)
 
 
