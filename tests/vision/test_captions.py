@@ -95,7 +95,7 @@ def shares_covered(seen: list[Seen], write: Writer = white_in_black, below_io: f
     out: list[float] = []
     for frame, where, _ in pictures:
         cover = covered(overlays, frame.planes[0], 0, 0, bits=8, index=frame.index, turns=0)
-        out.append(float((cover[where] > 0).mean()) if cover is not None else 0.0)
+        out.append(float((cover[where] > 0).mean()) if cover is not None and where.any() else 0.0)
     return np.array(out)
 
 
@@ -124,3 +124,28 @@ def test_a_lamp_that_goes_on_and_off_is_no_word(talker: list[Seen]):
         flickering.append((replace(frame, planes=(luma, *frame.planes[1:]), raw=None), face))
 
     assert look(flickering) == []
+
+
+def test_light_of_a_screen_that_changes_under_the_face_is_no_word(talker: list[Seen]):
+    lit: list[Seen] = []
+    for number, (frame, face) in enumerate(talker):
+        rows, columns = np.indices(frame.planes[0].shape, np.float32)
+        x, y = face.landmarks[152, :2]
+        glow = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 60.0**2)) * (80 if number // LONG % 2 else 0)
+        luma = cast("Plane", np.clip(frame.planes[0] + glow, 0, 255).astype(np.uint8))
+        lit.append((replace(frame, planes=(luma, *frame.planes[1:]), raw=None), face))
+
+    assert look(lit) == []
+
+
+def test_words_before_and_after_a_flash_are_found(talker: list[Seen]):
+    def flashed(frame: VideoFrame, text: str, at: tuple[int, int]) -> tuple[VideoFrame, NDArray[np.bool_]]:
+        written, where = white_in_black(frame, text, at)
+        if frame.index % 22 > 1:
+            return written, where
+        bright = cast("Plane", np.clip(written.planes[0].astype(int) + 90, 0, 255).astype(np.uint8))
+        return replace(written, planes=(bright, *written.planes[1:])), np.zeros_like(where)
+
+    covered_of = shares_covered(talker, flashed)
+    is_flash = np.arange(N) % 22 <= 1
+    assert np.mean(covered_of[~is_flash] > 0.9) > 0.75

@@ -34,6 +34,10 @@ _MOST_ELSEWHERE: Final = 0.1
 """Where more of the face above the mouth changes as abruptly, light or picture did, and nothing is told."""
 _SHARE_OF_LAST: Final = 0.25
 """So large a part of a word came when it came; the rest was there before, in the word before it."""
+_RIM_PX, _BESIDE_PX, _SHARE_BESIDE = 2, 4, 0.4
+"""Shrunk pixels around a piece: there less than such a share of its own change is seen beside letters."""
+_TALLEST_IO: Final = 0.5
+"""Letters over a face are no taller."""
 _ROWS_IO: Final = 0.04
 _SAME_DARK, _SAME_LIGHT = 40.0, 30.0
 """How far apart the darkest and lightest tenths of letters of one ink are at most."""
@@ -88,30 +92,27 @@ class CaptionMeter:
         self._found: list[Caption] = []
 
     def observe(self, look: Look) -> None:
-        before, seen_since = self._before, self._since
-        self._indices.append(look.index)
-        self._before = look
-        self._since = np.full(look.luma.shape, 0 if before else _FROM_THE_START, np.int32)
+        before = self._before
         area = shared_area(look, before) if before else None
-        if before is None or area is None:
-            return
-        area = area[0], min(max(area[1], round(look.bridge_y)), area[3] - 1), area[2], area[3]  # eyes blink
-        here, there = look.part(*area), before.part(*area)
-        now = [one[here] for one in look.colours]
-        change = _farthest(now, [one[there] for one in before.colours])
-        abrupt = change > _ABRUPT_LEVELS
-        for by_chin in (False, True):
-            if np.count_nonzero(abrupt) >= _FEWEST:
-                abrupt &= _farthest(now, brought_along(look, before, area, by_chin=by_chin)) > _ABRUPT_LEVELS
-        sure = (look.clear[here] & before.clear[there]) > 0
-        mouth = max(0, round(look.nose_y) - area[1])
-        if not sure[:mouth].any() or abrupt[:mouth][sure[:mouth]].mean() > _MOST_ELSEWHERE:
-            return
-        n = len(self._indices)
-        known = np.where(seen_since[there] < n - 1, seen_since[there], 0)  # it was seen twice at least
-        self._since[here] = np.where(abrupt, n, np.where(change > _CHANGED_LEVELS, 0, seen_since[there]))
-        known[:mouth], sure[:mouth] = 0, False
-        self._gather(abrupt, known, sure, before, area, look.index - 1)
+        if before is not None and area is not None:
+            # eyes blink
+            area = area[0], min(max(area[1], round(look.bridge_y)), area[3] - 1), area[2], area[3]
+            change, abrupt = _changes(look, before, area)
+            sure = (look.clear[look.part(*area)] & before.clear[before.part(*area)]) > 0
+            mouth = max(0, round(look.nose_y) - area[1])
+            if sure[:mouth].any() and abrupt[:mouth][sure[:mouth]].mean() < _MOST_ELSEWHERE:
+                self._indices.append(look.index)
+                n, since = len(self._indices), self._since[before.part(*area)]
+                known = np.where(since < n - 1, since, 0)  # it was seen twice at least
+                self._before, self._since = look, np.zeros(look.luma.shape, np.int32)
+                self._since[look.part(*area)] = np.where(abrupt, n, np.where(change > _CHANGED_LEVELS, 0, since))
+                known[:mouth], sure[:mouth] = 0, False
+                self._gather(abrupt, known, sure, before, area, look.index - 1, change)
+                return
+        # a cut, a flash, or the first of all
+        self.forget()
+        self._before, self._indices = look, [look.index]
+        self._since = np.full(look.luma.shape, _FROM_THE_START, np.int32)
 
     def forget(self) -> None:
         """What comes next is not to be compared with what was seen."""
@@ -120,9 +121,9 @@ class CaptionMeter:
             # what came, and stayed to the end, may be a word too
             known = np.where(self._since < len(self._indices), self._since, 0)
             known[: max(0, round(look.nose_y) - look.top)] = 0
-            everywhere, nowhere = np.ones(known.shape, bool), np.zeros(known.shape, bool)
+            nowhere = np.zeros(known.shape, bool)
             after = look.index + (look.index - self._indices[-2] if self._indices[1:] else 0)
-            self._gather(everywhere & (known > _FROM_THE_START), known, nowhere, look, look.area, after)
+            self._gather(known > _FROM_THE_START, known, nowhere, look, look.area, after, None)
         self._before = None
 
     def finish(self) -> list[Caption]:
@@ -132,9 +133,12 @@ class CaptionMeter:
 
     def _gather(
         self, gone: NDArray[np.bool_], known: NDArray[np.int32], sure: NDArray[np.bool_], look: Look,
-        area: tuple[int, int, int, int], last: int,
+        area: tuple[int, int, int, int], last: int, change: NDArray[np.float32] | None,
     ) -> None:  # fmt: skip
-        """Put down what was `gone` after this look, and had come at the looks that are `known`; (h, w) of the area."""
+        """Put down what was `gone` after this look, and had come at the looks that are `known`; (h, w) of the area.
+
+        `change` is by how many levels each place changed; None: nothing did, for the look is the last.
+        """
         gone = gone & (known > 0)
         if np.count_nonzero(gone) < _FEWEST:
             return
@@ -148,6 +152,10 @@ class CaptionMeter:
         _, words = cv2.connectedComponents(joined)
         for word in np.flatnonzero(np.bincount(words[gone]) >= _FEWEST):
             places = gone & (words == word)
+            if np.ptp(np.flatnonzero(places.any(1))) > _TALLEST_IO * look.io_px:
+                continue
+            if change is not None and _goes_on_beside(places, change):
+                continue
             came = _came_at(known[places])
             is_sure = came > _FROM_THE_START and np.count_nonzero(places & sure) >= _FEWEST
             # the words before and after it may have letters in the same places
@@ -189,6 +197,27 @@ def _came_at(looks: NDArray[np.int32]) -> int:
     at, n_places = np.unique(looks, return_counts=True)
     many = at[n_places >= _SHARE_OF_LAST * len(looks)]
     return int(many[-1] if len(many) else at[-1])
+
+
+def _changes(
+    look: Look, before: Look, area: tuple[int, int, int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """By how many levels each place of this area changed; where at once, and not since the head or the chin moved."""
+    now = [one[look.part(*area)] for one in look.colours]
+    change = _farthest(now, [one[before.part(*area)] for one in before.colours])
+    abrupt = change > _ABRUPT_LEVELS
+    for by_chin in (False, True):
+        if np.count_nonzero(abrupt) >= _FEWEST:
+            abrupt &= _farthest(now, brought_along(look, before, area, by_chin=by_chin)) > _ABRUPT_LEVELS
+    return change, abrupt
+
+
+def _goes_on_beside(places: NDArray[np.bool_], change: NDArray[np.float32]) -> bool:
+    """Whether all around these places much changed too: where light comes or goes, whose rim is soft."""
+    piece = places.astype(np.uint8)
+    beside = np.asarray(cv2.dilate(piece, square(_BESIDE_PX))) > np.asarray(cv2.dilate(piece, square(_RIM_PX)))
+    # the next word may have letters there, but not everywhere
+    return bool(beside.any() and np.percentile(change[beside], 30) > _SHARE_BESIDE * float(np.median(change[places])))
 
 
 def _farthest(ones: Sequence[NDArray[np.float32]], others: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

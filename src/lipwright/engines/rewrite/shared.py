@@ -90,6 +90,8 @@ _LOOKS_AT_OVERLAY: Final = 6
 _SURELY_ON: Final = 0.95
 _SHOWN_THROUGH, _OF_SKIN_AT_MOST = 0.66, 1.2
 """Share of the chroma of skin that is seen on what lies before it: glass, gauze and hands between the two."""
+_SHADED, _OF_SHADED_AT_MOST = 0.7, 1.6
+"""Of the light, as much is left at most in a hard shadow; and of the chroma, for what light is left, at most."""
 _LIKE_SKIN: Final = 15.0
 """Levels of chroma."""
 _BLACK_INK, _WHITE_INK, _SHARE_OF_INK = 40, 215, 0.1
@@ -332,15 +334,16 @@ def sitter_of(study: FaceStudy) -> Sitter:
 
 
 def _shows_skin(overlay: Overlay, study: FaceStudy, face: Face) -> bool:
-    """Whether skin shines through it, or it is a hand: old lips and teeth would come back with it.
+    """Whether skin shines through it, or it is a hand or a shadow: laid back, old lips would come with it.
 
-    Nearly all of the chroma of skin is seen on it, and neither white nor black. Thin white letters, over which chroma
-    is soft, keep up to 0.6 of it; what is a quarter of white, 0.7 to 0.9.
+    Nearly all of the chroma of skin is seen on it, as it is or, where it is darker, as much as of the light; and
+    neither white nor black. Thin white letters, over which chroma is soft, keep up to 0.6 of it; what is a quarter of
+    white, 0.7 to 0.9.
     """
     skin = np.median(study.skin, axis=0)[1:] - 128
     rows = [row for row in study.mouths if overlay.first <= study.frame_index[row] <= overlay.last]
-    kept = whole = 0.0
-    plain: list[Float32] = []
+    colours: list[Float32] = []
+    levels: list[Float32] = []
     for seen_row in rows[:: max(1, -(-len(rows) // _LOOKS_AT_OVERLAY))]:
         mouth = study.mouths[seen_row]
         cover = _cover_of((overlay,), face, mouth, face.row_of[study.frame_index[seen_row]])
@@ -348,16 +351,34 @@ def _shows_skin(overlay: Overlay, study: FaceStudy, face: Face) -> bool:
             continue
         alone = replace(mouth, parts=list(mouth.parts))
         alpha = lift(alone, cover).alpha
-        plain.append(mouth.parts[0][alpha > _SURELY_ON].astype(np.float32) / (1 << (mouth.bits - 8)))
-        before, behind = (some.parts[1].astype(np.float32) / (1 << (mouth.bits - 8)) - 128 for some in (mouth, alone))
+        levels.append(mouth.parts[0][alpha > _SURELY_ON].astype(np.float32) / (1 << (mouth.bits - 8)))
+        before, behind = (_colours(one) for one in (mouth, alone))
         on = weights_for(alpha, mouth.parts[1])[..., 0] > _SURELY_ON
-        on &= (np.abs(behind - skin) < _LIKE_SKIN).all(2)  # what was filled with a box's own colour tells nothing
-        kept += float((before[on] * behind[on]).sum())
-        whole += float((behind[on] * behind[on]).sum())
-    if whole == 0 or not _SHOWN_THROUGH < kept / whole < _OF_SKIN_AT_MOST:
+        on &= (np.abs(behind[..., 1:] - skin) < _LIKE_SKIN).all(2)  # what a box's own colour filled tells nothing
+        colours.append(np.stack([before[on], behind[on]]))
+    seen = np.concatenate(colours, axis=1) if colours else np.zeros((2, 0, 3), np.float32)
+    if not seen.size:
         return False
-    levels = np.concatenate(plain)
-    return bool(np.mean((levels < _BLACK_INK) | (levels > _WHITE_INK)) < _SHARE_OF_INK)
+    ink = np.concatenate(levels)
+    if np.mean((ink < _BLACK_INK) | (ink > _WHITE_INK)) >= _SHARE_OF_INK:
+        return False
+    (light, *before), (light_behind, *behind) = seen.transpose(0, 2, 1)
+    left = np.maximum(light - _BLACK, _LEAST_LIGHT) / np.maximum(light_behind - _BLACK, _LEAST_LIGHT)
+    if np.median(left) < _SHADED and _SHOWN_THROUGH < _share(np.array(before) / left, behind) < _OF_SHADED_AT_MOST:
+        return True
+    return _SHOWN_THROUGH < _share(np.array(before), behind) < _OF_SKIN_AT_MOST
+
+
+def _colours(mouth: Picture) -> Float32:
+    """(h/sy, w/sx, 3) luma, and Cb and Cr from grey, 8-bit scale."""
+    light, chroma = (part.astype(np.float32) / (1 << (mouth.bits - 8)) for part in mouth.parts)
+    light = np.asarray(cv2.resize(light, chroma.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+    return np.concatenate([light[..., None], chroma - 128], axis=2)
+
+
+def _share(some: Floats, of: Any) -> float:
+    """How much of some values the others are, where both lie along one line."""
+    return float((some * of).sum() / max(float((np.asarray(of) ** 2).sum()), 1e-6))
 
 
 def _hides_lips(alpha: Float32, region: Region, points: NDArray[Any]) -> bool:
