@@ -31,7 +31,7 @@ _JOINED_IO, _NEAR_IO = 0.06, 0.15
 _FEWEST: Final = 12
 """Places that come and go, for a word."""
 _MOST_ELSEWHERE: Final = 0.1
-"""Where more of the face above the mouth changes as abruptly, light or picture did, and nothing is told."""
+"""Where more of the face above the mouth changes as abruptly, it is a cut or a flash, and all begins anew."""
 _SHARE_OF_LAST: Final = 0.25
 """So large a part of a word came when it came; the rest was there before, in the word before it."""
 _RIM_PX, _BESIDE_PX, _SHARE_BESIDE = 2, 4, 0.4
@@ -39,6 +39,7 @@ _RIM_PX, _BESIDE_PX, _SHARE_BESIDE = 2, 4, 0.4
 _TALLEST_IO: Final = 0.5
 """Letters over a face are no taller."""
 _ROWS_IO: Final = 0.04
+"""So much farther up or down letters of one line reach."""
 _SAME_DARK, _SAME_LIGHT = 40.0, 30.0
 """How far apart the darkest and lightest tenths of letters of one ink are at most."""
 _MOST_COMPARED: Final = 60

@@ -84,7 +84,8 @@ def look_at(frame: VideoFrame, points: NDArray[np.float64], io_px: float, shrink
             slice(top * k // step_y, -(-bottom * k // step_y)),
             slice(left * k // step_x, -(-right * k // step_x)),
         )
-        colours += [sized(plane[part], small.shape, frame.bits) for plane in frame.planes[1:3]]
+        # chroma is smooth: single samples of it do
+        colours += [sized(plane[part], small.shape, frame.bits, cv2.INTER_NEAREST) for plane in frame.planes[1:3]]
     at = points / k
     face = np.zeros(small.shape, np.uint8)
     hull = np.asarray(cv2.convexHull((at[:468] - (left, top)).astype(np.float32)))
@@ -118,9 +119,9 @@ def shrunk(luma: Plane, k: int, bits: int) -> NDArray[np.float32]:
     return sized(luma, (max(1, height // k), max(1, width // k)), bits)
 
 
-def sized(plane: Plane, shape: tuple[int, ...], bits: int) -> NDArray[np.float32]:
+def sized(plane: Plane, shape: tuple[int, ...], bits: int, how: int = cv2.INTER_AREA) -> NDArray[np.float32]:
     """In so many rows and columns, 8-bit scale."""
-    seen = cv2.resize(np.ascontiguousarray(plane), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    seen = cv2.resize(plane, (shape[1], shape[0]), interpolation=how)
     return np.asarray(seen, np.float32) / (1 << (bits - 8))
 
 
@@ -176,7 +177,7 @@ def brought_along(
     way = np.column_stack([turn, turn @ corner + origin]).astype(np.float32)
     size = (area[2] - area[0], area[3] - area[1])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return tuple(
-        np.asarray(cv2.warpAffine(one, way, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
-        for one in earlier.colours
-    )
+    # all at once, as it is asked for each place but once where it was
+    all_of_them = earlier.colours[0] if len(earlier.colours) == 1 else cv2.merge(earlier.colours)
+    brought = cv2.warpAffine(all_of_them, way, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return tuple(np.asarray(one, np.float32) for one in cv2.split(brought))
