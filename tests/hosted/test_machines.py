@@ -305,8 +305,9 @@ def test_at_whatever_moment_postgresql_goes_away_every_job_ends_once_and_is_paid
         assert is_away.wait(60), f"never: {awaited}"
         is_away.clear()
         sleep(dice.uniform(0.1, 0.6))
-        awaited.update(turns[number + 1 : number + 2])  # before it is back: else all jobs may be past it
-        postgres.start()
+        with coming:  # nobody is past the next moment before it is awaited
+            postgres.start()
+            awaited.update(turns[number + 1 : number + 2])
 
     done = [service.wait(account, job.id, 120) for job in made]
     until(lambda: len(receiver.came) >= n_jobs)
