@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
 import subprocess
@@ -17,6 +18,43 @@ from numpy.typing import NDArray
 
 N_DIGITS = 12
 """Bits of the frame number, drawn as black and white squares along the top of a made picture."""
+
+
+LAST_WORDS = pytest.StashKey[Path]()
+"""Folder of what the processes that run tests say when they crash: pytest's own lines are lost among all others."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Called by xdist for each process that will run tests."""
+    stash = node.config.stash
+    if LAST_WORDS not in stash:
+        stash[LAST_WORDS] = Path(tempfile.mkdtemp(prefix="last-words-"))
+    node.workerinput["last_words"] = str(stash[LAST_WORDS] / node.gateway.id)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest's own
+def pytest_configure(config: pytest.Config) -> None:
+    if path := getattr(config, "workerinput", {}).get("last_words"):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT)
+        config.add_cleanup(lambda: os.close(file))
+        config.add_cleanup(faulthandler.disable)
+        faulthandler.enable(file)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if (folder := config.stash.get(LAST_WORDS, None)) is None:
+        return
+    for path in sorted(folder.iterdir()):
+        said = path.read_text(errors="replace")
+        if said:
+            # of all threads the one that it happened in, down to where pytest calls the test
+            what, _, rest = said.partition("Current thread")
+            terminalreporter.section(f"where {path.name} crashed")
+            terminalreporter.write_line(what.splitlines()[0])
+            for line in rest.split("\n\n")[0].splitlines()[1:20]:
+                terminalreporter.write_line(line)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

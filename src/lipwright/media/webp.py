@@ -134,7 +134,9 @@ def _decoded(body: bytes) -> Canvas | None:
     context.thread_count = 1
     context.options = {"max_pixels": str(MAX_PIXELS)}
     whole = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
-    frames = [*context.decode(av.Packet(whole)), *context.decode(None)]
+    packet = av.Packet(len(whole))  # not of the bytes themselves: a decoder reads a little beyond the end of its input
+    packet.update(whole)
+    frames = [*context.decode(packet), *context.decode(None)]
     return np.asarray(frames[0].to_ndarray(format="bgra"), np.uint8) if frames else None
 
 
