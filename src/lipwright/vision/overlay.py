@@ -140,6 +140,21 @@ class Overlay:
         return ((self.top + level) * k).tolist(), ((self.left + upright) * k).tolist()
 
 
+def without_level_edges(overlay: Overlay, lines: Iterable[int]) -> Overlay | None:
+    """What else there is of it than edges on these lines of luma pixels; None: hardly anything."""
+    ink = overlay.mask == EDGE
+    for line in lines:
+        at = line // overlay.shrink - overlay.top
+        ink[max(0, at - _RIM) : max(0, at + _RIM + 1)] = False
+    if np.count_nonzero(ink) < _FEWEST_ASKED:
+        return None
+    mask = _outlined(_closed(ink.astype(np.uint8), _JOINED_IO * LOOKED_AT_PX))
+    mask[ink] = EDGE
+    x, y, width, height = cv2.boundingRect(mask)
+    at = slice(y, y + height), slice(x, x + width)
+    return replace(overlay, left=overlay.left + x, top=overlay.top + y, mask=mask[at], look=overlay.look[at])
+
+
 class OverlayMeter:
     """Watches one face through pass one."""
 

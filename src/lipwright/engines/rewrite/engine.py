@@ -60,6 +60,7 @@ from lipwright.engines.rewrite.target import (
     with_lead,
 )
 from lipwright.engines.rewrite.upright import upright_frame
+from lipwright.engines.rewrite.veil import Unveiled, unveil
 from lipwright.media import kept_open
 from lipwright.media.overlap import ahead, batch_of, in_batches
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
@@ -552,7 +553,7 @@ class RewriteAvatar:
             return False
         smoothing = 3e-4 if donors is not None else 2e-2
         picture = Picture.cut(frame, region)
-        laid_on = self._lift(picture, row)
+        veiled, laid_on = self._lift(picture, row)
         cover = min(1.0, 3 * strength)
         alpha = patch.patch_alpha(mouth_area, to, io_px)
         parted = 0.0
@@ -585,17 +586,22 @@ class RewriteAvatar:
             interior.paint(picture, to, target, pose, was_open_io=was_open, index=frame.index, strength=cover)
         if laid_on is not None:
             lay_back(picture, laid_on)
+        if veiled is not None:
+            veiled.lay_on(picture)
         picture.paste(frame)
         return True
 
-    def _lift(self, picture: Picture, row: int) -> Lifted | None:
-        """Take what lies on the picture of this row's frame off it, in place; None: nothing does."""
+    def _lift(self, picture: Picture, row: int) -> tuple[Unveiled | None, Lifted | None]:
+        """Take what lies on the picture of this row's frame off it, in place: a bar, letters; None: it is not there."""
         cover = self._sitter.cover_of(picture, row)
-        if cover is None:
-            return None
+        veiled = unveil(picture, self._sitter.veils)
+        if veiled is not None:
+            cover = veiled.with_ink(cover)
+        elif cover is None:
+            return None, None
         if _LEFT not in self._report.notes:
             self._report.notes.append(_LEFT)
-        return lift(picture, cover)
+        return veiled, None if cover is None else lift(picture, cover)
 
     def _unfolded_where_folded(self, row: int, points: Points, target: Points) -> Floats:
         """As `_unfolded`, for a frame's own picture: skin that talk has only pressed together is left as it is."""

@@ -33,8 +33,9 @@ from lipwright.engines.rewrite.study import (
     uncombed,
     unpacked_mouths,
 )
+from lipwright.engines.rewrite.veil import Veil, unveil, veils_of
 from lipwright.vision import mesh
-from lipwright.vision.overlay import Overlay, clear_of, covered
+from lipwright.vision.overlay import Overlay, clear_of, covered, without_level_edges
 from lipwright.vision.shape import Floats
 
 _OF_FACE: Final = (
@@ -290,6 +291,8 @@ class Sitter:
     """Where it was asked of more mouths than are here: in a part."""
     overlays: tuple[Overlay, ...] = ()
     """What lies on the picture before them. The mouths are without it."""
+    veils: tuple[Veil, ...] = ()
+    """Bars through which they are seen, on pictures that are turned as most are. The mouths are without them."""
 
     def cover_of(self, picture: Picture, row: int) -> NDArray[np.uint8] | None:
         """Where something lies on a picture, upright, of this row's frame: (h, w) as `Overlay.cover`; None: nowhere."""
@@ -297,12 +300,14 @@ class Sitter:
 
     def clear_of(self, frame: VideoFrame, row: int, area: Region, mouth: Floats, io_px: float) -> Region:
         """What of `area` no box of text or split screen hides on this row's frame, upright; `mouth` (2,) pixels."""
-        if not self.overlays:
+        # the face is seen behind letters on a veil, though capitals look like a box
+        boxes = [one for one in self.overlays if not any(veil.holds(one) for veil in self.veils)]
+        if not boxes:
             return area
         sx, sy = frame.chroma_step
         index, turns = int(self.face.frame_index[row]), int(self.face.quarter_turns[row])
         left, top, right, bottom = clear_of(
-            self.overlays, frame.planes[0], (area.left, area.top, area.right, area.bottom),
+            boxes, frame.planes[0], (area.left, area.top, area.right, area.bottom),
             (float(mouth[0]), float(mouth[1])), io_px, bits=frame.bits, index=index, turns=turns,
         )  # fmt: skip
         if right < area.right:
@@ -315,12 +320,18 @@ class Sitter:
 def sitter_of(study: FaceStudy) -> Sitter:
     """A face that was studied, steadied and posed."""
     face = prepare_face(study)
-    overlays = tuple(overlay for overlay in study.overlays if not _shows_skin(overlay, study, face))
+    veils = _veils_of(study, face)
+    edges = [edge for veil in veils for edge in veil.edges]
+    found = [without_level_edges(one, edges) if edges else one for one in study.overlays]
+    overlays = tuple(one for one in found if one is not None and not _shows_skin(one, study, face, veils))
     mouths: dict[int, Picture] = {}
     behind: set[int] = set()
     for seen_row, mouth in study.mouths.items():
         row = face.row_of[study.frame_index[seen_row]]
         cover = _cover_of(overlays, face, mouth, row)
+        veiled = unveil(mouth, veils)
+        if veiled is not None:
+            cover = veiled.with_ink(cover)
         if cover is not None:
             taken = lift(mouth, cover)
             if _hides_lips(taken.alpha, mouth.region, face.landmarks.row(row)):
@@ -330,11 +341,23 @@ def sitter_of(study: FaceStudy) -> Sitter:
     crowded = crowded_mouths(mouths, face) | behind  # what is filled in is skin, and no lips
     is_crowded = len(crowded) > _CROWDED_SHARE * len(mouths) or "occluded" in face.reason
     lenders = Lenders.among(mouths, face, crowded) if face.is_talking else None
-    return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded, overlays=overlays)
+    return Sitter(study.face_id, face, mouths, skin, lip, lenders, is_crowded, overlays=overlays, veils=veils)
 
 
-def _shows_skin(overlay: Overlay, study: FaceStudy, face: Face) -> bool:
+def _veils_of(study: FaceStudy, face: Face) -> tuple[Veil, ...]:
+    if not study.overlays:
+        return ()
+    rows = {seen_row: face.row_of[study.frame_index[seen_row]] for seen_row in study.mouths}
+    if np.any(face.quarter_turns):  # a level bar would be an upright one
+        return ()
+    mouths = [(study.frame_index[seen_row], study.mouths[seen_row]) for seen_row in rows]
+    return veils_of(study.overlays, mouths, float(np.median(face.posed.scale_px)))
+
+
+def _shows_skin(overlay: Overlay, study: FaceStudy, face: Face, veils: Sequence[Veil]) -> bool:
     """Whether skin shines through it, or it is a hand or a shadow: laid back, old lips would come with it.
+
+    Of what stands on a veil that is asked without the veil.
 
     Nearly all of the chroma of skin is seen on it, as it is or, where it is darker, as much as of the light; and
     neither white nor black. Thin white letters, over which chroma is soft, keep up to 0.6 of it; what is a quarter of
@@ -349,20 +372,22 @@ def _shows_skin(overlay: Overlay, study: FaceStudy, face: Face) -> bool:
         cover = _cover_of((overlay,), face, mouth, face.row_of[study.frame_index[seen_row]])
         if cover is None or len(mouth.parts) < 2:
             continue
-        alone = replace(mouth, parts=list(mouth.parts))
+        seen = replace(mouth, parts=list(mouth.parts))
+        unveil(seen, veils)
+        alone = replace(seen, parts=list(seen.parts))
         alpha = lift(alone, cover).alpha
-        levels.append(mouth.parts[0][alpha > _SURELY_ON].astype(np.float32) / (1 << (mouth.bits - 8)))
-        before, behind = (_colours(one) for one in (mouth, alone))
+        levels.append(seen.parts[0][alpha > _SURELY_ON].astype(np.float32) / (1 << (mouth.bits - 8)))
+        before, behind = (_colours(one) for one in (seen, alone))
         on = weights_for(alpha, mouth.parts[1])[..., 0] > _SURELY_ON
         on &= (np.abs(behind[..., 1:] - skin) < _LIKE_SKIN).all(2)  # what a box's own colour filled tells nothing
         colours.append(np.stack([before[on], behind[on]]))
-    seen = np.concatenate(colours, axis=1) if colours else np.zeros((2, 0, 3), np.float32)
-    if not seen.size:
+    all_seen = np.concatenate(colours, axis=1) if colours else np.zeros((2, 0, 3), np.float32)
+    if not all_seen.size:
         return False
     ink = np.concatenate(levels)
     if np.mean((ink < _BLACK_INK) | (ink > _WHITE_INK)) >= _SHARE_OF_INK:
         return False
-    (light, *before), (light_behind, *behind) = seen.transpose(0, 2, 1)
+    (light, *before), (light_behind, *behind) = all_seen.transpose(0, 2, 1)
     left = np.maximum(light - _BLACK, _LEAST_LIGHT) / np.maximum(light_behind - _BLACK, _LEAST_LIGHT)
     if np.median(left) < _SHADED and _SHOWN_THROUGH < _share(np.array(before) / left, behind) < _OF_SHADED_AT_MOST:
         return True
@@ -448,6 +473,10 @@ def packed_sitter(sitter: Sitter) -> Memory:
     for number, overlay in enumerate(sitter.overlays):
         yield f"overlays/{number}/place", np.array([getattr(overlay, name) for name in _PLACE_OF_OVERLAY], np.int64)
         yield f"overlays/{number}/looks", np.stack([overlay.mask, overlay.look])
+    for number, veil in enumerate(sitter.veils):
+        yield f"veils/{number}/place", np.array((veil.top, veil.edge, veil.near_px), np.int64)
+        yield f"veils/{number}/light", np.array((veil.gain, *veil.offset))
+        yield f"veils/{number}/lines", veil.lines
     yield from packed_mouths("mouths", sitter.mouths)
     for name in _OF_LENDERS if sitter.lenders is not None else ():
         yield f"lenders/{name}", getattr(sitter.lenders, name)
@@ -516,8 +545,14 @@ def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
         Overlay(*memory[f"overlays/{number}/place"].tolist(), *memory[f"overlays/{number}/looks"])
         for number in range(n_overlays)
     )
+    veils: list[Veil] = []
+    while f"veils/{len(veils)}/place" in memory:
+        place, light, lines = (memory[f"veils/{len(veils)}/{what}"] for what in ("place", "light", "lines"))
+        top, edge, near_px = place.tolist()
+        veils.append(Veil(float(light[0]), light[1:], top, edge, near_px, lines))
     return Sitter(
-        int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders, is_crowded, ground, overlays
+        int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders, is_crowded, ground, overlays,
+        tuple(veils),
     )  # fmt: skip
 
 
