@@ -35,7 +35,7 @@ Bar = Callable[[tuple[int, int, int], float], list[Picture]]
 def skin(number: int) -> list[NDArray[np.float64]]:
     """Something like skin, light from one side and a mouth's shade in it, that goes up and down."""
     x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT) + 12 * np.sin(number / 2))
-    luma = 140 + 35 * np.cos((x - 60) / 50) + 14 * np.sin((x + 2 * y) / 9) - 40 * np.exp(-(((y - 40) / 8) ** 2))
+    luma = 140 + 35 * np.cos((x - 60) / 50) + 14 * np.sin((x + 2 * y) / 25) - 40 * np.exp(-(((y - 40) / 8) ** 2))
     luma = np.asarray(luma, np.float64)
     half = luma[::2, ::2]
     return [luma, np.stack([112 + 0.03 * (half - 140), 148 + 0.08 * (half - 140)], axis=-1)]
@@ -123,6 +123,28 @@ def test_letters_on_a_bar_are_told_by_what_no_skin_is(barred: Bar):
     cover = unveiled.with_ink(None)
     assert cover is not None
     assert set(np.unique(cover).tolist()) == {0, EDGE}
+
+
+def test_beside_a_box_narrower_than_the_mouth_nothing_is_taken_off(barred: Bar):
+    whole, pictures = barred(BLACK, 0.4), barred(BLACK, 0.4)
+    left, right = 64, 112
+    for number, picture in enumerate(pictures):
+        for part, of_skin, (step, _) in zip(picture.parts, skin(number), picture.steps, strict=True):
+            seen = np.rint(of_skin * (1 << (picture.bits - 8))).astype(part.dtype)
+            part[:, : left // step], part[:, right // step :] = seen[:, : left // step], seen[:, right // step :]
+
+    veil = veil_on(pictures)
+    assert veil is not None
+    assert veil.gain == pytest.approx(0.4, abs=0.06)
+    assert veil.columns(whole[0]) == (0, WIDTH)
+    for number, picture in enumerate(pictures):
+        first, after = veil.columns(picture) or (0, 0)
+        assert (first, after) == (pytest.approx(left, abs=1), pytest.approx(right, abs=1))
+        assert unveil(picture, [veil]) is not None
+        away = np.abs(picture.parts[0] / (1 << (picture.bits - 8)) - skin(number)[0])
+        assert away[:, : left - 2].max() <= 0.5
+        assert away[:, right + 2 :].max() <= 0.5
+        assert away[:, left + 2 : right - 2].mean() < 4
 
 
 @pytest.mark.parametrize("colour", [BLACK, BLUE])

@@ -7,7 +7,7 @@ from the lines beside the bar's upper edge, on which the same skin is seen with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import cv2
@@ -27,7 +27,7 @@ _LEAST_SLOPE: Final = 4.0
 """Levels of 8 bits a line, in the middle of all columns and frames."""
 _LEAST_STEP: Final = 10.0
 """Levels of 8 bits, from one side of an edge to the other."""
-_LEAST_GAIN, _MOST_GAIN = 0.12, 0.93
+_LEAST_GAIN, _MOST_GAIN, _MOST_GAIN_OF_NARROW = 0.12, 0.93, 0.7
 _LEAST_R, _LEAST_R_ALONE = 0.35, 0.6
 """Where the veil has no colour of its own, by which its gain is told too, and where it has."""
 _MOST_OFF: Final = 6.0
@@ -41,8 +41,12 @@ _PEAK, _BEYOND, _WHOLLY = 255, 8, 0.9
 _HALF: Final = 0.5
 _SEEN_SHARE: Final = 0.7
 """Of the columns: where so many have an edge as it should be, it is one."""
-_TELLING_SHARE: Final = 0.25
-"""Of the columns, those whose level the bar would change: a white shirt is seen through a white bar as it is."""
+_FEWEST_COLUMNS, _NARROWEST, _MOSTLY, _AGAINST = 12, 0.12, 0.6, 4
+"""How many columns say that a box is there, of how many; and how many beside them that it is not."""
+_MIDDLE_SHARES: Final = (1.0, 0.5, 0.25)
+"""Of the mouths' pictures: a short word has a narrow box."""
+_CORNER: Final = 4
+_SIDED_SHARE: Final = 0.5
 _CLOSE: Final = 0.35
 """As it should be: to such a share of the step."""
 
@@ -65,18 +69,51 @@ class Veil:
 
     def is_on(self, picture: Picture) -> bool:
         """Whether the bar's upper edge is seen where it should be."""
+        return self.columns(picture) is not None
+
+    def columns(self, picture: Picture) -> tuple[int, int] | None:
+        """From which to which of a picture's columns its upper edge is seen; None: on hardly any."""
         above, below = (self.edge + away - picture.region.top for away in (-self.near_px - 1, self.near_px))
         luma = picture.parts[0]
         if above < 0 or below >= luma.shape[0]:
-            return False
+            return None
         scale = 1 << (picture.bits - 8)
         outside, inside = (luma[line].astype(np.float32) / scale for line in (above, below))
         expected = self.gain * outside + np.float32(self.offset[0])
-        tells = np.abs(outside - expected) > _LEAST_STEP
-        if np.count_nonzero(tells) < max(1, _TELLING_SHARE * len(tells)):
-            return False
         # rather the bar than no bar: a lip or a shadow may end between these lines
-        return bool((np.abs(inside - expected) < np.abs(inside - outside))[tells].mean() > _SEEN_SHARE)
+        says = np.where(np.abs(inside - expected) < np.abs(inside - outside), 1, -1)
+        says[np.abs(outside - expected) <= _LEAST_STEP] = 0  # a white shirt is seen through a white bar as it is
+        first, after = _best_run(says)
+        most = int(says[first:after].sum())
+        if most < max(_FEWEST_COLUMNS, _NARROWEST * len(says)) or most < _MOSTLY * np.count_nonzero(says[first:after]):
+            return None
+        first, after = len(says) - _onward(says[::-1], len(says) - first), _onward(says, after)
+        lines = self.weights(picture.region, 1)[:, 0] > _WHOLLY
+        inner = luma[lines].astype(np.float32) / scale
+        width = inner.shape[1]
+        before, beyond = self._side(inner[:, ::-1], width - first), self._side(inner, after)
+        return first if before is None else width - before, after if beyond is None else beyond
+
+    def is_box_on(self, picture: Picture) -> bool:
+        """Whether a side of it is seen too."""
+        columns = self.columns(picture)
+        if columns is None:
+            return False
+        lines = self.weights(picture.region, 1)[:, 0] > _WHOLLY
+        inner = picture.parts[0][lines].astype(np.float32) / (1 << (picture.bits - 8))
+        sides = self._side(inner[:, ::-1], inner.shape[1] - columns[0]), self._side(inner, columns[1])
+        return any(side is not None for side in sides)
+
+    def _side(self, inner: Float32, after: int) -> int | None:
+        """The first column beyond a box whose upper edge ends by `after`: corners may be round. None: no side."""
+        best, steepest = None, 0.0
+        near = self.near_px
+        for column in range(max(near + 1, after - near), min(inner.shape[1] - near, after + 2 * _CORNER * near)):
+            outside, inside = inner[:, column + near], inner[:, column - near - 1]
+            slope = abs(float(np.mean(inner[:, column] - inner[:, column - 1])))
+            if slope > steepest and _is_step(outside, inside, self.gain * outside + np.float32(self.offset[0])):
+                best, steepest = column, slope
+        return best
 
     @property
     def edges(self) -> list[int]:
@@ -124,15 +161,15 @@ class Unveiled:
 
 def unveil(picture: Picture, veils: Iterable[Veil]) -> Unveiled | None:
     """Take the first of these that is on the picture off it, in place; None: none is."""
-    veil = next((one for one in veils if one.is_on(picture)), None)
+    veil, columns = next(((one, seen) for one in veils if (seen := one.columns(picture)) is not None), (None, (0, 0)))
     if veil is None:
         return None
     before, left = picture.parts, list[Float32]()
     scale = 1 << (picture.bits - 8)
-    ink = np.zeros(before[0].shape, np.uint8)
+    ink = np.zeros(before[0].shape, np.bool_)
     steps, picture.parts = picture.steps, []
-    for part, (_, step), offset in zip(before, steps, (veil.offset[:1], veil.offset[1:]), strict=False):
-        weights = veil.weights(picture.region, step)
+    for part, (across, step), offset in zip(before, steps, (veil.offset[:1], veil.offset[1:]), strict=False):
+        weights = veil.weights(picture.region, step) * _between(columns, before[0].shape[1], across)
         gain = 1 - weights * np.float32(1 - veil.gain)
         added = weights * np.float32(scale)
         if part.ndim > 2:
@@ -142,29 +179,101 @@ def unveil(picture: Picture, veils: Iterable[Veil]) -> Unveiled | None:
             is_ink = (behind > (_PEAK + _BEYOND) * scale) | (behind < -_BEYOND * scale)
             around = np.ones((2 * veil.near_px + 1, 2 * veil.near_px + 1), np.uint8)
             ink = cv2.dilate((is_ink & (weights > _WHOLLY)).astype(np.uint8), around)
+            ink = _with_sides(ink > 0, weights, columns, veil.near_px)
         picture.parts.append(to_codes(np.asarray(behind, np.float32), part, picture.peak))
         left.append(np.asarray(gain, np.float32))
-    return Unveiled(before, [part.copy() for part in picture.parts], left, ink > 0)  # they are changed in place
+    return Unveiled(before, [part.copy() for part in picture.parts], left, ink)  # they are changed in place
+
+
+def _between(columns: tuple[int, int], width: int, step_px: int) -> Float32:
+    """(1, w) 1 on these columns of luma, 0 beside them; `step_px` of them are one."""
+    at = np.zeros(width, np.float32)
+    at[columns[0] : columns[1]] = 1
+    n = -(-width // step_px)
+    return np.pad(at, (0, n * step_px - width), "edge").reshape(n, step_px).mean(1, dtype=np.float32)[None]
+
+
+def _with_sides(ink: NDArray[np.bool_], weights: Float32, columns: tuple[int, int], near_px: int) -> NDArray[np.bool_]:
+    """Letters, and where a box ends within the picture: its sides are soft, and its corners round."""
+    lines = np.flatnonzero(weights.max(1) > 0)
+    for column, is_end in zip(columns, (columns[0] > 0, columns[1] < ink.shape[1]), strict=True):
+        if not is_end or not len(lines):
+            continue
+        first, last, corner = int(lines[0]), int(lines[-1]) + 1, _CORNER * near_px
+        ink[first:last, max(0, column - near_px) : column + near_px] = True
+        for line in (first, max(first, last - corner)):
+            ink[line : line + corner, max(0, column - corner) : column + corner] = True
+    return ink
+
+
+def _best_run(says: NDArray[np.int_]) -> tuple[int, int]:
+    """Where the sum of a run is largest (Kadane)."""
+    sums = np.concatenate([[0], np.cumsum(says)])
+    lows = np.minimum.accumulate(sums)
+    after = int(np.argmax(sums - lows))
+    return int(np.argmin(sums[: after + 1])), after
+
+
+def _onward(says: NDArray[np.int_], after: int) -> int:
+    """How far the bar goes on from there: to where so many columns say that it does not."""
+    against = np.flatnonzero(says[after:] < 0)
+    return len(says) if len(against) < _AGAINST else after + int(against[0])
 
 
 def veils_of(overlays: Sequence[Overlay], mouths: Sequence[tuple[int, Picture]], io_px: float) -> tuple[Veil, ...]:
     """The veils among `overlays`, by `mouths`, pictures of one size and turn, with the numbers of their frames."""
-    found: list[Veil] = []
+    near_px = max(2, round(_NEAR_IO * io_px))
+    seen: list[list[Picture]] = []
     for overlay in overlays:
         looks = [mouth for index, mouth in mouths if overlay.first <= index <= overlay.last and len(mouth.parts) > 1]
-        looks = looks[:: max(1, -(-len(looks) // _MOST_LOOKS))]
-        near_px = max(2, round(_NEAR_IO * io_px))
-        veil = _veil(overlays, looks, near_px) if len(looks) >= _FEWEST_LOOKS else None
-        if veil is not None and not any(_is_same(veil, other) for other in found):
-            found.append(veil)
+        seen.append(looks[:: max(1, -(-len(looks) // _MOST_LOOKS))])
+    found: list[Veil] = []
+    for share in _MIDDLE_SHARES:
+        for looks in seen:
+            parts = _middle(looks, share)
+            veil = _veil(overlays, parts, near_px, is_wide=share == 1) if len(parts) >= _FEWEST_LOOKS else None
+            if veil is not None and share < 1 and not _has_sides(veil, looks):
+                continue
+            if veil is not None and not any(_is_same(veil, other) for other in found):
+                found.append(veil)
+        if found:
+            break
     return tuple(found)
+
+
+def _has_sides(veil: Veil, looks: Sequence[Picture]) -> bool:
+    """Whether it is a box, where it is narrow: letters have a dark outline too, but no sides as high as they are."""
+    seen = [one for one in looks if veil.is_on(one)]
+    return sum(veil.is_box_on(one) for one in seen) > _SIDED_SHARE * max(len(seen), _FEWEST_LOOKS)
+
+
+def _middle(looks: Sequence[Picture], share: float) -> list[Picture]:
+    """That share of the columns around where most mouths are."""
+    if share == 1 or not looks:
+        return list(looks)
+    middle = float(np.median([(one.region.left + one.region.right) / 2 for one in looks]))
+    half = share * float(np.median([one.region.width for one in looks])) / 2
+    parts: list[Picture] = []
+    for one in looks:
+        (across, _), region = one.step, one.region
+        left = max(region.left, round(middle - half) // across * across)
+        right = min(region.right, round(middle + half) // across * across)
+        if right - left < half:
+            continue
+        kept = [
+            part[:, (left - region.left) // step : (right - region.left) // step]
+            for part, (step, _) in zip(one.parts, one.steps, strict=True)
+        ]
+        parts.append(replace(one, parts=kept, region=replace(region, left=left, right=right)))
+    return parts
 
 
 def _is_same(veil: Veil, other: Veil) -> bool:
     return abs(veil.edge - other.edge) <= veil.near_px and abs(veil.gain - other.gain) < _SAME_GAIN
 
 
-def _veil(overlays: Sequence[Overlay], looks: Sequence[Picture], near_px: int) -> Veil | None:
+def _veil(overlays: Sequence[Overlay], looks: Sequence[Picture], near_px: int, *, is_wide: bool) -> Veil | None:
+    """What is narrow must show both its edges, and take much: a chin before a collar, and lips, have edges too."""
     top, slopes = _slopes(looks)
     for line in np.argsort(slopes)[::-1].tolist():
         if slopes[line] < _LEAST_SLOPE:
@@ -186,6 +295,8 @@ def _veil(overlays: Sequence[Overlay], looks: Sequence[Picture], near_px: int) -
         is_near = lower is not None
         if lower is None:
             lower = next(filter(None, (_lower_edge_of(one, edge, near_px, *of_luma) for one in overlays)), None)
+        if not is_wide and (lower is None or gain > _MOST_GAIN_OF_NARROW):
+            continue
         if lower is not None:
             last = _profile(looks, lower, near_px, *of_luma, is_upper=False) if is_near else upper[::-1]
             lines = np.concatenate([upper, np.ones(max(0, lower - edge - 2 * near_px), np.float32), last, [0]])
@@ -230,9 +341,11 @@ def _gain_of(pairs: Sequence[tuple[Floats, Floats]]) -> float | None:
     by how far both are from grey, where one gain explains that: most veils are black or white.
     """
     outside, inside = pairs[0]
-    kept = np.ones(len(outside), np.bool_)
+    # what lies beside a box, and a letter that reaches to its edge, is left out
+    steps: Floats = np.asarray(np.abs(outside - inside - float(np.median(outside - inside))), np.float64)
+    kept = np.asarray(steps < 4 * float(np.median(steps)) + 1, np.bool_)
     gain, off = 0.0, 0.0
-    for _ in range(4):  # a letter that reaches to the edge is left out
+    for _ in range(4):
         gain = float(inside[kept].std() / max(float(outside[kept].std()), 1e-3))
         added = float(inside[kept].mean()) - gain * float(outside[kept].mean())
         away: Floats = np.asarray(np.abs(inside - gain * outside - added), np.float64)
@@ -308,6 +421,6 @@ def _is_step(outside: NDArray[Any], inside: NDArray[Any], expected: NDArray[Any]
     """Whether most columns go from the one value to the other as an edge of the bar would."""
     step = np.abs(outside - expected)
     tells = step > _LEAST_STEP
-    if np.count_nonzero(tells) < len(step) / 2:
+    if not len(step) or np.count_nonzero(tells) < len(step) / 2:
         return False
     return bool((np.abs(inside - expected)[tells] < _CLOSE * step[tells]).mean() > _SEEN_SHARE)
