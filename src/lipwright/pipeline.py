@@ -35,14 +35,14 @@ from lipwright.core.errors import (
     UnsupportedOutput,
 )
 from lipwright.core.face import FaceChoice, SeenFace, Why
-from lipwright.core.media import Footage, SourceInfo, VideoFrame
+from lipwright.core.media import Footage, SourceInfo, VideoFrame, VideoInfo
 from lipwright.core.options import SyncOptions
 from lipwright.core.plan import plan_frames
 from lipwright.core.speech import Phone
 from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
 from lipwright.engines.base import Avatar, Engine, Progress, RecallingEngine, RenderReport, Tracker
 from lipwright.engines.enough import RECORDING_S, TEXT_S, Enough
-from lipwright.engines.people import Role, give_roles
+from lipwright.engines.people import Role, give_roles, unheeded_s
 from lipwright.engines.recall import Study, study
 from lipwright.media.encoders import ALSO_INPUT, CONTAINERS, unknown_ending
 from lipwright.media.footage import n_cores
@@ -65,6 +65,9 @@ APART_S = 0.06
 APART_FIT = 0.6
 """Only where they go together as one's own do: correlations of 0.82 and more on five people, 4 s at a time. Of 24
 stretches that looked sure beside the speech of another, 23 had 0.56 or less."""
+
+UNHEEDED_S = 1.0
+"""Who talks for so long with their own lips, in nobody's company, is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,7 +436,7 @@ def prepare(
             speeches, own_sound = ears.speeches.result(), ears.own_sound(video, cache, seen)
     lines, lasts_s = [speech.line for speech in speeches], [speech.lasts_s for speech in speeches]
     with clock.stage("study"):
-        roles = give_roles(choices, seen.people, own_sound, n_frames=seen.n_frames)
+        roles = give_roles(choices, seen.people, own_sound, n_frames=seen.n_frames, shown_s=float(max(lasts_s)))
         avatars = [seen.studied.avatar(role.face.face_id) for role in roles]
         people = {person.face_id: person for person in seen.people}
         of_sound = [] if cache is None else cache.take_notes()
@@ -454,7 +457,8 @@ def prepare(
             articulation.plan(said, avatar.style, intensity=options.intensity, phones=line.phones, adaptation=own)
             for said, avatar, line, own in zip(heard, avatars, lines, learned, strict=True)
         ]
-        notes += [*_damaged(speeches), *_silent(lines, heard)]
+        notes += [*_unheeded(roles, people, frames, source.video, max(lasts_s)), *_damaged(speeches)]
+        notes += _silent(lines, heard)
         del speeches, heard, own_sound
         clock.tell("listen", 1, 1)
     return Ready(
@@ -651,6 +655,21 @@ def _apart(roles: list[Role]) -> list[str]:
                 f"{which} its sound; the result does not inherit that."
             )
     return notes
+
+
+def _unheeded(
+    roles: Sequence[Role], people: dict[int, SeenFace], plan: FramePlan, video: VideoInfo, speech_s: Fraction
+) -> list[str]:
+    """Notes on who talks on under a speech that was not asked to be another's."""
+    if all(role.face.why == "asked for" for role in roles):
+        return []
+    chosen = " and ".join(str(face_id) for face_id in sorted(role.face.face_id for role in roles))
+    return [
+        f"Face {face_id} talks on {talks_s:.1f} s of this video without face {chosen} beside it, and keeps its own "
+        f"lips there: choose face {face_id}, or assign the recording to each of them."
+        for face_id, talks_s in unheeded_s(roles, people, plan, video, speech_s).items()
+        if talks_s >= UNHEEDED_S
+    ]
 
 
 def _damaged(speeches: Sequence[_Speech]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from lipwright import media
 from lipwright.articulation import SURE, Heard, listen
 from lipwright.core.errors import FaceNotFound, InvalidOption, NoFaceFound
 from lipwright.core.face import FaceChoice, SeenFace
-from lipwright.engines.people import give_roles, memory_of, people_from
+from lipwright.core.media import Colour, VideoInfo
+from lipwright.core.plan import plan_frames
+from lipwright.engines.people import give_roles, memory_of, people_from, unheeded_s
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,61 @@ def test_the_face_that_moves_its_lips_with_the_sound_is_chosen_else_the_largest(
     assert abs(by_voice.own_sync.offset_s) < 0.02
     assert (without.face.face_id, without.face.why, without.own_sync) == (1, "the largest", None)
     assert ids(["largest"], people, heard) == [1]
+
+
+def part_of(person: SeenFace, start: int, stop: int, **changed: Any) -> SeenFace:
+    """Seen on these frames only."""
+    some = slice(start, stop)
+    rows = {name: getattr(person, name)[some] for name in ("time_s", "box_px", "lip_gap")}
+    return SeenFace(changed.pop("face_id", person.face_id), **(rows | changed))
+
+
+def test_of_two_who_speak_the_one_is_chosen_who_is_there_for_longer(people: list[SeenFace], heard: Heard) -> None:
+    """An interview cut A B A: both talk in shots of their own, and the short shot fits a little better."""
+    says = people[1]
+    noise = np.random.default_rng(3).normal(0, 0.012, 150).astype(np.float32)
+    often = np.r_[0:50, 100:150]
+    a = SeenFace(1, says.time_s[often], says.box_px[often], (says.lip_gap + noise)[often])
+    b = part_of(says, 50, 100)
+
+    role = give_roles([FaceChoice.parse("auto")], [a, b], heard, n_frames=150)[0]
+    other = give_roles([FaceChoice.parse("2")], [a, b], heard, n_frames=150)[0]
+    shown = give_roles([FaceChoice.parse("auto")], [part_of(a, 50, 100), b], heard, n_frames=150, shown_s=4.0)[0]
+
+    assert role.own_sync is not None
+    assert other.own_sync is not None
+    assert role.own_sync.fit < other.own_sync.fit < role.own_sync.fit + 0.1
+    assert (role.face.face_id, role.face.why) == (1, "moves its lips with the footage's sound")
+    assert shown.face.face_id == 2  # who speaks after the new speech has ended is not shown with it
+
+
+def test_who_listens_is_not_chosen_however_long_they_are_shown(people: list[SeenFace], heard: Heard) -> None:
+    listens, says = people
+    own = np.interp(listens.time_s - 0.3, np.arange(len(heard)) / 50, heard.opening)
+    own = own + np.random.default_rng(2).normal(0, 0.8, 150)  # lips that fit somewhere too
+    listens = replace(listens, lip_gap=(0.1 + 0.03 * own).astype(np.float32))
+
+    role = give_roles([FaceChoice.parse("auto")], [listens, part_of(says, 0, 50)], heard, n_frames=150)[0]
+    of_listener = give_roles([FaceChoice.parse("1")], [listens], heard, n_frames=150)[0].own_sync
+
+    assert of_listener is not None
+    assert of_listener.speaks
+    assert role.face.face_id == 2
+
+
+def test_who_talks_where_nobody_chosen_is_in_the_picture_is_known(people: list[SeenFace], heard: Heard) -> None:
+    listens, says = people
+    video = VideoInfo(100, 100, Fraction(25), False, 150, Fraction(6), 0, "yuv420p", 8, Colour(), "h264")
+    a, b = part_of(says, 0, 75, face_id=1), part_of(says, 50, 150)
+    rests = part_of(listens, 75, 150, face_id=3, lip_gap=np.full(75, 0.05, np.float32))
+    seen = {person.face_id: person for person in (a, b, rests)}
+    roles = give_roles([FaceChoice.parse("1")], list(seen.values()), heard, n_frames=150)
+
+    alone = unheeded_s(roles, seen, plan_frames(video, Fraction(7)), video, Fraction(7))
+    short = unheeded_s(roles, seen, plan_frames(video, Fraction(3), when_long="keep"), video, Fraction(3))
+
+    assert alone == {2: pytest.approx(4.0, abs=0.05)}  # 3 to 6 s, and a second of them backwards
+    assert short == {}
 
 
 def test_the_offset_of_who_only_listens_is_not_believed_beside_that_of_who_speaks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,50 @@ def test_the_output_lasts_as_long_as_the_longest_speech_and_holds_all_of_them(
     for at_s in (0.2, 0.8):
         assert abs(heard[round((at_s - 0.04) * 16_000) : round((at_s + 0.04) * 16_000)]).max() > 0.3
     assert abs(heard[round(0.4 * 16_000) : round(0.6 * 16_000)]).max() < 0.05
+
+
+def test_a_recording_that_several_faces_say_is_heard_once(
+    couple: Path, two_speeches: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one = two_speeches[0]
+    copy = tmp_path / "under another name.wav"
+    copy.write_bytes(one.read_bytes())
+
+    alone = lipwright.sync(couple, one, tmp_path / "alone.mp4", face="1", engine="still")
+    both = lipwright.sync(couple, one, tmp_path / "both.mp4", face="1", assign={2: copy}, engine="still")
+
+    heard, twice = (media.read_speech(result.output).samples for result in (alone, both))
+    assert len(both.speakers) == 2
+    assert np.array_equal(heard, twice)
+
+
+def test_who_talks_on_without_those_who_were_chosen_is_told_of(clips: Path, tmp_path: Path, make_sound: Any) -> None:
+    """An interview, cut A B: two seconds of each."""
+    import av
+
+    cut = tmp_path / "cut.mp4"
+    with av.open(str(cut), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 458, 458, "yuv420p"
+        for k, name in enumerate(("it_ref.mp4", "reporter_71s.mp4")):
+            with av.open(str(clips / "video" / name)) as source:
+                for j, frame in enumerate(islice(source.decode(video=0), 50)):
+                    picture = frame.reformat(458, 458, "yuv420p")
+                    picture.pts, picture.time_base = 50 * k + j, Fraction(1, 25)
+                    out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    speech = make_sound("says.wav", np.zeros(64_000, np.float32))
+
+    ours, theirs = (
+        lipwright.sync(cut, speech, tmp_path / f"{face}.mp4", face=face, engine="still") for face in ("auto", "1")
+    )
+    notes = [note for note in ours.notes if "choose face" in note]
+
+    assert len(notes) == 1
+    chosen = ours.speakers[0].face_id
+    assert f"Face {3 - chosen} talks on 2.0 s of this video without face {chosen} beside it" in notes[0]
+    assert not [note for note in theirs.notes if "choose face" in note]  # who asked for a face knows
 
 
 def test_assignments_that_cannot_be_are_refused(couple: Path, two_speeches: tuple[Path, Path], tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ openings, on a stretched picture.
 """
 WIDE_RANGE_IO: Final = 0.07
 """Over more than this lips talk however the tracker trembles, and open far enough to lend to most speech."""
+_SAME_S: Final = 0.0005
+"""Moments of the footage that are told with different rounding are no farther apart."""
 _RANGE_OF_TREMBLE: Final = 8.0
 """Lips that only tremble, on grainy or tiny pictures, go over up to 7 times as much; talk mostly over 10 times."""
 _BEND_OF_NOISE: Final = 0.6745 * 6**0.5
@@ -141,6 +143,11 @@ class SeenFace:
         sizes = self.box_px[:, 2:].astype(np.float64) - self.box_px[:, :2]
         return float(sizes.clip(0).prod(1).sum())
 
+    def rows_at(self, times_s: NDArray[np.float64]) -> NDArray[np.intp]:
+        """The row of the frame shown at each of these moments of the footage (k,); -1 where the face is not on it."""
+        after = np.searchsorted(self.time_s, times_s - _SAME_S).clip(0, len(self.time_s) - 1)
+        return np.where(np.abs(self.time_s[after] - times_s) <= _SAME_S, after, -1)
+
     def n_frames_at(self, x_px: float, y_px: float) -> int:
         """Frames on which this point lies on the face."""
         return int(self._is_at(x_px, y_px).sum())
@@ -235,6 +242,11 @@ Why = Literal[
 ]  # fmt: skip
 
 
+_FIT_OF_PRESENCE = 0.2
+"""Who is there all the time is chosen before who is hardly there and fits the sound better by up to so much. Less than
+lies between who speaks and who listens (`pipeline.APART_FIT`): however long a listener is shown, the speaker wins."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenFace:
     """The answer to a FaceChoice."""
@@ -244,11 +256,17 @@ class ChosenFace:
 
 
 def choose_face(
-    people: Sequence[SeenFace], choice: FaceChoice, *, n_frames: int, speaks: Mapping[int, float] | None = None
+    people: Sequence[SeenFace],
+    choice: FaceChoice,
+    *,
+    n_frames: int,
+    speaks: Mapping[int, float] | None = None,
+    shown_s: float = inf,
 ) -> ChosenFace:
     """Who of `people`, found on `n_frames` frames, is meant.
 
-    `speaks` tells, by id, how well the lips of those who speak go with the footage's own sound.
+    `speaks` tells, by id, how well the lips of those who speak go with the footage's own sound; of several who go
+    with it about as well, who is there for most of the first `shown_s` of the footage is meant.
     Raises NoFaceFound where `people` is empty, and FaceNotFound.
     """
     if not people:
@@ -265,9 +283,12 @@ def choose_face(
         return ChosenFace(there.face_id, "asked for")
     if len(people) == 1:
         return ChosenFace(ids[0], "the only one")
-    heard = {face_id: fit for face_id, fit in (speaks or {}).items() if face_id in ids}
-    if choice.by_voice and heard:
-        return ChosenFace(max(heard, key=lambda face_id: heard[face_id]), "moves its lips with the footage's sound")
+    heard = [person for person in people if person.face_id in (speaks or {})]
+    if choice.by_voice and speaks and heard:
+        n_shown = {person.face_id: int((person.time_s < shown_s).sum()) for person in heard}
+        most = max(1, *n_shown.values())
+        worth = {face_id: speaks[face_id] + _FIT_OF_PRESENCE * n / most for face_id, n in n_shown.items()}
+        return ChosenFace(max(worth, key=lambda face_id: worth[face_id]), "moves its lips with the footage's sound")
     return ChosenFace(max(people, key=lambda person: person.area_px2).face_id, "the largest")
 
 

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from lipwright.articulation import SURE, Agreement, Heard, agreement
 from lipwright.core.errors import InvalidOption
-from lipwright.core.face import ChosenFace, FaceChoice, SeenFace, TrackedFace, choose_face
-from lipwright.core.media import VideoFrame
+from lipwright.core.face import ChosenFace, FaceChoice, SeenFace, TrackedFace, choose_face, talks
+from lipwright.core.media import VideoFrame, VideoInfo
+from lipwright.core.timeline import FramePlan
 from lipwright.engines.base import Memory, Tracker
 from lipwright.vision.cuts import CutDetector
 
@@ -118,11 +120,17 @@ class Role:
 
 
 def give_roles(
-    choices: Sequence[FaceChoice], people: Sequence[SeenFace], own_sound: Heard | None, *, n_frames: int
+    choices: Sequence[FaceChoice],
+    people: Sequence[SeenFace],
+    own_sound: Heard | None,
+    *,
+    n_frames: int,
+    shown_s: float = inf,
 ) -> list[Role]:
     """Whom each choice means, nobody twice: those asked for by id or place first, the others among who is left.
 
-    `own_sound` is the footage's. Raises NoFaceFound, FaceNotFound, InvalidOption.
+    `own_sound` is the footage's, of which the first `shown_s` are shown with the speech.
+    Raises NoFaceFound, FaceNotFound, InvalidOption.
     """
     fits: dict[int, Agreement] = {}
     if own_sound is not None:
@@ -136,13 +144,32 @@ def give_roles(
         left = [person for person in people if is_asked or person.face_id not in taken]
         if people and not left:
             raise InvalidOption("assign", str(choices[k]), "there are more speeches than faces")
-        chosen[k] = choose_face(left, choices[k], n_frames=n_frames, speaks=speaks)
+        chosen[k] = choose_face(left, choices[k], n_frames=n_frames, speaks=speaks, shown_s=shown_s)
         if chosen[k].why == "the only one" and len(people) > 1:
             chosen[k] = replace(chosen[k], why="the only one left")
         if chosen[k].face_id in taken:
             raise InvalidOption("assign", str(choices[k]), f"face {chosen[k].face_id} is given two speeches")
         taken.add(chosen[k].face_id)
     return [Role(chosen[k], fits.get(chosen[k].face_id)) for k in range(len(choices))]
+
+
+def unheeded_s(
+    roles: Iterable[Role], people: Mapping[int, SeenFace], plan: FramePlan, video: VideoInfo, until_s: Fraction
+) -> dict[int, float]:
+    """Who of the others talks where nobody with a role is in the picture, by id, and for how long before `until_s`."""
+    source_s = [video.times_s[k] if video.times_s else video.start_s + k / video.fps for k in plan.order]
+    shown_s = np.array([float(time_s) for time_s in source_s])
+    times_s = np.array([float(time_s) for time_s in (*plan.times_s, plan.duration_s)])
+    lasts_s = np.diff(times_s.clip(None, float(until_s)))
+    rows = {face_id: person.rows_at(shown_s) for face_id, person in people.items()}
+    chosen = {role.face.face_id for role in roles}
+    is_without = np.all([rows[face_id] < 0 for face_id in chosen], axis=0) & (lasts_s > 0)
+    alone = {k: own[is_without & (own >= 0)] for k, own in rows.items() if k not in chosen}
+    return {
+        face_id: float(lasts_s[is_without & (rows[face_id] >= 0)].sum())
+        for face_id, own in alone.items()
+        if len(own) and talks(people[face_id].lip_gap[own])
+    }
 
 
 def _believed(fits: Mapping[int, Agreement]) -> dict[int, Agreement]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from filecmp import cmp
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Protocol
@@ -49,7 +50,7 @@ class AudioPlan:
     keep_original_db: float | None = None
     """Gain of the source's own sound, such as -12; None leaves it out."""
     others: tuple[Path, ...] = ()
-    """Speeches of other people, heard together with `speech`."""
+    """Speeches of other people, heard together with `speech`; a recording that is given to several is heard once."""
 
 
 class Soundtrack(Protocol):
@@ -84,11 +85,14 @@ def soundtrack(
 ) -> Soundtrack:
     """Add the audio stream to `out`. Files stay open until `stack` closes. What of the sound `out` cannot hold goes
     into the notes. Raises NoAudio if the speech has none."""
-    if plan.speech is not None and plan.keep_original_db is None and not plan.others:
-        copied = _Copied.try_to(out, container, plan.speech, duration_s, frame_s, stack)
+    speeches: list[Path] = []
+    for speech in (plan.speech, *plan.others):
+        if speech is not None and not any(_is_same(speech, other) for other in speeches):
+            speeches.append(speech)
+    if len(speeches) == 1 and plan.keep_original_db is None:
+        copied = _Copied.try_to(out, container, speeches[0], duration_s, frame_s, stack)
         if copied is not None:
             return copied
-    speeches = [speech for speech in (plan.speech, *plan.others) if speech is not None]
     voices = [(Sound(stack.enter_context(opened(speech)), speech), 1.0) for speech in speeches]
     if plan.keep_original_db is not None:
         opened_source = stack.enter_context(opened(source))
@@ -97,6 +101,14 @@ def soundtrack(
     if not voices:
         return Silent()
     return _Encoded(out, container, voices, duration_s, notes)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether the files hold the same bytes: a recording may be given under two names."""
+    try:
+        return cmp(one, other, shallow=False)
+    except OSError:  # what is wrong with it is told where it is opened
+        return False
 
 
 class _Copied:
