@@ -446,6 +446,9 @@ def prepare(
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
     frames = plan_frames(source.video, max(lasts_s), when_short=options.when_short, when_long=options.when_long)
+    keeps_own_sound = options.keep_original_db is not None and bool(source.audio)
+    if options.when_long == "keep" and keeps_own_sound and frames.times_s[-1] > max(lasts_s):
+        frames = replace(frames, own_from_s=max(lasts_s))  # their own voice goes on: so do their lips
     with clock.stage("listen"):
         clock.tell("listen", 0, 1)
         heard = [speech.heard.followed_by_silence(frames.duration_s) for speech in speeches]

@@ -105,6 +105,38 @@ def test_without_encoder_noise_every_frame_is_that_of_a_video_rendered_at_once(t
     assert media.probe(result.output).audio == media.probe(at_once.output).audio
 
 
+def test_where_the_footages_own_sound_goes_on_after_the_speech_its_own_lips_do_in_parts_too(tmp_path: Path) -> None:
+    """Else one's own voice would be heard over lips at rest."""
+    footage, video, speech = media.open_footage(video_path()), tmp_path / "heard.mp4", tmp_path / "short.wav"
+    media.write_video(
+        video, footage.frames(), footage.info, duration_s=Fraction(6), audio=media.AudioPlan(speech_path()),
+        crf=10, preset="ultrafast",
+    )  # fmt: skip
+    write_wav(speech, AudioClip(media.read_speech(speech_path()).samples[:32_000], 16_000))
+    kept = replace(QUICK, crf=0, when_long="keep", keep_original_db=0.0)
+
+    others = replace(kept, keep_original_db=None), replace(kept, when_long="cut")
+    at_once, ready, unheard, cut = (
+        ready_for(options, tmp_path / f"{number}.mp4", video=video, sounds=[speech])
+        for number, options in enumerate([kept, kept, *others])
+    )
+    done = pipeline.write(at_once)
+    result, made = in_parts(ready, Sizes(over_s=2, part_s=1.5), tmp_path)
+
+    mine, its, own = planes(result.output), planes(done.output), planes(video)
+    fps, n = float(result.fps), len(own)
+    end, back = round(2 * fps), round((2 + 0.2) * fps)  # it comes back over a moment: nothing pops
+    assert len(made) >= 3
+    assert len(mine) == len(its) == n
+    assert all(np.array_equal(x, y) for a, b in zip(mine, its, strict=True) for x, y in zip(a, b, strict=True))
+    for k in range(back, n):
+        assert all(np.array_equal(x, y) for x, y in zip(its[k], own[k], strict=True)), f"frame {k} is not its own"
+    assert np.mean([np.abs(its[k][0].astype(int) - own[k][0]).max() > 20 for k in range(end)]) > 0.5
+    assert done.speakers[0].render.untouched["own_again"] >= n - back
+    assert Shared(tmp_path / "plan.npz").about["version"] == 2  # programs of before would let the lips rest
+    assert (unheard.plan.own_from_s, cut.plan.own_from_s) == (None, None)
+
+
 def test_with_it_borders_are_as_near_to_the_original_as_all_other_frames(tmp_path: Path) -> None:
     lossless = planes(pipeline.write(ready_for(replace(QUICK, crf=0), tmp_path / "lossless.mp4")).output)
     options = replace(QUICK, preset="veryfast")

@@ -93,7 +93,8 @@ def sync(
     when_long: Annotated[
         WhenLong | None,
         typer.Option(
-            help="Footage longer than the speech: end with the speech, or keep the rest.",
+            help="Footage longer than the speech: end with the speech, or keep the rest, in which the mouth rests "
+            "(with the footage's own sound: goes on as it was).",
             show_default=_DEFAULT.when_long,
         ),
     ] = None,

@@ -121,6 +121,8 @@ class FramePlan:
     """When each output frame is shown, from zero."""
     duration_s: Fraction
     """When the last frame stops being shown."""
+    own_from_s: Fraction | None = None
+    """From when on nothing new is said and the footage is heard as it was: lips are its own again. None: never."""
 
     def __post_init__(self) -> None:
         if len(self.order) != len(self.times_s):
@@ -128,3 +130,7 @@ class FramePlan:
 
     def __len__(self) -> int:
         return len(self.order)
+
+    def is_own(self, k: int) -> bool:
+        """Whether lips are their own again on this entry."""
+        return self.own_from_s is not None and self.times_s[k] >= self.own_from_s

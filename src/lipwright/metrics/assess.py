@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -72,6 +73,8 @@ class Claim:
     face: FaceChoice = _BY_VOICE
     is_edited: NDArray[np.bool_] | None = None
     """(n_frames,) which frames of the video have new lips; None: nobody knows."""
+    until_s: float = inf
+    """From then on the lips are those of the footage again: it is not asked whether they do what was planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +289,8 @@ def _assess(one: Seen, why: Why, claim: Claim, seen: Watched) -> FaceAssessment 
         style = speaking_style(shape_basis().encode(mine, closed), gap, times_s)
         mouth = plan(claim.heard, style)
     scale = mouth_scale(closed)
-    track = _track(one.result, mine, claim.heard, mouth, scale)
-    source = None if own is None else _track(one.source, own, claim.heard, mouth, scale)
+    track = _track(one.result, mine, claim, mouth, scale)
+    source = None if own is None else _track(one.source, own, claim, mouth, scale)
     sync = track.sync
     figures = _figures(one, track, mine, own, sync, claim)
     return FaceAssessment(
@@ -295,9 +298,10 @@ def _assess(one: Seen, why: Why, claim: Claim, seen: Watched) -> FaceAssessment 
     )
 
 
-def _track(lips: Lips, shapes: Points, heard: Heard, mouth: MouthTrack, scale: float) -> Track:
+def _track(lips: Lips, shapes: Points, claim: Claim, mouth: MouthTrack, scale: float) -> Track:
     gaps, times_s = lips.openings()
-    return Track(times_s, gaps, opening(shapes), heard, mouth, scale)
+    n = max(_FEWEST_FRAMES, int(np.searchsorted(times_s, claim.until_s)))
+    return Track(times_s[:n], gaps[:n], opening(shapes[:n]), claim.heard, mouth, scale)
 
 
 def _figures(
@@ -305,7 +309,7 @@ def _figures(
 ) -> tuple[Figure, ...]:
     follows = motion("opening", track.opening, track.planned, track.times_s).r
     follow = one.result.follows
-    breaks = ~follow & (np.arange(len(follow)) > 0)
+    steady = (follow | (np.arange(len(follow)) == 0))[: len(track.times_s)]
     is_lively = own is not None and bool(np.ptp(np.percentile(opening(own), [3, 97])) > _TALKING_IO)
     why_not = (
         "" if own is None or is_lively else "The mouth of the footage does not talk: there is no measure for speech."
@@ -318,7 +322,7 @@ def _figures(
         judged("sync_offset", sync.offset, unknown=sync.says if sync.word == "unsure" else ""),
         judged("follows", replace(follows, name="follows"), scale=NATURAL if claim.mouth is None else None),
         judged("closures", closure_recall(track.meetings)),
-        judged("stillness", stillness(track.opening, track.is_pause & ~breaks, edge=_EDGE_FRAMES)),
+        judged("stillness", stillness(track.opening, track.is_pause & steady, edge=_EDGE_FRAMES)),
         judged("sharpness_ratio", sharpness_ratio(pictures, its_pictures), unknown=why_none),
         judged("seam_ratio", seam_ratio(pictures, its_pictures), unknown=why_none),
         judged("jitter", jitter(mine, follow), unknown=_why_no_jitter(one.result, trembling, why_not)),

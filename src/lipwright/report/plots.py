@@ -13,7 +13,10 @@ from typing import Any, Final
 
 Span = Mapping[str, Any]
 
-_STATE_CLASSES: Final = {"edited": "s-edited", "seen": "s-edited", "at_rest": "s-rest", "still": "s-rest"}
+_STATE_CLASSES: Final = {
+    **dict.fromkeys(("edited", "seen"), "s-edited"),
+    **dict.fromkeys(("at_rest", "own_again", "still"), "s-rest"),
+}
 _OFFSETS_MS: Final = 250.0
 _TICKS: Final = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 _HIGH: Final = 100.0

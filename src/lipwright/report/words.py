@@ -12,6 +12,7 @@ STATES: Final = {
     "out_of_picture": "the mouth is not in the picture",
     "lost_track": "the face was lost, or just found again",
     "at_rest": "nothing is said, and the footage's own mouth rests",
+    "own_again": "the speech is over, and the footage goes on as it was",
     "still": "left as it was",
     "seen": "the face was seen",
     "not_seen": "the face was not seen, or nobody looked",

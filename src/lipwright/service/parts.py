@@ -44,7 +44,8 @@ _VERSION: Final = 2
 """Raise it when a part, or the join, needs what programs of before do not read: they leave such a plan to newer ones.
 
 What is only told, or was only asked while the plan was made, needs no other version: unknown fields are passed over.
-2, of somebody who lies on some frames and is upright on others; all else is 1 still, for programs before 2026-11-23.
+2, of somebody who lies on some frames and is upright on others, and of footage whose own lips go on after the speech;
+all else is 1 still, for programs before 2026-11-23.
 """
 _ENCODED_AGAIN: Final = (
     "The parts of the picture came from encoders that differ: the whole was encoded once more, which costs a little "
@@ -98,11 +99,11 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
     yield "plan/times_s", _text([str(time_s) for time_s in ready.plan.times_s])
     clock = ready.clock
     about = {
-        # of an engine that tells it: what of the plan's frames is not the same way up throughout
-        "version": 2 if any(getattr(avatar, "is_turning", False) for avatar in ready.avatars) else 1,
+        "version": _version_of(ready),
         "options": asdict(ready.options) | {"engine_options": dict(ready.options.engine_options)},
         "parts": [[part.start, part.stop] for part in parts],
         "duration_s": str(ready.plan.duration_s),
+        "own_from_s": None if ready.plan.own_from_s is None else str(ready.plan.own_from_s),
         "lines": [
             {
                 "face_id": role.face.face_id,
@@ -127,6 +128,12 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
         "cpu_s": clock.cpu_s,
     }
     yield "about", _text(about)
+
+
+def _version_of(ready: Ready) -> int:
+    """Of an engine that tells it: whether what is seen on the plan's frames is not the same way up throughout."""
+    is_turning = any(getattr(avatar, "is_turning", False) for avatar in ready.avatars)
+    return 2 if is_turning or ready.plan.own_from_s is not None else 1
 
 
 class NewerPlan(Exception):
@@ -169,7 +176,13 @@ class Shared:
     def plan(self) -> FramePlan:
         arrays = self.arrays("plan")
         times_s = tuple(Fraction(text) for text in _untext(arrays["times_s"]))
-        return FramePlan(tuple(arrays["order"].tolist()), times_s, Fraction(self.about["duration_s"]))
+        own_from = self.about.get("own_from_s")
+        return FramePlan(
+            tuple(arrays["order"].tolist()),
+            times_s,
+            Fraction(self.about["duration_s"]),
+            own_from_s=None if own_from is None else Fraction(own_from),
+        )
 
     @cached_property
     def parts(self) -> list[range]:

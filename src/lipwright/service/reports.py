@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import metadata
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from time import monotonic, perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final
@@ -351,6 +352,7 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
             mouth=speaker.mouth,
             where=speaker.seen,
             is_edited=_edited(speaker.render),
+            until_s=inf if result.plan.own_from_s is None else float(result.plan.own_from_s),
         )
         for speaker in result.speakers
     ]

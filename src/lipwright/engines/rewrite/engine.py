@@ -21,6 +21,7 @@ from lipwright.engines.base import Memory, Progress, RenderReport, Tracker
 from lipwright.engines.people import Witness
 from lipwright.engines.rewrite import patch
 from lipwright.engines.rewrite.face import BLOCK, Face, blocks
+from lipwright.engines.rewrite.guards import until_own
 from lipwright.engines.rewrite.interior import Drawing, Interior, Palette, harvest_teeth, join_lips, looks_drawn
 from lipwright.engines.rewrite.lift import Lifted, lay_back, lift
 from lipwright.engines.rewrite.picture import Picture, shown_area, smoothstep
@@ -307,7 +308,8 @@ class RewriteAvatar:
             return target_shapes(coefficients[entries], closure, self.face.closed, self._basis, limits)
 
         # who does not talk in the footage is left alone while nothing is said: their own pixels rest best
-        return shapes_at, np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
+        drive = np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
+        return shapes_at, drive * until_own(plan)
 
     def _limits(self) -> Limits:
         if not self.is_talking:
@@ -385,7 +387,7 @@ class RewriteAvatar:
                 n = place.get(k)
                 if n is None:
                     row = int(rows[k])
-                    report.leave(_why_untouched(face, row))
+                    report.leave(_why_untouched(face, row, is_own=plan.is_own(k)))
                 else:
                     if not first <= n < first + len(block):
                         # the same blocks wherever a part begins: their ends are seen in what is smoothed
@@ -652,12 +654,13 @@ def _stretch(wanted_io: Any, lent_io: Any) -> Any:
     return (wanted_io + 0.012) / (lent_io + 0.012)
 
 
-def _why_untouched(face: Face, row: int) -> str:
-    """Of a frame with this row of the face, -1: none."""
+def _why_untouched(face: Face, row: int, *, is_own: bool) -> str:
+    """Of a frame with this row of the face, -1: none; `is_own` where the footage goes on after the speech."""
     if row < 0:
         return "no_face"
     # at the rim of a profile so little is left of the drive that nothing would be seen of it
-    return face.reason[row] or ("profile" if face.strength[row] <= _LEAST_STRENGTH else "at_rest")
+    at_rest = "own_again" if is_own else "at_rest"
+    return face.reason[row] or ("profile" if face.strength[row] <= _LEAST_STRENGTH else at_rest)
 
 
 class RewritePart:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lipwright.core.timeline import FramePlan
 from lipwright.engines.rewrite.picture import smoothstep
 from lipwright.vision.shape import Floats
 
@@ -26,6 +27,14 @@ def turned_away_deg(rotation: Floats) -> Floats:
     """Yaw away from the camera of each frame: (n, 3, 3) -> (n,)."""
     forward = rotation[:, :, 2]
     return np.abs(np.degrees(np.arctan2(forward[:, 0], forward[:, 2])))
+
+
+def until_own(plan: FramePlan) -> Floats:
+    """How far each entry of the plan is driven, (n_plan,) 0..1: it goes out where lips are their own again."""
+    if plan.own_from_s is None:
+        return np.ones(len(plan))
+    over_s = np.array([float(time_s - plan.own_from_s) for time_s in plan.times_s])
+    return np.asarray(1 - smoothstep(over_s / RAMP_S), np.float64)
 
 
 def strengths(
