@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lipwright.core.media import Plane
+from lipwright.engines.rewrite.face import prepare_face
 from lipwright.engines.rewrite.guards import ramp_frames, strengths
+from lipwright.engines.rewrite.shared import clear_rows
 from lipwright.engines.rewrite.steady import fill_gaps, runs, steady
+from lipwright.engines.rewrite.study import FaceStudy
 from lipwright.engines.rewrite.upright import quarter_turns
+from lipwright.media import open_footage
 from lipwright.vision.shape import PosedShapes
+from lipwright.vision.track import MeshTracker
 
 RAMP_FRAMES = 4
 """At 25 frames/s."""
@@ -71,6 +80,19 @@ def test_the_drive_ramps_for_the_same_time_at_any_rate_before_and_behind_a_hand(
     assert strength[24 - n_frames] == strength[35 + n_frames] == 1
 
 
+@pytest.mark.parametrize("n_hidden", [1, 2])
+def test_a_hand_waved_before_the_mouth_costs_no_more_of_the_drive_on_either_side_than_it_lasts(n_hidden: int) -> None:
+    is_hidden = np.zeros(40, bool)
+    is_hidden[20 : 20 + n_hidden] = is_hidden[5:12] = True
+
+    strength, _ = strengths(range(40), some(40), is_hidden)
+
+    assert np.flatnonzero((strength > 0) & (strength < 1)).tolist() == [
+        *range(5 - RAMP_FRAMES, 5), *range(12, 12 + RAMP_FRAMES),
+        *range(20 - n_hidden, 20), *range(20 + n_hidden, 20 + 2 * n_hidden),
+    ]  # fmt: skip
+
+
 def test_the_drive_does_not_ramp_beside_another_shot() -> None:
     index = [*range(20), *range(40, 60)]
 
@@ -104,6 +126,25 @@ def test_hidden_mouths_are_left_alone() -> None:
     assert strength[15:20].max() == 0
     assert reason[17] == "occluded"
     assert strength[5] == 1
+
+
+def test_a_frame_on_which_something_may_be_before_the_mouth_is_driven_and_does_not_lend(
+    clips: Path,
+) -> None:
+    """A flash of light: the lips are unlike themselves for one frame, and so is all of the face."""
+    study = FaceStudy(1)
+    for frame, faces in islice(MeshTracker().track(open_footage(clips / "video" / "vr_4.mp4").frames()), 40):
+        if frame.index == 25:
+            white = (235 + 0.2 * (plane.astype(np.float64) - 235) for plane in frame.planes[:1])
+            grey = (128 + 0.2 * (plane.astype(np.float64) - 128) for plane in frame.planes[1:])
+            planes = tuple(cast("Plane", plane.astype(np.uint8)) for plane in (*white, *grey))
+            frame = replace(frame, planes=planes, raw=None)
+        study.observe(frame, faces[0])
+
+    face = prepare_face(study)
+
+    assert set(study.mouths) - set(clear_rows(study.mouths, face)) == {25}
+    assert face.strength[25] > 0.95
 
 
 @pytest.mark.parametrize("lies", [0, 1, 2, 3])

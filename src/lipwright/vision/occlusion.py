@@ -58,7 +58,18 @@ _PATCH_IO: Final = 0.012
 _GAP_S: Final = 0.12
 """What is before a mouth is not gone for so short a time; of slow footage, for one frame."""
 _FLASH_S: Final = 0.06
-"""A thing is before a mouth for longer; of slow footage one frame is, and a hand may be there on that one alone."""
+"""Frames that last longer are believed each for itself: a hand may be there on that one alone."""
+_SUDDEN_TIMES: Final = 2.5
+"""What passes before a mouth is gone after a frame or two, and its score is so many times that of those beside.
+
+Lips that open wide, which are most of the false alarms, take three frames and more to do so, at 25 frames/s.
+"""
+_OTHER_LIGHT: Final = 0.1
+"""Logarithm of the forehead's brightness to that beside: a flash is 0.17 and more, and none of a hand is 0.02."""
+_RAISED_TIMES: Final = 1.5
+"""Of the usual score: what is told now and then while it stays above this is there all the time."""
+_TOLD_TIMES: Final = 3
+_LONGEST_UNTOLD_S: Final = 0.5
 
 _OU, _OL = np.array(mesh.OUTER_UPPER), np.array(mesh.OUTER_LOWER)
 _IU, _IL = np.array(mesh.INNER_UPPER), np.array(mesh.INNER_LOWER)
@@ -82,6 +93,8 @@ class Occlusion:
 
     is_hidden: NDArray[np.bool_]
     """(n,) the mouth is covered."""
+    is_doubted: NDArray[np.bool_]
+    """(n,) it is, or was suspected to be: whether or not that was believed, such a mouth is none to lend."""
     score: NDArray[np.float64]
     """(n,) how unlike themselves the lips look, in spreads of the clip."""
     threshold: float
@@ -103,7 +116,7 @@ class OcclusionMeter:
         """Judge all observed frames against each other."""
         n = len(self._looks)
         if n < _MIN_FRAMES:
-            return Occlusion(np.zeros(n, np.bool_), np.zeros(n), np.inf)
+            return Occlusion(np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n), np.inf)
         points = np.array(self._looks, np.float64).reshape(n, -1, 3)
         cheeks, brows, chin, seen = np.split(points, np.cumsum([len(_CHEEKS), len(_BROWS), len(_CHIN)]), axis=1)
         is_hidden = _are_masked(cheeks[:, _CHEEKS.index(_NOSE)], brows, seen)
@@ -112,7 +125,13 @@ class OcclusionMeter:
         if np.count_nonzero(bare) >= _MIN_FRAMES:
             is_hidden[bare], score[bare], threshold = _judged(cheeks[bare], chin[bare], seen[bare])
         step_s = float(np.median(np.diff(self._times_s)))
-        return Occlusion(_settled(is_hidden, step_s), score, threshold)
+        suspected = is_hidden
+        if step_s <= _FLASH_S:
+            light = np.asarray(np.median(brows[..., 0], axis=1), np.float64)
+            is_sudden = (score > threshold) & _come_suddenly(score, light)
+            is_hidden = (suspected & (_have_neighbours(suspected) | is_sudden)) | _stay(suspected, score, step_s)
+        is_hidden = _without_gaps(is_hidden, step_s)
+        return Occlusion(is_hidden, is_hidden | suspected, score, threshold)
 
 
 def _are_masked(nose: NDArray[np.float64], brows: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -285,14 +304,48 @@ def _look(frame: VideoFrame, landmarks: NDArray[np.float32]) -> NDArray[np.float
     return np.concatenate([values[:, _STARTS[-1] :].T.ravel(), colours.T.ravel()]).astype(np.float32)
 
 
-def _settled(is_hidden: NDArray[np.bool_], step_s: float) -> NDArray[np.bool_]:
-    """Of frames `step_s` apart: short gaps belong to what is before a mouth; a lone short frame does not."""
+def _have_neighbours(is_suspected: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) whether the frame before or the one behind is suspected too."""
+    padded = np.concatenate([[False], is_suspected, [False]])
+    return np.asarray(padded[:-2] | padded[2:])
+
+
+def _come_suddenly(score: NDArray[np.float64], light: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether something is there that was not just before and is not just after, under the same light (n,).
+
+    A flash, a fade or a head that is flung around changes the forehead as well.
+    """
+    n = len(score)
+    is_sudden = np.zeros(n, np.bool_)
+    logs = np.log(np.maximum(light, 1.0))
+    for left, right in ((1, 1), (1, 2), (2, 1)):  # one frame, or the better or the worse of two
+        at = np.arange(left, n - right)
+        beside = np.maximum(score[at - left], score[at + right])
+        relit = np.abs(logs[at] - (logs[at - left] + logs[at + right]) / 2)
+        is_sudden[at] |= (score[at] > _SUDDEN_TIMES * beside) & (relit < _OTHER_LIGHT)
+    return is_sudden
+
+
+def _stay(is_suspected: NDArray[np.bool_], score: NDArray[np.float64], step_s: float) -> NDArray[np.bool_]:
+    """(n,) whether they lie between two of several suspected frames, and the lips look unlike themselves all along."""
+    is_there = np.zeros(len(score), np.bool_)
+    if not (score > 0).any():
+        return is_there
+    is_raised = score > _RAISED_TIMES * np.median(score[score > 0])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_raised, [False]])))
+    for first, stop in edges.reshape(-1, 2):
+        told = first + np.flatnonzero(is_suspected[first:stop])
+        for a, b in pairwise(told if len(told) >= _TOLD_TIMES else ()):
+            if (b - a) * step_s <= _LONGEST_UNTOLD_S:
+                is_there[a : b + 1] = True
+    return is_there
+
+
+def _without_gaps(is_hidden: NDArray[np.bool_], step_s: float) -> NDArray[np.bool_]:
+    """Of frames `step_s` apart: short gaps belong to what is before a mouth."""
     n_gap = max(1, round(_GAP_S / step_s)) if step_s > 0 else 3
-    padded = np.concatenate([[False], is_hidden, [False]])
-    alone = padded[1:-1] & ~padded[:-2] & ~padded[2:]
-    kept = is_hidden & ~alone if step_s <= _FLASH_S else is_hidden.copy()
-    hidden = np.flatnonzero(kept)
-    for a, b in pairwise(hidden):
+    filled = is_hidden.copy()
+    for a, b in pairwise(np.flatnonzero(is_hidden)):
         if 1 < b - a <= n_gap + 1:
-            kept[a:b] = True
-    return kept
+            filled[a:b] = True
+    return filled

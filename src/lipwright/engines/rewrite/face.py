@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.core.face import Pose, talks
-from lipwright.engines.rewrite.guards import strengths
+from lipwright.engines.rewrite.guards import MOST_OF_DOUBTED, strengths
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.steady import fill_gaps, gaussian_over_frames, steady
 from lipwright.engines.rewrite.study import FaceStudy, uncombed, usual_rate
@@ -123,7 +123,7 @@ def prepare_face(study: FaceStudy) -> Face:
     seen = np.array(is_seen)
     posed = _pose(landmarks)
     gap = posed_over(posed, lambda shapes: opening(shapes))
-    hidden = np.isin(index, study.hidden_frames)
+    hidden, doubted = (np.isin(index, frames) for frames in study.hidden_and_doubted())
     # what was not seen is hidden too where it is so before or after
     is_hidden, last_seen = hidden[seen], np.cumsum(seen) - 1
     hidden |= is_hidden[last_seen] | is_hidden[last_seen + ~seen]
@@ -135,6 +135,7 @@ def prepare_face(study: FaceStudy) -> Face:
         last_frame=study.last_frame,
         frames_per_s=study.frames_per_s,
     )
+    strength[doubted] = np.minimum(strength[doubted], MOST_OF_DOUBTED)
     usable = seen & (strength > 0)
     shown = np.flatnonzero(usable if usable.any() else seen)
     closed = closed_neutral(neutral_shape(posed.shapes(evenly(shown, _MAX_NEUTRAL))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ NO_TURN_DEG = 50.0
 """Driven fully up to the first angle away from the camera, not at all beyond the second."""
 RAMP_S = 0.16
 """Time over which the drive comes in and goes out beside frames that are left alone: four frames at 25 frames/s."""
+MOST_OF_DOUBTED: Final = 0.98
+"""How far frames may be driven on which something may be before the mouth: fully to the eye, but too little to lend."""
 
 
 def ramp_frames(frames_per_s: float) -> int:
@@ -48,9 +51,10 @@ def strengths(
 ) -> tuple[Floats, list[str]]:
     """How far each row may be driven, (n,) 0..1, and why not where it is 0.
 
-    Beside frames that are left alone, the drive ramps over RAMP_S, so that nothing pops; not beside
-    those of another shot, where everything does. `cuts` are the frames with which a shot begins, `last_frame` is the
-    last one that was looked at: where a face comes into view, or leaves, its neighbours are left alone too.
+    Beside frames that are left alone, the drive ramps over RAMP_S, so that nothing pops, or over as many frames as
+    are left alone where these are fewer: a hand waved before the mouth is no reason to stop talking. Not beside those
+    of another shot, where everything pops. `cuts` are the frames with which a shot begins, `last_frame` is the last
+    one that was looked at: where a face comes into view, or leaves, its neighbours are left alone too.
     """
     n, n_ramp = len(rotation), ramp_frames(frames_per_s)
     turn = turned_away_deg(rotation)
@@ -58,25 +62,34 @@ def strengths(
     reason = ["profile" if s <= 0 else "" for s in strength]
     blocked = (strength <= 0) | occluded
     reason = ["occluded" if hidden else why for hidden, why in zip(occluded, reason, strict=True)]
-    index = np.asarray(frame_index)
+    index, ramp = np.asarray(frame_index), np.ones(n)
     # distance, in frames, to the nearest frame that is left alone: blocked, or missing from the track
-    bad = [*index[blocked].tolist()]
+    bad = index[blocked].tolist()
+    frames_over = _lengths(blocked, index)[blocked].clip(max=n_ramp).tolist()
     gaps = np.flatnonzero(np.diff(index) != 1)
     bad += (index[gaps] + 1).tolist() + (index[gaps + 1] - 1).tolist()
     if n and index[0] > 0:
         bad.append(int(index[0]) - 1)
     if n and last_frame is not None and index[-1] < last_frame:
         bad.append(int(index[-1]) + 1)
-    if bad and n:
-        edges = np.array(sorted(set(bad)))
+    frames_over += [n_ramp] * (len(bad) - len(frames_over))
+    for n_over in sorted(set(frames_over)):
+        edges = np.unique([edge for edge, over in zip(bad, frames_over, strict=True) if over == n_over])
         after = np.clip(np.searchsorted(edges, index), 0, len(edges) - 1)
         before = np.clip(after - 1, 0, len(edges) - 1)
         shot, of_edge = (np.searchsorted(cuts, numbers, side="right") for numbers in (index, edges))
-        away = np.full(n, n_ramp + 1)
+        away = np.full(n, n_over + 1)
         for near in (before, after):
             away = np.where(of_edge[near] == shot, np.minimum(away, np.abs(index - edges[near])), away)
-        ramp = smoothstep(away / (n_ramp + 1))
-        reason = [why or ("lost_track" if r <= 0 else "") for why, r in zip(reason, ramp, strict=True)]
-        strength = strength * ramp
+        ramp = np.minimum(ramp, smoothstep(away / (n_over + 1)))
+    reason = [why or ("lost_track" if r <= 0 else "") for why, r in zip(reason, ramp, strict=True)]
+    strength = strength * ramp
     strength = np.where(blocked, 0.0, strength)
     return np.asarray(strength), reason
+
+
+def _lengths(is_one: NDArray[np.bool_], index: NDArray[np.intp]) -> NDArray[np.intp]:
+    """(n,) how many rows of successive frames in a row are alike, of those that each row is among."""
+    breaks = np.flatnonzero((np.diff(is_one.astype(np.int8)) != 0) | (np.diff(index) != 1)) + 1
+    lengths = np.diff([0, *breaks.tolist(), len(is_one)])
+    return np.repeat(lengths, lengths)

@@ -162,10 +162,13 @@ class FaceStudy:
         self._lost.clear()
         self._last = face.landmarks
 
-    @property
-    def hidden_frames(self) -> NDArray[np.intp]:
-        """The frames on which something covers the mouth, also of those on which the face was lost for a moment."""
-        return np.array(self._metered, np.intp)[self._meter.finish().is_hidden]
+    def hidden_and_doubted(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The frames on which something covers the mouth, and those with the ones on which something may.
+
+        Also of those on which the face was lost for a moment.
+        """
+        frames, found = np.array(self._metered, np.intp), self._meter.finish()
+        return frames[found.is_hidden], frames[found.is_doubted]
 
     @property
     def overlays(self) -> list[Overlay]:
