@@ -257,6 +257,44 @@ def test_somebody_else_is_not_taken_for_the_first_person_in_another_light(tracke
     assert set(mistaken) <= {("vr_2", "it_ref"), ("vr_2", "ls_demo2")}
 
 
+def exposed(frame: VideoFrame, stops: float) -> VideoFrame:
+    """The same with so much more light let in; what is whiter than white is cut off, colour by colour."""
+    height, width = frame.planes[0].shape
+    packed = np.concatenate([np.asarray(plane).ravel() for plane in frame.planes[:3]]).reshape(-1, width)
+    colours = cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420).astype(np.float64) / 255
+    brighter = np.minimum((colours**2.2 * 2**stops) ** (1 / 2.2), 1)
+    codes = cv2.cvtColor(np.rint(255 * brighter).astype(np.uint8), cv2.COLOR_BGR2YUV_I420).ravel()
+    luma, *chroma = np.split(np.asarray(codes, np.uint8), [height * width, height * width * 5 // 4])
+    planes = (luma.reshape(height, width), *(part.reshape(height // 2, width // 2) for part in chroma))
+    return VideoFrame(planes, frame.index, frame.time_s, frame.bits, frame.colour)
+
+
+def test_a_camera_that_lets_in_more_light_at_once_changes_nobody(tracker: MeshTracker, clips: Path):
+    """All of the picture is lighter, and skin is cut off at white: it looks like somebody else's."""
+    for stops in (1.3, 1.7):
+        frames = islice(open_footage(clips / "video" / "vr_4.mp4").frames(), 15, 58)
+        shots = (exposed(frame, stops) if 39 <= frame.index < 51 else frame for frame in frames)
+
+        ids = [[face.face_id for face in faces] for _, faces in tracker.track(shots)]
+
+        assert ids == [[1]] * 43
+
+
+@pytest.mark.parametrize("light", [0.6, 1.4, 1.8])
+def test_somebody_else_in_the_same_place_and_room_and_in_another_light_is_not_the_first(
+    tracker: MeshTracker, heads: Heads, light: float
+):
+    def shots(one: Head, other: Head) -> Iterator[VideoFrame]:
+        for k in range(8):
+            frame = paint(blank(index=k), [(one if k < 5 else other, 320, 180, 200)])
+            yield frame if k < 5 else relit(frame, light)
+
+    names = ["vr_4", "it_ref", "reporter_71s", "ls_demo2"]
+    for name, other_name in zip(names, [*names[1:], names[0]], strict=True):
+        ids = [[face.face_id for face in faces] for _, faces in tracker.track(shots(heads[name], heads[other_name]))]
+        assert (ids[4], ids[-1]) == ([1], [2]), (name, other_name)
+
+
 def test_a_cross_fade_to_somebody_else_ends_the_first_person(tracker: MeshTracker, heads: Heads):
     def faded():
         for k in range(60):

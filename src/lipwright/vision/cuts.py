@@ -19,6 +19,8 @@ _MIN_HISTOGRAM_CHANGE: Final = 0.25
 """Share of the thumbnail whose brightness has no counterpart in the frame before."""
 _RATIO: Final = 3.0
 """A cut changes this many times more than frames have lately changed: shaky footage is not all cuts."""
+_SAME_PATTERN: Final = 0.95
+"""Pearson's r of two thumbnails of one shot is 0.968 and more, be it 1.3 stops lighter; of two shots 0.3 and less."""
 
 
 class CutDetector:
@@ -27,12 +29,15 @@ class CutDetector:
     def __init__(self) -> None:
         self._before: NDArray[np.float32] | None = None
         self._usual = 0.0
+        self.is_relit = False
+        """Whether the last frame differs from the one before by its light: it shows the same in the same place."""
 
     def is_cut(self, frame: VideoFrame) -> bool:
         """Whether a new shot begins with this frame; never on the first one."""
         luma = frame.planes[0]
         now = luma[_places(*luma.shape)].astype(np.float32) / float((1 << frame.bits) - 1)
         before, self._before = self._before, now
+        self.is_relit = False
         if before is None:
             return False
         change = float(np.abs(now - before).mean())
@@ -41,7 +46,9 @@ class CutDetector:
             and change > _RATIO * self._usual
             and _repainted(before, now) > _MIN_HISTOGRAM_CHANGE
         )
-        if not is_cut:
+        if is_cut:
+            self.is_relit = _alike(before, now) > _SAME_PATTERN
+        else:
             self._usual = 0.8 * self._usual + 0.2 * change
         return is_cut
 
@@ -59,3 +66,10 @@ def _repainted(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
     old, _ = np.histogram(before, _BINS, (0, 1))
     new, _ = np.histogram(now, _BINS, (0, 1))
     return float(np.abs(old - new).sum()) / (2 * before.size)
+
+
+def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
+    """Pearson's r, of 0..1 each; 0 where one of them shows nothing."""
+    one, two = before - before.mean(), now - now.mean()
+    size = float(np.linalg.norm(one) * np.linalg.norm(two))
+    return float((one * two).sum()) / size if size > 1e-3 else 0.0

@@ -73,11 +73,11 @@ class Likeness:
         faded = _FADED_COST + _PATTERN_COST * (1 - _alike(self.tones[..., 0], other.tones[..., 0]))
         return bone + min(as_lit, as_lit_otherwise, faded)
 
-    def blend(self, other: Likeness) -> Likeness:
+    def blend(self, other: Likeness, share: float = _LEARNING) -> Likeness:
         """This likeness, having learnt a little from a newer view."""
         return Likeness(
-            self.tones + np.float32(_LEARNING) * (other.tones - self.tones),
-            self.bones + _LEARNING * (other.bones - self.bones),
+            self.tones + np.float32(share) * (other.tones - self.tones),
+            self.bones + share * (other.bones - self.bones),
         )
 
 

@@ -1,7 +1,7 @@
 """Follow every face of a video: the same person keeps the same id, and nobody else gets it.
 
     frame ──> cut? ──> follow each face in its own window ──> twins? ──> search ──> known or new? ──> faces
-                │yes                                            │            ▲
+                │yes, and no other light                        │            ▲
                 └──> forget all places, keep all likenesses     └─ one stays ┘ (now and then, at once after a loss)
 
 Landmarks are raw: nothing is smoothed in time (research found that smoothing moves the mouth off a moving head).
@@ -50,6 +50,10 @@ _HEAD_OVER_MESH: Final = 1.3
 """Width of a head with its hair over that of the mesh."""
 _TWIN_DISTANCE: Final = 0.30
 """Centres nearer than this share of the smaller face's size: two tracks on one face."""
+_AT_REST: Final = 0.08
+"""IO by which a mesh moves on average, within one frame, at most, where its face is at rest."""
+_RELIT: Final = 1.5
+"""Distance of likenesses up to which such a face is the same under a light that changed at once."""
 _LEAP: Final = 0.55
 """A face that leaps by more than this share of its size in one frame may be another one."""
 
@@ -173,13 +177,14 @@ class _Scene:
 
     def look(self, frame: VideoFrame) -> list[TrackedFace]:
         is_cut = self._cuts.is_cut(frame)
-        if is_cut:
+        is_relit = self._cuts.is_relit
+        if is_cut and not is_relit:
             for face in self._faces:
                 face.is_in_sight = False
                 face.is_place_known = False
         was_in_sight = [face for face in self._faces if face.is_in_sight]
         for face in was_in_sight:
-            self._follow(frame, face)
+            self._follow(frame, face, is_relit=is_relit)
         self._part_twins(frame)
         has_lost = any(not face.is_in_sight for face in was_in_sight)
         self._search(frame, is_thorough=is_cut or self._n_looks == 0, is_urgent=has_lost)
@@ -190,8 +195,11 @@ class _Scene:
             if face.is_in_sight
         ]
 
-    def _follow(self, frame: VideoFrame, face: _Face) -> None:
-        """Look where the face was; it stays in sight only if it is seen there and is still the same."""
+    def _follow(self, frame: VideoFrame, face: _Face, *, is_relit: bool) -> None:
+        """Look where the face was; it stays in sight only if it is seen there and is still the same.
+
+        `is_relit`: a lamp went on, or the camera lets in more light. It looks otherwise from now on.
+        """
         window = face.window
         landmarks, score, picture = self._mesh.find(frame, window)
         around = Window.around(landmarks)
@@ -206,7 +214,16 @@ class _Scene:
             return
         leaps = np.linalg.norm(landmarks[:, :2].mean(0) - face.centre) / face.size_px > _LEAP
         likeness = None
-        if leaps or self._n_looks % _LEARN_EVERY == 0:
+        if is_relit:
+            likeness = Likeness.of(picture, landmarks)
+            moved = float(np.linalg.norm(landmarks[:, :2] - face.landmarks[:, :2], axis=1).mean())
+            unlike = face.likeness.distance(likeness)
+            if unlike > (_RELIT if moved < _AT_REST * _eyes_px(face.landmarks) else Likeness.DIFFERENT):
+                face.is_in_sight = face.is_place_known = face.is_doubted = False
+                return
+            face.likeness = face.likeness.blend(likeness, 0.5)  # it is known in either light
+            likeness = None
+        elif leaps or self._n_looks % _LEARN_EVERY == 0:
             likeness = Likeness.of(picture, landmarks)
             is_other = face.likeness.distance(likeness) > Likeness.DIFFERENT
             if is_other and (leaps or face.is_doubted):  # twice in a row: a cross-fade has put somebody else there
