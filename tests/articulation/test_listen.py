@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import fields
 from fractions import Fraction
 from importlib import resources
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lipwright.articulation import encoder, listen, listen_to, says_nothing
 from lipwright.articulation.network import population
@@ -194,3 +196,71 @@ def test_a_door_that_slams_does_not_silence_who_speaks():
 
     n = len(alone) - 10
     assert np.corrcoef(alone.opening[:n], among.opening[:n])[0, 1] > 0.9
+
+
+def spoken_at(*levels_db: float) -> NDArray[np.float32]:
+    """The same two and a half seconds of speech at each of these levels, one after the other."""
+    said = read_speech(speech_path()).samples[:40_000]
+    return np.concatenate([said * np.float32(10 ** (level_db / 20)) for level_db in levels_db])
+
+
+@pytest.mark.parametrize("level_db", [-24, -30])
+def test_quiet_speech_beside_loud_speech_is_heard_as_it_is_alone(level_db: float):
+    """An aside, a guest far from the microphone."""
+    alone, among = listen(clip(spoken_at(0))), listen(clip(spoken_at(level_db, 0, 0)))
+
+    inside = slice(10, 115)
+    is_said = alone.rest[inside] < 0.5
+    assert (among.rest[inside][is_said] < 0.5).mean() > 0.95
+    assert np.corrcoef(alone.opening[inside], among.opening[inside])[0, 1] > 0.9
+    assert np.corrcoef(alone.closure[inside], among.closure[inside])[0, 1] > 0.85
+
+
+def test_quiet_speech_is_heard_the_same_in_blocks_and_in_pieces():
+    samples = spoken_at(0, -24, 0, 0)
+    whole = listen(clip(samples))
+
+    heard, _ = listen_to((samples[k : k + 5001] for k in range(0, len(samples), 5001)), block_ticks=230)
+
+    for name in ("shape", "opening", "closure", "rest", "phones", "energy_db"):
+        assert np.abs(getattr(heard, name) - getattr(whole, name)).max() < 1e-3
+
+
+def _breath(rng: np.random.Generator) -> NDArray[np.float64]:
+    return np.convolve(rng.normal(size=8000), [1, 0.7, 0.3, -0.3], "same") * np.hanning(8000)
+
+
+def _applause(rng: np.random.Generator) -> NDArray[np.float64]:
+    clapped = np.zeros(24_000)
+    for start in rng.integers(0, 23_600, 90):
+        clapped[start : start + 400] += np.diff(rng.normal(size=401)) * np.exp(-np.arange(400) / 60)
+    return clapped
+
+
+def _plucked(_rng: np.random.Generator) -> NDArray[np.float64]:
+    t = np.arange(24_000) / RATE_HZ
+    tones = [np.sin(2 * np.pi * tone * k * t) / k for tone in (220, 277, 330) for k in range(1, 6)]
+    return np.sum(tones, axis=0) * np.exp(-4 * (3 * t % 1))
+
+
+def _room(rng: np.random.Generator) -> NDArray[np.float64]:
+    """What a room of 1.2 s leaves of the last word."""
+    said = read_speech(speech_path()).samples[40_000 - 8000 : 40_000]
+    return np.convolve(said, rng.normal(size=19_200) * np.exp(-np.arange(19_200) / 2780))[8000:]
+
+
+@pytest.mark.parametrize("level_db", [-25, -32])
+@pytest.mark.parametrize("noise", [_breath, _applause, _plucked, _room])
+def test_other_quiet_sounds_between_sentences_remain_a_pause(
+    noise: Callable[[np.random.Generator], NDArray[np.float64]], level_db: float
+):
+    said, rng = spoken_at(0), np.random.default_rng(3)
+    other = noise(rng)
+    other *= float(said.std()) / other.std() * 10 ** (level_db / 20)
+    silence = np.zeros(RATE_HZ // 4)
+    sound = np.concatenate([said, silence, other, silence, said])
+
+    heard = listen(clip(sound + rng.normal(0, 1e-3 * said.std(), len(sound))))
+
+    start = (len(said) + len(silence)) // 320
+    assert np.median(heard.rest[start : start + len(other) // 320]) > 0.5

@@ -21,7 +21,7 @@ from typing import IO, Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.articulation import encoder, features
+from lipwright.articulation import encoder, features, quiet
 from lipwright.articulation.phones import PHONES
 from lipwright.core.media import AudioClip
 from lipwright.core.timeline import N_SHAPE
@@ -36,9 +36,15 @@ _BLOCK = 1000
 _MARGIN = 100
 """Ticks heard on either side of a block, so that its edges are like the middle (to 3e-7; 50 ticks to 1e-4)."""
 _HELD_BYTES = 2 << 20
-"""More than this of the mel picture (80 s), and of the encoder's rows, goes to a file without a name."""
+"""More than this of the mel picture (80 s), of the encoder's rows and of the samples goes to a file without a name."""
 _ROWS_ARE: Final = np.dtype(np.float16)
 """The encoder's rows while they wait, and as they were learned from: 100 MB an hour."""
+_SAMPLES_ARE: Final = np.dtype(np.float16)
+"""Samples while they wait: finer than 16 bits at every level, ..."""
+_LARGEST: Final = 60_000.0
+"""... and up to this one."""
+_TICK: Final = features.RATE_HZ // TICK_RATE_HZ
+"""Samples of a tick."""
 _SILENCE_DB = -100.0
 N_HIDDEN: Final = 32
 """Numbers that stand for the networks' last hidden layers."""
@@ -148,7 +154,7 @@ def _sounds(mel: Floats) -> tuple[Floats, Floats]:
     return gates[0, :, 1], phones[0]
 
 
-def _lips(heard: Floats, mel: Floats, model: Path | None) -> tuple[Floats, Floats, Floats]:
+def _lips(heard: Floats, mel: Floats, model: Path | None) -> tuple[Floats, Floats, NDArray[np.float16]]:
     """Shape z-scores (t, N_SHAPE + 3), closure (t,) and hidden (t, N_HIDDEN).
 
     Of the encoder's rows (t, 288) and a picture (2 t, 64).
@@ -156,7 +162,7 @@ def _lips(heard: Floats, mel: Floats, model: Path | None) -> tuple[Floats, Float
     given = {"features": heard[None], "mel": mel[None]}
     said = _session(model or "lips.onnx").run(["shape", "closure", "hidden"], given)
     shape, closure, hidden = cast(list[Floats], said)
-    return shape[0], closure[0, :, 0], hidden[0]
+    return shape[0], closure[0, :, 0], hidden[0].astype(np.float16)
 
 
 def listen(speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None = None) -> Heard:
@@ -180,16 +186,18 @@ def listen_to(
 
     Needs no more memory for hours than for minutes, beside the result: the mel picture and the encoder's rows are made
     once, and lie on disk where they are long; the networks go through them in blocks of `block_ticks` with margins.
+    So do the samples: what is quiet beside the rest is heard again, raised (`quiet`).
     """
     n_samples = 0
 
-    def encoded(rows: IO[bytes]) -> Iterator[Floats]:
+    def encoded(rows: IO[bytes], sound: IO[bytes]) -> Iterator[Floats]:
         nonlocal n_samples
         encoding = encoder.Encoding()
         for piece in pieces:
             n_samples += len(piece)
             for some in encoding.add(piece):
                 rows.write(some.astype(_ROWS_ARE).tobytes())
+            sound.write(np.clip(piece, -_LARGEST, _LARGEST).astype(_SAMPLES_ARE).tobytes())
             yield piece
         rows.write(encoding.end().astype(_ROWS_ARE).tobytes())
 
@@ -197,8 +205,9 @@ def listen_to(
     with (
         tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as picture,
         tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as encoder_rows,
+        tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as sound,
     ):
-        for power in features.mel_blocks(encoded(encoder_rows)):
+        for power in features.mel_blocks(encoded(encoder_rows, sound)):
             measuring.look(power)
             picture.write(power.tobytes())
         hearing = measuring.result()
@@ -209,23 +218,59 @@ def listen_to(
             first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
             power = _read(picture, 2 * first, 2 * last, features.N_BANDS, np.dtype(np.float32))
             coded = _read(encoder_rows, first, last, encoder.N_FEATURES, _ROWS_ARE).astype(np.float32)
-            mel = hearing.normalise(power)
-            shape, closure, hidden = _lips(coded, mel, model)
             energy = power.mean(1).reshape(-1, 2).mean(1)
-            said = (shape, closure, hidden.astype(np.float16), *_sounds(mel), energy)
+            mel = hearing.normalise(power)
+            said = (*_lips(coded, mel, model), *_sounds(mel), energy)
             rows.append(tuple(column[start - first : stop - first] for column in said))
-    shapes, closure, hidden, rest, phones, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
+        *said, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
+        share = np.maximum(energy / max(hearing.loudness, 1e-30), 10 ** (_SILENCE_DB / 10))
+        energy_db = (10 * np.log10(share)).astype(np.float32)
+        if not hearing.is_silent:
+            _hear_quiet(said, energy_db, sound, hearing, model)
+    shapes, closure, hidden, rest, phones = said
     if hearing.is_silent:
         rest = np.ones_like(rest)
         phones = np.zeros_like(phones)
         phones[:, PHONES.index("sil")] = 1.0
-    energy_db = 10 * np.log10(np.maximum(energy / max(hearing.loudness, 1e-30), 10 ** (_SILENCE_DB / 10)))
     heard = Heard(
         shape=shapes[:, :N_SHAPE], opening=shapes[:, N_SHAPE], width=shapes[:, N_SHAPE + 1],
         jaw=shapes[:, N_SHAPE + 2], closure=closure, rest=rest, phones=phones,
-        energy_db=energy_db.astype(np.float32), hidden=hidden,
+        energy_db=energy_db, hidden=hidden,
     )  # fmt: skip
     return heard, Fraction(n_samples, features.RATE_HZ)
+
+
+def _hear_quiet(
+    said: list[NDArray[Any]], level_db: Floats, sound: IO[bytes], hearing: features.Hearing, model: Path | None
+) -> None:
+    """Hear what is quiet beside the rest of a recording again, raised; where it is speech, put it into `said`.
+
+    Those are shapes, closure, hidden, rest and phones of the recording.
+    """
+    n_ticks = len(level_db)
+    stretches = quiet.quiet_stretches(level_db, said[3])
+    gain_db = quiet.gain_db(stretches, n_ticks)
+    for stretch in stretches:
+        start, stop = quiet.around(stretch, n_ticks)
+        first, last = max(0, start - _MARGIN), min(n_ticks, stop + _MARGIN)
+        samples = _read(sound, first * _TICK, last * _TICK, 1, _SAMPLES_ARE).astype(np.float32)[:, 0]
+        samples *= np.repeat(np.float32(10) ** (gain_db[first:last] / 20), _TICK)[: len(samples)]
+        power = features.mel_power(samples)
+        mel = hearing.normalise(power)
+        rest, phones = _sounds(mel)  # a tenth of the work: most that is quiet is no speech
+        inside = slice(stretch.start - first, stretch.stop - first)
+        part = quiet.likely_speech(rest[inside], phones[inside])
+        if part is None:
+            continue
+        by_itself = power[2 * (inside.start + part[0]) : 2 * (inside.start + part[1])]
+        if not quiet.is_clearly_speech(_sounds(features.Hearing.of(by_itself).normalise(by_itself))[1]):
+            continue
+        again = (*_lips(encoder.encoded(samples), mel, model), rest, phones)
+        weight = quiet.weight(stretch, start, stop).astype(np.float32)
+        for usual, louder in zip(said, again, strict=True):
+            share = weight.reshape(-1, *[1] * (usual.ndim - 1))
+            some = usual[start:stop]
+            some += (share * (louder[start - first : stop - first] - some)).astype(usual.dtype)
 
 
 def _read(file: IO[bytes], start: int, stop: int, width: int, kind: np.dtype[Any]) -> NDArray[Any]:
