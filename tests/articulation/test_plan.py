@@ -203,6 +203,29 @@ def test_closures_survive_smoothing():
     assert track.closure[150] == 0
 
 
+def _hummed(level_db: float) -> MouthTrack:
+    """Speech, 0.8 s of something that is no phone and that sounds like shut lips, speech."""
+    rest = ticks((0, 1.0), (1, 0.8), (0, 1.0))
+    heard = said(rest, closure=0.4 * rest)
+    return plan(replace(heard, energy_db=np.where(rest > 0, level_db, 0.0).astype(np.float32)), talking_style())
+
+
+def test_a_hum_in_mid_speech_is_held_with_shut_lips():
+    track = _hummed(-5.0)
+
+    assert opening_of(track)[66:78].max() < 0.5
+    assert track.closure[66:78].min() > 0.9
+    assert np.ptp(opening_of(track)[66:78]) < 0.5
+    assert track.closure[[10, 40, 100, 130]].max() == 0
+
+
+def test_a_short_pause_in_which_a_closure_is_imagined_keeps_the_lips_parted():
+    track = _hummed(-20.0)
+
+    assert opening_of(track)[66:78].min() > 1.0
+    assert track.closure[66:78].max() == 0
+
+
 def test_doubtful_closures_are_left_alone():
     assert closure_strength(said(np.zeros(50), closure=np.full(50, 0.2))).max() == 0
 

@@ -43,6 +43,9 @@ _LIKELY_SPEECH, _CLEAR_SPEECH = 0.4, 0.75
 _KNOWN_EASE: Final = 0.25
 """Share of a pause that the way in takes, and the way out, where its edges are known: half of it stands still."""
 _CLOSURE_FROM, _CLOSURE_RANGE = 0.4, 0.3
+_HUM_CLOSURE_FROM, _HUM_CLOSURE_RANGE = 0.1, 0.15
+_HUM_FROM_DB, _HUM_RANGE_DB = -14.0, 5.0
+"""A hum is as loud as speech (median over -7 dB); of 74 short pauses of real speech none is (under -15)."""
 _SIL = PHONES.index("sil")
 
 Kind = Literal["hold", "rest"]
@@ -109,6 +112,14 @@ def closure_strength(heard: Heard) -> Floats:
     return np.clip(smooth(np.maximum(sure, 0.7 * highest(sure, 3)), 0.6), 0.0, 1.0)
 
 
+def _hum(heard: Heard, pause: Pause) -> float:
+    """0..1 how surely a pause is one with a voice behind shut lips: "mm-hm"."""
+    inside = slice(pause.start, pause.stop)
+    is_shut = (float(heard.closure[inside].mean()) - _HUM_CLOSURE_FROM) / _HUM_CLOSURE_RANGE
+    is_loud = (float(np.median(heard.energy_db[inside])) - _HUM_FROM_DB) / _HUM_RANGE_DB
+    return float(smoothstep(np.array([is_shut, is_loud])).prod())
+
+
 def at_full_amplitude(heard: Heard, spread: Array, people: Population, direction: Array) -> Floats:
     """(n, N_SHAPE) movement around the mean, as large as this person's (spread (N_SHAPE,)) in every coefficient.
 
@@ -165,15 +176,18 @@ def plan(
 
     # as parted as the sound leaves them there: nearer to real lips than one pose for all short pauses (0.006 of r)
     poses = [spoken[one.start : one.stop].mean(0) if one.kind == "hold" else style.rest for one in pauses]
-    still, rest = np.zeros(n), np.zeros(n)
+    still, rest, hums = np.zeros(n), np.zeros(n), np.zeros(n)
     for pause, pose in zip(pauses, poses, strict=True):
+        hum = _hum(heard, pause) if facts is None and pause.kind == "hold" else 0.0
+        if hum:
+            (pose,) = with_opening(pose[None], (1 - hum) * np.maximum(0.0, pose[None] @ direction), spread, direction)
         weight = _ease(n, pause.start, pause.stop) if facts is None else _ease(n, pause.start, pause.stop, _KNOWN_EASE)
         spoken += weight[:, None] * (pose - spoken)
-        still = np.maximum(still, weight)
+        still, hums = np.maximum(still, weight), np.maximum(hums, hum * weight)
         if style.is_talking or pause.kind == "rest":
             rest = np.maximum(rest, weight)  # who does not talk is shown untouched where this is one
     if facts is None:
-        closure = closure * (1 - still)
+        closure = np.maximum(closure * (1 - still), hums)
     else:  # a sound beside a pause is shut all the same
         spoken = with_opening(spoken, (1 - closure) * np.maximum(0.0, spoken @ direction), spread, direction)
         rest = rest * (1 - closure)
