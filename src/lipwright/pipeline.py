@@ -546,10 +546,13 @@ class _Speech:
     """What was odd about it, in words that follow its name."""
 
     @classmethod
-    def of(cls, line: Line) -> _Speech:
-        """Hear all of it. Raises MediaNotFound, UnreadableMedia, NoAudio."""
+    def of(cls, line: Line, *, is_alone: bool) -> _Speech:
+        """Hear all of it; what others say, quietly, is not meant where it is not alone.
+
+        Raises MediaNotFound, UnreadableMedia, NoAudio.
+        """
         notes: list[str] = []
-        heard, lasts_s = _heard(line.audio, notes=notes)
+        heard, lasts_s = _heard(line.audio, notes=notes, raises_quiet=is_alone)
         return cls(line, heard, lasts_s, notes)
 
 
@@ -561,7 +564,7 @@ class _Ears:
         made = thread.submit(lambda: [line.made() for line in lines])
         self.longest_s = thread.submit(lambda: max(media.speech_duration(line.audio) for line in made.result()))
         """To within a sample, before any of it is heard."""
-        self.speeches = thread.submit(lambda: [_Speech.of(line) for line in made.result()])
+        self.speeches = thread.submit(lambda: [_Speech.of(one, is_alone=len(lines) == 1) for one in made.result()])
         self._own: Future[tuple[articulation.Heard | None, Fraction | None]] | None = None
 
     def hear(self, video: Path, cache: Cache | None, enough: Enough | None) -> None:
@@ -630,10 +633,10 @@ def _enough(
 
 
 def _heard(
-    audio: Path, first_s: Fraction | None = None, *, notes: list[str] | None = None
+    audio: Path, first_s: Fraction | None = None, *, notes: list[str] | None = None, raises_quiet: bool = True
 ) -> tuple[articulation.Heard, Fraction]:
     with media.kept_open(media.speech_pieces(audio, first_s=first_s, notes=notes)) as pieces:
-        return articulation.listen_to(pieces)
+        return articulation.listen_to(pieces, raises_quiet=raises_quiet)
 
 
 def _own_sound(video: Path, cache: Cache | None, first_s: Fraction | None = None) -> articulation.Heard | None:

@@ -216,6 +216,13 @@ def test_quiet_speech_beside_loud_speech_is_heard_as_it_is_alone(level_db: float
     assert np.corrcoef(alone.closure[inside], among.closure[inside])[0, 1] > 0.85
 
 
+def test_what_a_microphone_catches_of_others_who_have_their_own_is_not_spoken():
+    speech = clip(spoken_at(-30, 0, 0))
+    theirs, own = listen(speech, raises_quiet=False).rest[10:115], listen(speech).rest[10:115]
+
+    assert (theirs > 0.5).mean() > (own > 0.5).mean() + 0.5
+
+
 def test_quiet_speech_is_heard_the_same_in_blocks_and_in_pieces():
     samples = spoken_at(0, -24, 0, 0)
     whole = listen(clip(samples))

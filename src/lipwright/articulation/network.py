@@ -165,28 +165,32 @@ def _lips(heard: Floats, mel: Floats, model: Path | None) -> tuple[Floats, Float
     return shape[0], closure[0, :, 0], hidden[0].astype(np.float16)
 
 
-def listen(speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None = None) -> Heard:
+def listen(
+    speech: AudioClip, *, block_ticks: int = _BLOCK, model: Path | None = None, raises_quiet: bool = True
+) -> Heard:
     """Hear a recording at 16 kHz, of any length: ceil(duration * 50) ticks, at least one.
 
-    `model` says the lips in place of the shipped network, such as that of a fold (training/README.md), to judge the
-    product on people it has not met. Raises ValueError where the recording is not at 16 kHz.
+    What is quiet beside the rest is heard too if `raises_quiet`: not where others have microphones of their own, whose
+    voices this one has caught. `model` says the lips in place of the shipped network, such as that of a fold
+    (training/README.md), to judge the product on people it has not met. Raises ValueError where the recording is not at
+    16 kHz.
     """
     if speech.rate_hz != features.RATE_HZ:
         raise ValueError(
             f"speech must be at {features.RATE_HZ} Hz to be listened to, got {speech.rate_hz}; resample it"
         )
-    heard, _ = listen_to([speech.samples], block_ticks=block_ticks, model=model)
+    heard, _ = listen_to([speech.samples], block_ticks=block_ticks, model=model, raises_quiet=raises_quiet)
     return heard
 
 
 def listen_to(
-    pieces: Iterable[Floats], *, block_ticks: int = _BLOCK, model: Path | None = None
+    pieces: Iterable[Floats], *, block_ticks: int = _BLOCK, model: Path | None = None, raises_quiet: bool = True
 ) -> tuple[Heard, Fraction]:
     """`listen` to a recording that comes in pieces (n,) at 16 kHz, and its duration in seconds.
 
     Needs no more memory for hours than for minutes, beside the result: the mel picture and the encoder's rows are made
     once, and lie on disk where they are long; the networks go through them in blocks of `block_ticks` with margins.
-    So do the samples: what is quiet beside the rest is heard again, raised (`quiet`).
+    So do the samples: what is quiet beside the rest is heard again, raised (`quiet`), if `raises_quiet`.
     """
     n_samples = 0
 
@@ -197,7 +201,8 @@ def listen_to(
             n_samples += len(piece)
             for some in encoding.add(piece):
                 rows.write(some.astype(_ROWS_ARE).tobytes())
-            sound.write(np.clip(piece, -_LARGEST, _LARGEST).astype(_SAMPLES_ARE).tobytes())
+            if raises_quiet:
+                sound.write(np.clip(piece, -_LARGEST, _LARGEST).astype(_SAMPLES_ARE).tobytes())
             yield piece
         rows.write(encoding.end().astype(_ROWS_ARE).tobytes())
 
@@ -225,7 +230,7 @@ def listen_to(
         *said, energy = (np.concatenate(column) for column in zip(*rows, strict=True))
         share = np.maximum(energy / max(hearing.loudness, 1e-30), 10 ** (_SILENCE_DB / 10))
         energy_db = (10 * np.log10(share)).astype(np.float32)
-        if not hearing.is_silent:
+        if raises_quiet and not hearing.is_silent:
             _hear_quiet(said, energy_db, sound, hearing, model)
     shapes, closure, hidden, rest, phones = said
     if hearing.is_silent:

@@ -348,7 +348,9 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
     shown = pictures(source.info)
     claims = [
         Claim(
-            heard=listened(media.read_speech(speaker.audio) if speech is None else speech),
+            heard=listened(
+                media.read_speech(speaker.audio) if speech is None else speech, is_alone=len(result.speakers) == 1
+            ),
             mouth=speaker.mouth,
             where=speaker.seen,
             is_edited=_edited(speaker.render),
@@ -403,10 +405,10 @@ def by_time(made: VideoInfo, its: VideoInfo) -> list[int]:
     return order
 
 
-def listened(clip: AudioClip) -> Any:
+def listened(clip: AudioClip, *, is_alone: bool = True) -> Any:
     from lipwright.articulation import listen
 
-    return listen(clip)
+    return listen(clip, raises_quiet=is_alone)
 
 
 def pictures(info: SourceInfo) -> VideoInfo:
