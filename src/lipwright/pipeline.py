@@ -546,6 +546,12 @@ class _Speech:
     """What was odd about it, in words that follow its name."""
 
     @classmethod
+    def of_all(cls, lines: Sequence[Line]) -> list[_Speech]:
+        """In order, as `of` each of them."""
+        is_alone = len(media.distinct([line.audio for line in lines])) == 1
+        return [cls.of(line, is_alone=is_alone) for line in lines]
+
+    @classmethod
     def of(cls, line: Line, *, is_alone: bool) -> _Speech:
         """Hear all of it; what others say, quietly, is not meant where it is not alone.
 
@@ -564,7 +570,7 @@ class _Ears:
         made = thread.submit(lambda: [line.made() for line in lines])
         self.longest_s = thread.submit(lambda: max(media.speech_duration(line.audio) for line in made.result()))
         """To within a sample, before any of it is heard."""
-        self.speeches = thread.submit(lambda: [_Speech.of(one, is_alone=len(lines) == 1) for one in made.result()])
+        self.speeches = thread.submit(lambda: _Speech.of_all(made.result()))
         self._own: Future[tuple[articulation.Heard | None, Fraction | None]] | None = None
 
     def hear(self, video: Path, cache: Cache | None, enough: Enough | None) -> None:

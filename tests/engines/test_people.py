@@ -112,6 +112,20 @@ def test_who_talks_where_nobody_chosen_is_in_the_picture_is_known(people: list[S
     assert short == {}
 
 
+def test_who_is_lost_for_a_moment_has_not_left_the_others_alone(people: list[SeenFace], heard: Heard) -> None:
+    _, says = people
+    video = VideoInfo(100, 100, Fraction(25), False, 150, Fraction(6), 0, "yuv420p", 8, Colour(), "h264")
+    now_and_then = np.flatnonzero(np.arange(150) % 4 != 3)
+    a = replace(
+        says, face_id=1, time_s=says.time_s[now_and_then], box_px=says.box_px[now_and_then],
+        lip_gap=says.lip_gap[now_and_then],
+    )  # fmt: skip
+    b = replace(says, face_id=2)
+    roles = give_roles([FaceChoice.parse("1")], [a, b], heard, n_frames=150)
+
+    assert unheeded_s(roles, {1: a, 2: b}, plan_frames(video, Fraction(6)), video, Fraction(6)) == {}
+
+
 def test_the_offset_of_who_only_listens_is_not_believed_beside_that_of_who_speaks(
     people: list[SeenFace], heard: Heard
 ) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lipwright import media
 from lipwright.core.face import FaceChoice
-from lipwright.core.media import Plane, VideoFrame
+from lipwright.core.media import Colour, Plane, VideoFrame
 from lipwright.core.timeline import FramePlan, MouthTrack
 from lipwright.engines.rewrite import RewriteEngine
 from lipwright.engines.rewrite.engine import RewriteAvatar
@@ -88,6 +88,40 @@ def test_what_a_bar_leaves_of_the_skin_behind_it_is_told(barred: Bar, colour: tu
         assert unveil(picture, [veil]) is not None
         away = picture.parts[0] / (1 << (picture.bits - 8)) - skin(number)[0]
         assert np.abs(away).mean() < 4
+
+
+def test_a_bar_is_taken_off_wherever_the_picture_is_cut(barred: Bar):
+    pictures = barred(BLACK, 0.4)
+    veil = veil_on(pictures)
+    assert veil is not None
+    picture = pictures[5]
+    luma, chroma = picture.parts
+    planes = (luma, *(np.ascontiguousarray(chroma[..., k]) for k in (0, 1)))
+    frame = VideoFrame(cast("tuple[Plane, ...]", planes), 5, Fraction(0), picture.bits, Colour())
+    whole = Picture.cut(frame, REGION)
+    assert unveil(whole, [veil]) is not None
+
+    for top, bottom in ((64, 120), (70, 110), (40, 62), (0, 60), (92, 120)):
+        part = Picture.cut(frame, Region(0, top, WIDTH, bottom))
+        assert unveil(Picture.cut(frame, part.region), [veil]) is None
+        assert veil.may_be_on(part) is (top < BOTTOM and bottom > TOP)
+        unveil(part, [veil], frame)
+        assert np.array_equal(part.parts[0], whole.parts[0][top:bottom])
+
+
+def test_flat_colours_behind_a_bar_are_told_too():
+    tones = np.array([[200.0, 184.0, 160.0][k % 3] for k in range(WIDTH)])
+    luma = np.tile(tones, (HEIGHT, 1))
+    luma[TOP:BOTTOM] = 0.5 * luma[TOP:BOTTOM] + 8
+    chroma = np.tile([110.0, 150.0], (HEIGHT // 2, WIDTH // 2, 1))
+    chroma[TOP // 2 + 1 : BOTTOM // 2] = 64 + 0.5 * chroma[TOP // 2 + 1 : BOTTOM // 2]
+    parts = [np.rint(part).astype(np.uint8) for part in (luma, chroma)]
+    pictures = [Picture(cast("list[Plane]", [part.copy() for part in parts]), REGION, (2, 2), 8) for _ in range(24)]
+
+    veil = veil_on(pictures)
+
+    assert veil is not None
+    assert veil.gain == pytest.approx(0.5, abs=0.03)
 
 
 def test_nothing_is_changed_where_nothing_behind_it_was(barred: Bar):

@@ -21,6 +21,7 @@ from lipwright.core.options import SyncOptions
 from lipwright.core.parts import cut_into_parts, ease_of
 from lipwright.core.timeline import FramePlan
 from lipwright.demo import speech_path, video_path
+from lipwright.engines.rewrite.veil import Veil
 from lipwright.pipeline import Line, Ready, SyncResult
 from lipwright.service import children, reports
 from lipwright.service import parts as video_parts
@@ -133,7 +134,7 @@ def test_where_the_footages_own_sound_goes_on_after_the_speech_its_own_lips_do_i
         assert all(np.array_equal(x, y) for x, y in zip(its[k], own[k], strict=True)), f"frame {k} is not its own"
     assert np.mean([np.abs(its[k][0].astype(int) - own[k][0]).max() > 20 for k in range(end)]) > 0.5
     assert done.speakers[0].render.untouched["own_again"] >= n - back
-    assert Shared(tmp_path / "plan.npz").about["version"] == 2  # programs of before would let the lips rest
+    assert Shared(tmp_path / "plan.npz").about["version"] == 3  # programs of before would let the lips rest
     assert (unheard.plan.own_from_s, cut.plan.own_from_s) == (None, None)
 
 
@@ -270,6 +271,11 @@ def test_a_plan_of_a_newer_program_is_followed_where_only_its_words_are_new_and_
     ready.avatars[0].face.quarter_turns[3:] = 1  # type: ignore[attr-defined]  # a way up that older programs do not know
     video_parts.share(ready, [range(5)], turned := tmp_path / "turned.npz")
     assert Shared(turned).about["version"] == 2
+    sitter = ready.avatars[0]._sitter  # type: ignore[attr-defined]
+    bar = Veil(0.5, np.array([8.0, 64.0, 64.0]), 10, 12, 2, np.ones(4, np.float32))
+    ready.avatars[0]._sitter = replace(sitter, veils=(bar,))  # type: ignore[attr-defined]
+    video_parts.share(ready, [range(5)], veiled := tmp_path / "veiled.npz")
+    assert Shared(veiled).about["version"] == 3
 
     def tell(**changes: Any) -> None:
         with np.load(plan) as loaded:
@@ -281,9 +287,9 @@ def test_a_plan_of_a_newer_program_is_followed_where_only_its_words_are_new_and_
     tell(options={**Shared(plan).about["options"], "invented_later": 1}, invented_later=2)
     assert Shared(plan).options == options
 
-    tell(version=3)
+    tell(version=4)
     for child in (children.part, children.join):
-        assert child({**arguments, "plan": str(plan)}, lambda _: None) == {"newer_plan": 3}
+        assert child({**arguments, "plan": str(plan)}, lambda _: None) == {"newer_plan": 4}
 
 
 def plan_of(order: Sequence[int], fps: Fraction = Fraction(25)) -> FramePlan:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import lipwright
-from lipwright import media
+from lipwright import articulation, media
 from lipwright.core.errors import FaceNotFound, InvalidOption, MediaNotFound
 
 LEFT, RIGHT = slice(0, 300), slice(300, 600)
@@ -112,18 +112,28 @@ def test_the_output_lasts_as_long_as_the_longest_speech_and_holds_all_of_them(
 
 
 def test_a_recording_that_several_faces_say_is_heard_once(
-    couple: Path, two_speeches: tuple[Path, Path], tmp_path: Path
+    couple: Path, two_speeches: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = two_speeches[0]
+    one, other = two_speeches
     copy = tmp_path / "under another name.wav"
     copy.write_bytes(one.read_bytes())
+    has_raised: list[bool] = []
+    real = articulation.listen_to
 
+    def listen_to(*given: Any, raises_quiet: bool) -> Any:
+        has_raised.append(raises_quiet)
+        return real(*given, raises_quiet=raises_quiet)
+
+    monkeypatch.setattr(articulation, "listen_to", listen_to)
     alone = lipwright.sync(couple, one, tmp_path / "alone.mp4", face="1", engine="still")
     both = lipwright.sync(couple, one, tmp_path / "both.mp4", face="1", assign={2: copy}, engine="still")
 
     heard, twice = (media.read_speech(result.output).samples for result in (alone, both))
     assert len(both.speakers) == 2
     assert np.array_equal(heard, twice)
+    assert all(has_raised)  # what is quiet in it is nobody else's
+    lipwright.sync(couple, one, tmp_path / "two.mp4", face="1", assign={2: other}, engine="still")
+    assert not all(has_raised)
 
 
 def test_who_talks_on_without_those_who_were_chosen_is_told_of(clips: Path, tmp_path: Path, make_sound: Any) -> None:

@@ -40,7 +40,7 @@ _HELD_BYTES = 2 << 20
 _ROWS_ARE: Final = np.dtype(np.float16)
 """The encoder's rows while they wait, and as they were learned from: 100 MB an hour."""
 _SAMPLES_ARE: Final = np.dtype(np.float16)
-"""Samples while they wait: finer than 16 bits at every level, ..."""
+"""Samples while they wait: as fine for what is quiet as 16 bits are, ..."""
 _LARGEST: Final = 60_000.0
 """... and up to this one."""
 _TICK: Final = features.RATE_HZ // TICK_RATE_HZ

@@ -165,8 +165,9 @@ class PartAvatar(Protocol):
 class SharingAvatar(Avatar, Protocol):
     """An avatar that can tell others how it would speak.
 
-    Optional: `is_turning`, whether another way is up on some of the footage's frames than on others; programs that
-    know one way for all of them are then not given a part.
+    Optional: `is_turning`, whether another way is up on some of the footage's frames than on others, and `is_veiled`,
+    whether a bar lies before the face that is taken off and laid on again; programs that know neither are then not
+    given a part.
     """
 
     def share(self, mouth: MouthTrack, plan: FramePlan) -> Memory:

@@ -22,6 +22,8 @@ from lipwright.vision.cuts import CutDetector
 
 ONE_OFFSET_S = 0.15
 """Offsets of two faces from one sound, as measured, are no farther apart."""
+_A_MOMENT_S = 0.5
+"""For so long a face may be lost that is in the picture all along."""
 
 
 class Witness:
@@ -156,7 +158,10 @@ def give_roles(
 def unheeded_s(
     roles: Iterable[Role], people: Mapping[int, SeenFace], plan: FramePlan, video: VideoInfo, until_s: Fraction
 ) -> dict[int, float]:
-    """Who of the others talks where nobody with a role is in the picture, by id, and for how long before `until_s`."""
+    """Who of the others talks where nobody with a role is in the picture, by id, and for how long before `until_s`.
+
+    Of shots, that is: who has a role may be lost for a moment beside them.
+    """
     source_s = [video.times_s[k] if video.times_s else video.start_s + k / video.fps for k in plan.order]
     shown_s = np.array([float(time_s) for time_s in source_s])
     times_s = np.array([float(time_s) for time_s in (*plan.times_s, plan.duration_s)])
@@ -164,12 +169,22 @@ def unheeded_s(
     rows = {face_id: person.rows_at(shown_s) for face_id, person in people.items()}
     chosen = {role.face.face_id for role in roles}
     is_without = np.all([rows[face_id] < 0 for face_id in chosen], axis=0) & (lasts_s > 0)
-    alone = {k: own[is_without & (own >= 0)] for k, own in rows.items() if k not in chosen}
-    return {
-        face_id: float(lasts_s[is_without & (rows[face_id] >= 0)].sum())
-        for face_id, own in alone.items()
-        if len(own) and talks(people[face_id].lip_gap[own])
-    }
+    found: dict[int, float] = {}
+    for face_id, own in rows.items():
+        is_alone = is_without & (own >= 0)
+        for first, after in _runs(is_alone):
+            is_alone[first:after] = lasts_s[first:after].sum() > _A_MOMENT_S
+        # each frame of the footage once: slowed down, trembling would look like talk
+        seen = np.unique(own[is_alone])
+        if face_id not in chosen and len(seen) and talks(people[face_id].lip_gap[seen]):
+            found[face_id] = float(lasts_s[is_alone].sum())
+    return found
+
+
+def _runs(is_one: NDArray[np.bool_]) -> list[list[int]]:
+    """Half-open ranges of successive ones."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_one, [False]])))
+    return edges.reshape(-1, 2).tolist()
 
 
 def _believed(fits: Mapping[int, Agreement]) -> dict[int, Agreement]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lipwright.media.footage import MediaFootage, open_footage
     from lipwright.media.joining import fit_together, join, played
     from lipwright.media.overlap import kept_open
+    from lipwright.media.soundtrack import distinct
     from lipwright.media.survey import probe
     from lipwright.media.write import AudioPlan, Written, write_video
 
@@ -31,6 +32,7 @@ _HOME: Final = {
     "MediaFootage": "footage",
     "Written": "write",
     "check_encoding": "encoders",
+    "distinct": "soundtrack",
     "fit_together": "joining",
     "join": "joining",
     "kept_open": "overlap",
@@ -50,6 +52,7 @@ __all__ = [
     "MediaFootage",
     "Written",
     "check_encoding",
+    "distinct",
     "fit_together",
     "join",
     "kept_open",

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from filecmp import cmp
@@ -85,10 +85,7 @@ def soundtrack(
 ) -> Soundtrack:
     """Add the audio stream to `out`. Files stay open until `stack` closes. What of the sound `out` cannot hold goes
     into the notes. Raises NoAudio if the speech has none."""
-    speeches: list[Path] = []
-    for speech in (plan.speech, *plan.others):
-        if speech is not None and not any(_is_same(speech, other) for other in speeches):
-            speeches.append(speech)
+    speeches = distinct([speech for speech in (plan.speech, *plan.others) if speech is not None])
     if len(speeches) == 1 and plan.keep_original_db is None:
         copied = _Copied.try_to(out, container, speeches[0], duration_s, frame_s, stack)
         if copied is not None:
@@ -103,8 +100,17 @@ def soundtrack(
     return _Encoded(out, container, voices, duration_s, notes)
 
 
+def distinct(recordings: Sequence[Path]) -> list[Path]:
+    """The recordings without those that are given twice, in order: to several faces, or under two names."""
+    found: list[Path] = []
+    for one in recordings:
+        if not any(_is_same(one, other) for other in found):
+            found.append(one)
+    return found
+
+
 def _is_same(one: Path, other: Path) -> bool:
-    """Whether the files hold the same bytes: a recording may be given under two names."""
+    """Whether the files hold the same bytes."""
     try:
         return cmp(one, other, shallow=False)
     except OSError:  # what is wrong with it is told where it is opened

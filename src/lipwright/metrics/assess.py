@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from math import inf
+from math import ceil, inf
 from typing import Any, Final
 
 import numpy as np
@@ -186,7 +186,9 @@ def assess(
     """
     info = video.info.video
     assert info is not None  # footage has pictures
-    spans = windows(info.n_frames, float(info.duration_s), budget_s)
+    asked_s, lasts_s = max((claim.until_s for claim in claims), default=inf), float(info.duration_s)
+    n_asked = info.n_frames if asked_s >= lasts_s else ceil(info.n_frames * asked_s / lasts_s)
+    spans = windows(n_asked, min(asked_s, lasts_s), budget_s)
     seen = watch(video, tracker, spans, origin, progress=progress, is_time_up=is_time_up)
     faces: list[FaceAssessment | LostFace | None] = []
     for claim in claims:

@@ -40,12 +40,12 @@ from lipwright.service.spoken import phones_as_json, phones_from
 if TYPE_CHECKING:
     from lipwright.core.media import Footage
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Raise it when a part, or the join, needs what programs of before do not read: they leave such a plan to newer ones.
 
 What is only told, or was only asked while the plan was made, needs no other version: unknown fields are passed over.
-2, of somebody who lies on some frames and is upright on others, and of footage whose own lips go on after the speech;
-all else is 1 still, for programs before 2026-11-23.
+3, of footage whose own lips go on after the speech, and of somebody who is seen through a bar; 2, of somebody who lies
+on some frames and is upright on others; all else is 1 still, for programs before 2026-11-23.
 """
 _ENCODED_AGAIN: Final = (
     "The parts of the picture came from encoders that differ: the whole was encoded once more, which costs a little "
@@ -131,9 +131,10 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
 
 
 def _version_of(ready: Ready) -> int:
-    """Of an engine that tells it: whether what is seen on the plan's frames is not the same way up throughout."""
-    is_turning = any(getattr(avatar, "is_turning", False) for avatar in ready.avatars)
-    return 2 if is_turning or ready.plan.own_from_s is not None else 1
+    """By what engines tell of it, too: who is seen through a bar, and who is not the same way up throughout."""
+    if ready.plan.own_from_s is not None or any(getattr(avatar, "is_veiled", False) for avatar in ready.avatars):
+        return 3
+    return 2 if any(getattr(avatar, "is_turning", False) for avatar in ready.avatars) else 1
 
 
 class NewerPlan(Exception):

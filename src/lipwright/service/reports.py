@@ -70,6 +70,7 @@ _LENGTHS: Final = {
     "slowed": _BOTH + "it is slowed down to fit.",
     "cut": _BOTH + "the result ends with the speech.",
     "kept": _BOTH + "the rest of the footage is kept, in silence.",
+    "kept_own": _BOTH + "the rest of the footage is kept, with its own sound and lips.",
 }
 
 log = logging.getLogger(__name__)
@@ -295,13 +296,14 @@ def _length(result: SyncResult) -> dict[str, Any]:
     elif did in ("bounced", "looped") and not any(after < before for before, after in pairwise(result.plan.order)):
         # a last frame that lasts longer than others do bridges what is missing; so do frames that times are rounded to
         did = "frozen" if speech_s - source_s > 2 * frame_s else "as_is"
+    own = "kept_own" if did == "kept" and result.plan.own_from_s is not None else did
     return {
         "policy": policy,
         "did": did,
         "source_s": round(source_s, 3),
         "speech_s": round(speech_s, 3),
         "output_s": round(float(result.duration_s), 3),
-        "says": _LENGTHS[did].format(source=source_s, speech=speech_s),
+        "says": _LENGTHS[own].format(source=source_s, speech=speech_s),
     }
 
 
@@ -346,11 +348,10 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
     )  # fmt: skip
     settle(source, result.n_source_frames)
     shown = pictures(source.info)
+    is_alone = len(media.distinct([speaker.audio for speaker in result.speakers])) == 1
     claims = [
         Claim(
-            heard=listened(
-                media.read_speech(speaker.audio) if speech is None else speech, is_alone=len(result.speakers) == 1
-            ),
+            heard=listened(media.read_speech(speaker.audio) if speech is None else speech, is_alone=is_alone),
             mouth=speaker.mouth,
             where=speaker.seen,
             is_edited=_edited(speaker.render),

@@ -259,6 +259,11 @@ class RewriteAvatar:
         """Whether another way is up on some frames than on others."""
         return bool(np.ptp(self.face.quarter_turns))
 
+    @property
+    def is_veiled(self) -> bool:
+        """Whether a bar lies before the face that is taken off and laid on again."""
+        return bool(self._sitter.veils)
+
     def speak(
         self,
         mouth: MouthTrack,
@@ -555,7 +560,7 @@ class RewriteAvatar:
             return False
         smoothing = 3e-4 if donors is not None else 2e-2
         picture = Picture.cut(frame, region)
-        veiled, laid_on = self._lift(picture, row)
+        veiled, laid_on = self._lift(frame, picture, row)
         cover = min(1.0, 3 * strength)
         alpha = patch.patch_alpha(mouth_area, to, io_px)
         parted = 0.0
@@ -593,10 +598,10 @@ class RewriteAvatar:
         picture.paste(frame)
         return True
 
-    def _lift(self, picture: Picture, row: int) -> tuple[Unveiled | None, Lifted | None]:
+    def _lift(self, frame: VideoFrame, picture: Picture, row: int) -> tuple[Unveiled | None, Lifted | None]:
         """Take what lies on the picture of this row's frame off it, in place: a bar, letters; None: it is not there."""
         cover = self._sitter.cover_of(picture, row)
-        veiled = unveil(picture, self._sitter.veils)
+        veiled = unveil(picture, self._sitter.veils, frame)
         if veiled is not None:
             cover = veiled.with_ink(cover)
         elif cover is None:

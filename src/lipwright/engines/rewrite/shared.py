@@ -332,6 +332,8 @@ def sitter_of(study: FaceStudy) -> Sitter:
         veiled = unveil(mouth, veils)
         if veiled is not None:
             cover = veiled.with_ink(cover)
+        elif any(veil.may_be_on(mouth) for veil in veils):
+            behind.add(row)
         if cover is not None:
             taken = lift(mouth, cover)
             if _hides_lips(taken.alpha, mouth.region, face.landmarks.row(row)):

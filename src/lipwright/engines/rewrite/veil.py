@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.core.media import Plane
+from lipwright.core.media import Plane, VideoFrame
 from lipwright.engines.rewrite.picture import Float32, Picture, Region, to_codes
 from lipwright.vision.overlay import EDGE, Overlay
 from lipwright.vision.shape import Floats
@@ -94,6 +94,13 @@ class Veil:
         before, beyond = self._side(inner[:, ::-1], width - first), self._side(inner, after)
         return first if before is None else width - before, after if beyond is None else beyond
 
+    def may_be_on(self, picture: Picture) -> bool:
+        """Whether it may lie on a picture that does not reach to its upper edge, or hardly."""
+        above, below = self.edge - self.near_px - 1, self.edge + self.near_px
+        is_told = picture.region.top <= above and below < picture.region.bottom
+        has_ended = self.lines[-1] <= 0 and picture.region.top >= self.edges[-1]
+        return not is_told and picture.region.bottom > self.edge and not has_ended
+
     def is_box_on(self, picture: Picture) -> bool:
         """Whether a side of it is seen too."""
         columns = self.columns(picture)
@@ -107,6 +114,8 @@ class Veil:
     def _side(self, inner: Float32, after: int) -> int | None:
         """The first column beyond a box whose upper edge ends by `after`: corners may be round. None: no side."""
         best, steepest = None, 0.0
+        if not len(inner):
+            return None
         near = self.near_px
         for column in range(max(near + 1, after - near), min(inner.shape[1] - near, after + 2 * _CORNER * near)):
             outside, inside = inner[:, column + near], inner[:, column - near - 1]
@@ -159,9 +168,15 @@ class Unveiled:
             picture.parts[number] = to_codes(change + self.before[number], part, picture.peak)
 
 
-def unveil(picture: Picture, veils: Iterable[Veil]) -> Unveiled | None:
-    """Take the first of these that is on the picture off it, in place; None: none is."""
-    veil, columns = next(((one, seen) for one in veils if (seen := one.columns(picture)) is not None), (None, (0, 0)))
+def unveil(picture: Picture, veils: Iterable[Veil], frame: VideoFrame | None = None) -> Unveiled | None:
+    """Take the first of these that is on the picture off it, in place; None: none is.
+
+    Where `frame`, whose part the picture is, is at hand, an upper edge above or below the picture is seen too.
+    """
+    veil, columns = next(
+        ((one, seen) for one in veils if (seen := one.columns(_as_far_as(one, picture, frame))) is not None),
+        (None, (0, 0)),
+    )
     if veil is None:
         return None
     before, left = picture.parts, list[Float32]()
@@ -183,6 +198,16 @@ def unveil(picture: Picture, veils: Iterable[Veil]) -> Unveiled | None:
         picture.parts.append(to_codes(np.asarray(behind, np.float32), part, picture.peak))
         left.append(np.asarray(gain, np.float32))
     return Unveiled(before, [part.copy() for part in picture.parts], left, ink)  # they are changed in place
+
+
+def _as_far_as(veil: Veil, picture: Picture, frame: VideoFrame | None) -> Picture:
+    """The picture, or more of its frame: up, and down, to the bar's upper edge."""
+    if frame is None or not veil.may_be_on(picture):
+        return picture
+    region, step = picture.region, picture.step[1]
+    top = max(0, min(region.top, (veil.edge - veil.near_px - 1) // step * step))
+    bottom = min(frame.planes[0].shape[0], max(region.bottom, -(-(veil.edge + veil.near_px + 1) // step) * step))
+    return Picture.cut(frame, replace(region, top=top, bottom=bottom))
 
 
 def _between(columns: tuple[int, int], width: int, step_px: int) -> Float32:
@@ -223,10 +248,13 @@ def _onward(says: NDArray[np.int_], after: int) -> int:
 def veils_of(overlays: Sequence[Overlay], mouths: Sequence[tuple[int, Picture]], io_px: float) -> tuple[Veil, ...]:
     """The veils among `overlays`, by `mouths`, pictures of one size and turn, with the numbers of their frames."""
     near_px = max(2, round(_NEAR_IO * io_px))
-    seen: list[list[Picture]] = []
-    for overlay in overlays:
-        looks = [mouth for index, mouth in mouths if overlay.first <= index <= overlay.last and len(mouth.parts) > 1]
-        seen.append(looks[:: max(1, -(-len(looks) // _MOST_LOOKS))])
+    spans = dict.fromkeys((overlay.first, overlay.last) for overlay in overlays)
+    by_frames: dict[tuple[int, ...], list[Picture]] = {}
+    for first, last in spans:
+        looks = [(index, mouth) for index, mouth in mouths if first <= index <= last and len(mouth.parts) > 1]
+        looks = looks[:: max(1, -(-len(looks) // _MOST_LOOKS))]
+        by_frames[tuple(index for index, _ in looks)] = [mouth for _, mouth in looks]
+    seen = list(by_frames.values())
     found: list[Veil] = []
     for share in _MIDDLE_SHARES:
         for looks in seen:
@@ -359,7 +387,7 @@ def _gain_of(pairs: Sequence[tuple[Floats, Floats]]) -> float | None:
     tints = np.array([[float(np.median(side)) - 128 for side in pair] for pair in pairs[1:]])
     of_tint = float((tints[:, 0] * tints[:, 1]).sum() / max(float((tints[:, 0] ** 2).sum()), 1e-3))
     if np.abs(tints[:, 1] - of_tint * tints[:, 0]).max() < _GREY and np.abs(tints[:, 0]).max() > 2 * _GREY:
-        trust = r * r / (1 - r * r)
+        trust = r * r / max(1 - r * r, 1e-6)  # of flat colours all is explained
         gain = (trust * gain + _TRUST_IN_TINT * of_tint) / (trust + _TRUST_IN_TINT)
     elif r < _LEAST_R_ALONE:
         return None
