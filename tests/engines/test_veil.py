@@ -237,8 +237,8 @@ def test_of_somebody_behind_a_bar_the_lips_move_and_the_bar_does_not(clips: Path
 
     assert max(changed_in_bar) > 0.01  # chin and lip behind it are others
     again = unpacked_sitter(dict(packed_sitter(avatar._sitter))).veils
-    assert [(one.gain, one.top, one.edge, one.near_px) for one in again] == [
-        (one.gain, one.top, one.edge, one.near_px) for one in veils
+    assert [(one.gain, one.top_px, one.edge_px, one.near_px) for one in again] == [
+        (one.gain, one.top_px, one.edge_px, one.near_px) for one in veils
     ]
     assert np.array_equal(again[0].lines, veils[0].lines)
     assert np.array_equal(again[0].offset, veils[0].offset)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.articulation import SURE, Agreement, Heard, agreement
+from lipwright.articulation.curves import runs
 from lipwright.core.errors import InvalidOption
 from lipwright.core.face import ChosenFace, FaceChoice, SeenFace, TrackedFace, choose_face, talks
 from lipwright.core.media import VideoFrame, VideoInfo
@@ -172,19 +173,13 @@ def unheeded_s(
     found: dict[int, float] = {}
     for face_id, own in rows.items():
         is_alone = is_without & (own >= 0)
-        for first, after in _runs(is_alone):
+        for first, after in runs(is_alone):
             is_alone[first:after] = lasts_s[first:after].sum() > _A_MOMENT_S
         # each frame of the footage once: slowed down, trembling would look like talk
         seen = np.unique(own[is_alone])
         if face_id not in chosen and len(seen) and talks(people[face_id].lip_gap[seen]):
             found[face_id] = float(lasts_s[is_alone].sum())
     return found
-
-
-def _runs(is_one: NDArray[np.bool_]) -> list[list[int]]:
-    """Half-open ranges of successive ones."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_one, [False]])))
-    return edges.reshape(-1, 2).tolist()
 
 
 def _believed(fits: Mapping[int, Agreement]) -> dict[int, Agreement]:

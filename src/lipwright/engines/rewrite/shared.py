@@ -349,10 +349,9 @@ def sitter_of(study: FaceStudy) -> Sitter:
 def _veils_of(study: FaceStudy, face: Face) -> tuple[Veil, ...]:
     if not study.overlays:
         return ()
-    rows = {seen_row: face.row_of[study.frame_index[seen_row]] for seen_row in study.mouths}
     if np.any(face.quarter_turns):  # a level bar would be an upright one
         return ()
-    mouths = [(study.frame_index[seen_row], study.mouths[seen_row]) for seen_row in rows]
+    mouths = [(study.frame_index[seen_row], mouth) for seen_row, mouth in study.mouths.items()]
     return veils_of(study.overlays, mouths, float(np.median(face.posed.scale_px)))
 
 
@@ -476,7 +475,7 @@ def packed_sitter(sitter: Sitter) -> Memory:
         yield f"overlays/{number}/place", np.array([getattr(overlay, name) for name in _PLACE_OF_OVERLAY], np.int64)
         yield f"overlays/{number}/looks", np.stack([overlay.mask, overlay.look])
     for number, veil in enumerate(sitter.veils):
-        yield f"veils/{number}/place", np.array((veil.top, veil.edge, veil.near_px), np.int64)
+        yield f"veils/{number}/place", np.array((veil.top_px, veil.edge_px, veil.near_px), np.int64)
         yield f"veils/{number}/light", np.array((veil.gain, *veil.offset))
         yield f"veils/{number}/lines", veil.lines
     yield from packed_mouths("mouths", sitter.mouths)
@@ -550,8 +549,8 @@ def unpacked_sitter(memory: Mapping[str, NDArray[Any]]) -> Sitter:
     veils: list[Veil] = []
     while f"veils/{len(veils)}/place" in memory:
         place, light, lines = (memory[f"veils/{len(veils)}/{what}"] for what in ("place", "light", "lines"))
-        top, edge, near_px = place.tolist()
-        veils.append(Veil(float(light[0]), light[1:], top, edge, near_px, lines))
+        top_px, edge_px, near_px = place.tolist()
+        veils.append(Veil(float(light[0]), light[1:], top_px, edge_px, near_px, lines))
     return Sitter(
         int(memory["face_id"]), face, mouths, memory["skin"], memory["lip"], lenders, is_crowded, ground, overlays,
         tuple(veils),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.core.media import Plane, VideoFrame
-from lipwright.engines.rewrite.picture import Float32, Picture, Region, to_codes
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, to_codes, window
 from lipwright.vision.overlay import EDGE, Overlay
 from lipwright.vision.shape import Floats
 
@@ -37,8 +37,11 @@ _GREY: Final = 2.5
 _TRUST_IN_TINT: Final = 3.0
 """As much as in luma of which three quarters are explained."""
 _SAME_GAIN: Final = 0.15
-_PEAK, _BEYOND, _WHOLLY = 255, 8, 0.9
-_HALF: Final = 0.5
+"""What differs by less, on the same lines, is one veil."""
+_PEAK, _BEYOND = 255, 8
+"""Levels of 8 bits; what is so far beyond the lightest, or the darkest, was never behind a veil: it is ink on it."""
+_HALF, _WHOLLY = 0.5, 0.9
+"""Share of a line that is the bar's: where it begins, and where all of it is."""
 _SEEN_SHARE: Final = 0.7
 """Of the columns: where so many have an edge as it should be, it is one."""
 _FEWEST_COLUMNS, _NARROWEST, _MOSTLY, _AGAINST = 12, 0.12, 0.6, 4
@@ -46,24 +49,27 @@ _FEWEST_COLUMNS, _NARROWEST, _MOSTLY, _AGAINST = 12, 0.12, 0.6, 4
 _MIDDLE_SHARES: Final = (1.0, 0.5, 0.25)
 """Of the mouths' pictures: a short word has a narrow box."""
 _CORNER: Final = 4
+"""A round corner is at most so many `near_px` wide and high."""
 _SIDED_SHARE: Final = 0.5
+"""Of the pictures on which a narrow veil is seen, those that show a side of it."""
 _CLOSE: Final = 0.35
 """As it should be: to such a share of the step."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Veil:
-    """A level bar before the face, as wide as what is seen of it."""
+    """A level bar or box before the face: always on the same lines of the picture, as wide as each frame shows it."""
 
     gain: float
     """What is left of what is behind it."""
     offset: Floats
     """(3,) code values of 8 bits that it adds to luma, Cb and Cr."""
-    top: int
-    """Of `lines` on the picture, upright, in luma pixels."""
-    edge: int
-    """Of the bar, in luma pixels: lines so far above and below it are without it, and in it."""
+    top_px: int
+    """The line of the upright picture on which `lines` begins, in luma pixels."""
+    edge_px: int
+    """The first line of the bar, or the one before."""
     near_px: int
+    """Lines so far above that, and below it, are surely without the bar, and in it."""
     lines: Float32
     """(n,) 0..1: how much of each line it takes; none of those before, of those after as much as of the last one."""
 
@@ -73,12 +79,20 @@ class Veil:
 
     def columns(self, picture: Picture) -> tuple[int, int] | None:
         """From which to which of a picture's columns its upper edge is seen; None: on hardly any."""
-        above, below = (self.edge + away - picture.region.top for away in (-self.near_px - 1, self.near_px))
-        luma = picture.parts[0]
-        if above < 0 or below >= luma.shape[0]:
+        found = self._edge_on(picture)
+        if found is None:
+            return None
+        first, after = found
+        before, beyond = self._sides_on(picture, first, after)
+        return first if before is None else before, after if beyond is None else beyond
+
+    def _edge_on(self, picture: Picture) -> tuple[int, int] | None:
+        """As `columns`, but for its sides: where its corners are round, its edge is shorter than it is wide."""
+        if not self._is_edge_in(picture):
             return None
         scale = 1 << (picture.bits - 8)
-        outside, inside = (luma[line].astype(np.float32) / scale for line in (above, below))
+        lines = picture.parts[0][[line - picture.region.top for line in self._beside]]
+        outside, inside = lines.astype(np.float32) / scale
         expected = self.gain * outside + np.float32(self.offset[0])
         # rather the bar than no bar: a lip or a shadow may end between these lines
         says = np.where(np.abs(inside - expected) < np.abs(inside - outside), 1, -1)
@@ -87,29 +101,34 @@ class Veil:
         most = int(says[first:after].sum())
         if most < max(_FEWEST_COLUMNS, _NARROWEST * len(says)) or most < _MOSTLY * np.count_nonzero(says[first:after]):
             return None
-        first, after = len(says) - _onward(says[::-1], len(says) - first), _onward(says, after)
-        lines = self.weights(picture.region, 1)[:, 0] > _WHOLLY
-        inner = luma[lines].astype(np.float32) / scale
-        width = inner.shape[1]
-        before, beyond = self._side(inner[:, ::-1], width - first), self._side(inner, after)
-        return first if before is None else width - before, after if beyond is None else beyond
+        return len(says) - _onward(says[::-1], len(says) - first), _onward(says, after)
+
+    @property
+    def _beside(self) -> tuple[int, int]:
+        """The lines that tell whether it is there: without it, and in it."""
+        return self.edge_px - self.near_px - 1, self.edge_px + self.near_px
+
+    def _is_edge_in(self, picture: Picture) -> bool:
+        above, below = self._beside
+        return picture.region.top <= above and below < picture.region.top + picture.parts[0].shape[0]
 
     def may_be_on(self, picture: Picture) -> bool:
         """Whether it may lie on a picture that does not reach to its upper edge, or hardly."""
-        above, below = self.edge - self.near_px - 1, self.edge + self.near_px
-        is_told = picture.region.top <= above and below < picture.region.bottom
         has_ended = self.lines[-1] <= 0 and picture.region.top >= self.edges[-1]
-        return not is_told and picture.region.bottom > self.edge and not has_ended
+        return not self._is_edge_in(picture) and picture.region.bottom > self.edge_px and not has_ended
 
     def is_box_on(self, picture: Picture) -> bool:
         """Whether a side of it is seen too."""
-        columns = self.columns(picture)
-        if columns is None:
-            return False
+        columns = self._edge_on(picture)
+        return columns is not None and any(side is not None for side in self._sides_on(picture, *columns))
+
+    def _sides_on(self, picture: Picture, first: int, after: int) -> tuple[int | None, int | None]:
+        """The first and past the last column of a box whose upper edge is seen from `first` to `after`."""
         lines = self.weights(picture.region, 1)[:, 0] > _WHOLLY
         inner = picture.parts[0][lines].astype(np.float32) / (1 << (picture.bits - 8))
-        sides = self._side(inner[:, ::-1], inner.shape[1] - columns[0]), self._side(inner, columns[1])
-        return any(side is not None for side in sides)
+        width = inner.shape[1]
+        before = self._side(inner[:, ::-1], width - first)
+        return None if before is None else width - before, self._side(inner, after)
 
     def _side(self, inner: Float32, after: int) -> int | None:
         """The first column beyond a box whose upper edge ends by `after`: corners may be round. None: no side."""
@@ -127,20 +146,19 @@ class Veil:
     @property
     def edges(self) -> list[int]:
         """The lines of its edges, as far as they are known."""
-        inside = self.top + np.flatnonzero(self.lines >= _HALF)
+        inside = self.top_px + np.flatnonzero(self.lines >= _HALF)
         return [int(inside[0])] if self.lines[-1] >= _HALF else [int(inside[0]), int(inside[-1]) + 1]
 
     def holds(self, overlay: Overlay) -> bool:
         """Whether that stands on it: letters."""
         first, last = overlay.top * overlay.shrink, (overlay.top + overlay.mask.shape[0]) * overlay.shrink
-        return first >= self.edge - self.near_px and (self.lines[-1] > 0 or last <= self.edges[-1] + self.near_px)
+        return first >= self.edge_px - self.near_px and (self.lines[-1] > 0 or last <= self.edges[-1] + self.near_px)
 
     def weights(self, region: Region, step_px: int) -> Float32:
         """(h, 1) how much of each line of a part of a picture it takes; `step_px` luma lines are one of it."""
-        at = np.arange(region.top, region.bottom) - self.top
+        at = np.arange(region.top, region.bottom) - self.top_px
         seen = np.where(at < 0, 0, self.lines[np.clip(at, 0, len(self.lines) - 1)])
-        n = -(-len(seen) // step_px)
-        return np.pad(seen, (0, n * step_px - len(seen)), "edge").reshape(n, step_px).mean(1, dtype=np.float32)[:, None]
+        return _shared_out(seen, step_px)[:, None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,8 +223,8 @@ def _as_far_as(veil: Veil, picture: Picture, frame: VideoFrame | None) -> Pictur
     if frame is None or not veil.may_be_on(picture):
         return picture
     region, step = picture.region, picture.step[1]
-    top = max(0, min(region.top, (veil.edge - veil.near_px - 1) // step * step))
-    bottom = min(frame.planes[0].shape[0], max(region.bottom, -(-(veil.edge + veil.near_px + 1) // step) * step))
+    top = max(0, min(region.top, (veil.edge_px - veil.near_px - 1) // step * step))
+    bottom = min(frame.planes[0].shape[0], max(region.bottom, -(-(veil.edge_px + veil.near_px + 1) // step) * step))
     return Picture.cut(frame, replace(region, top=top, bottom=bottom))
 
 
@@ -214,8 +232,13 @@ def _between(columns: tuple[int, int], width: int, step_px: int) -> Float32:
     """(1, w) 1 on these columns of luma, 0 beside them; `step_px` of them are one."""
     at = np.zeros(width, np.float32)
     at[columns[0] : columns[1]] = 1
-    n = -(-width // step_px)
-    return np.pad(at, (0, n * step_px - width), "edge").reshape(n, step_px).mean(1, dtype=np.float32)[None]
+    return _shared_out(at, step_px)[None]
+
+
+def _shared_out(weights: NDArray[Any], step_px: int) -> Float32:
+    """Means (n,) of each `step_px` of these weights (m,), as samples of chroma have them; the last may be of fewer."""
+    n = -(-len(weights) // step_px)
+    return np.pad(weights, (0, n * step_px - len(weights)), "edge").reshape(n, step_px).mean(1, dtype=np.float32)
 
 
 def _with_sides(ink: NDArray[np.bool_], weights: Float32, columns: tuple[int, int], near_px: int) -> NDArray[np.bool_]:
@@ -283,21 +306,19 @@ def _middle(looks: Sequence[Picture], share: float) -> list[Picture]:
     half = share * float(np.median([one.region.width for one in looks])) / 2
     parts: list[Picture] = []
     for one in looks:
-        (across, _), region = one.step, one.region
+        across, region = one.step[0], one.region
         left = max(region.left, round(middle - half) // across * across)
         right = min(region.right, round(middle + half) // across * across)
         if right - left < half:
             continue
-        kept = [
-            part[:, (left - region.left) // step : (right - region.left) // step]
-            for part, (step, _) in zip(one.parts, one.steps, strict=True)
-        ]
-        parts.append(replace(one, parts=kept, region=replace(region, left=left, right=right)))
+        inner = replace(region, left=left, right=right)
+        kept = [window(part, region, inner, step) for part, step in zip(one.parts, one.steps, strict=True)]
+        parts.append(replace(one, parts=kept, region=inner))
     return parts
 
 
 def _is_same(veil: Veil, other: Veil) -> bool:
-    return abs(veil.edge - other.edge) <= veil.near_px and abs(veil.gain - other.gain) < _SAME_GAIN
+    return abs(veil.edge_px - other.edge_px) <= veil.near_px and abs(veil.gain - other.gain) < _SAME_GAIN
 
 
 def _veil(overlays: Sequence[Overlay], looks: Sequence[Picture], near_px: int, *, is_wide: bool) -> Veil | None:
