@@ -86,6 +86,22 @@ def test_intensity_scales_the_movement_and_zero_stops_it():
         plan(heard, talking_style(), intensity=-1)
 
 
+@pytest.mark.parametrize("intensity", [0.5, 1.5])
+def test_intensity_scales_how_far_the_lips_are_apart_and_shut_lips_stay_shut(intensity: float):
+    """A calm talker's mouth hung open between, at the mean of their talk."""
+    shut = np.zeros(1000)
+    shut[500:510] = 0.95
+    heard = said(ticks((0, 8.0), (1, 0.8), (0, 11.2)), closure=shut)
+
+    usual = opening_of(plan(heard, talking_style()))
+    track = plan(heard, talking_style(), intensity=intensity)
+
+    np.testing.assert_allclose(opening_of(track), intensity * usual, atol=0.3)
+    assert opening_of(track)[502:508].max() < 0.5
+    assert opening_of(track)[usual < 0.01].max() < 0.2
+    assert (usual < 0.01).sum() > 20
+
+
 @pytest.mark.parametrize(
     "sound",
     [

@@ -143,8 +143,8 @@ def plan(
 ) -> MouthTrack:
     """What the mouth of this person does to say what was heard, at 50 Hz from time zero.
 
-    `intensity` scales the movement around the mean: 1 is the person's own, 0 a still mouth. Full
-    amplitude on every coefficient; the lips touch where `closure` says so; pauses stand still.
+    `intensity` scales the opening, and the movement of all else around its mean: 1 is the person's own, 0 a still,
+    shut mouth. Full amplitude on every coefficient; the lips touch where `closure` says so; pauses stand still.
     `phones` are those of speech made from text: they are exact, and correct what was heard (`known_phones`).
     `adaptation` is what was learned of this person from their own speech (`adapt`).
     `people` and `direction` (N_SHAPE,) are those of the shipped network and basis unless another network
@@ -161,15 +161,15 @@ def plan(
         heard = corrected(heard, facts)
     if adaptation is not None:
         heard, people = adaptation.applied(heard, people)
-    spoken = intensity * at_full_amplitude(heard, spread, people, direction) + style.mean
-    spoken = smooth(spoken, SMOOTHING_S * TICK_RATE_HZ)
+    movement = at_full_amplitude(heard, spread, people, direction)
+    own, spoken = (smooth(amount * movement + style.mean, SMOOTHING_S * TICK_RATE_HZ) for amount in (1.0, intensity))
 
     # who smiles with parted lips keeps them as they are in short pauses too, not at once in that smile again
     is_parted = float(style.rest @ direction) > PARTED_IO
     pauses = find_pauses(heard, is_talker=style.is_talking or is_parted)
 
     closure = closure_strength(heard) if facts is None else facts.closure
-    opening = np.maximum(0.0, spoken @ direction)  # lips never pass through each other
+    opening = intensity * np.maximum(0.0, own @ direction)  # lips never pass through each other
     if facts is not None:
         opening += facts.to_teeth * (np.minimum(opening, LIP_TO_TEETH_IO) - opening)
     spoken = with_opening(spoken, (1 - closure) * opening, spread, direction)
