@@ -83,6 +83,24 @@ def test_of_two_who_speak_the_one_is_chosen_who_is_there_for_longer(people: list
     assert shown.face.face_id == 2  # who speaks after the new speech has ended is not shown with it
 
 
+def test_nobody_is_chosen_by_themselves_who_is_not_seen_in_what_is_shown(people: list[SeenFace], heard: Heard) -> None:
+    """A speech of two seconds on an interview in which who is large, or speaks, comes into the picture later."""
+    large, says = people
+    later = part_of(large, 75, 150)
+    alone = part_of(large, 0, 75)
+
+    def chosen(text: str, some: list[SeenFace], shown_s: float) -> tuple[int, str]:
+        face = give_roles([FaceChoice.parse(text)], some, heard, n_frames=150, shown_s=shown_s)[0].face
+        return face.face_id, face.why
+
+    assert chosen("largest", [later, says], 2.0) == (2, "the largest")
+    assert chosen("largest", [later, says], 6.0) == (1, "the largest")
+    assert chosen("auto", [alone, part_of(says, 50, 150)], 2.0)[0] == 1
+    assert chosen("auto", [alone, part_of(says, 50, 150)], 4.0)[0] == 2
+    assert chosen("2", [alone, part_of(says, 75, 150)], 2.0) == (2, "asked for")
+    assert chosen("largest", [later, part_of(says, 75, 150)], 2.0) == (1, "the largest")
+
+
 def test_who_listens_is_not_chosen_however_long_they_are_shown(people: list[SeenFace], heard: Heard) -> None:
     listens, says = people
     own = np.interp(listens.time_s - 0.3, np.arange(len(heard)) / 50, heard.opening)

@@ -143,6 +143,13 @@ class SeenFace:
         sizes = self.box_px[:, 2:].astype(np.float64) - self.box_px[:, :2]
         return float(sizes.clip(0).prod(1).sum())
 
+    def until(self, end_s: float) -> SeenFace | None:
+        """The same person before a moment of the footage; None where they were not seen by then."""
+        is_before = self.time_s < end_s
+        if not is_before.any():
+            return None
+        return SeenFace(self.face_id, self.time_s[is_before], self.box_px[is_before], self.lip_gap[is_before])
+
     def rows_at(self, times_s: NDArray[np.float64]) -> NDArray[np.intp]:
         """The row of the frame shown at each of these moments of the footage (k,); -1 where the face is not on it."""
         after = np.searchsorted(self.time_s, times_s - _SAME_S).clip(0, len(self.time_s) - 1)
@@ -266,7 +273,8 @@ def choose_face(
     """Who of `people`, found on `n_frames` frames, is meant.
 
     `speaks` tells, by id, how well the lips of those who speak go with the footage's own sound; of several who go
-    with it about as well, who is there for most of the first `shown_s` of the footage is meant.
+    with it about as well, who is there for most of the first `shown_s` of the footage is meant. Who is not asked for
+    is one of those who are seen in it, if there are any.
     Raises NoFaceFound where `people` is empty, and FaceNotFound.
     """
     if not people:
@@ -283,13 +291,14 @@ def choose_face(
         return ChosenFace(there.face_id, "asked for")
     if len(people) == 1:
         return ChosenFace(ids[0], "the only one")
-    heard = [person for person in people if person.face_id in (speaks or {})]
+    shown = [part for person in people if (part := person.until(shown_s)) is not None] or people
+    heard = [person for person in shown if person.face_id in (speaks or {})]
     if choice.by_voice and speaks and heard:
-        n_shown = {person.face_id: int((person.time_s < shown_s).sum()) for person in heard}
-        most = max(1, *n_shown.values())
+        n_shown = {person.face_id: len(person.time_s) for person in heard}
+        most = max(n_shown.values())
         worth = {face_id: speaks[face_id] + _FIT_OF_PRESENCE * n / most for face_id, n in n_shown.items()}
         return ChosenFace(max(worth, key=lambda face_id: worth[face_id]), "moves its lips with the footage's sound")
-    return ChosenFace(max(people, key=lambda person: person.area_px2).face_id, "the largest")
+    return ChosenFace(max(shown, key=lambda person: person.area_px2).face_id, "the largest")
 
 
 def _pointed_at(people: Sequence[SeenFace], x_px: float, y_px: float, at_s: float | None) -> SeenFace | None:
