@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lipwright.engines.rewrite.target import Destination, Limits, target_shapes, with_lead
+from lipwright.engines.rewrite.target import Destination, Limits, is_in_mid_word, target_shapes, with_lead
 from lipwright.vision import mesh
 from lipwright.vision.shape import (
     Points,
@@ -36,6 +36,16 @@ def test_no_plan_is_the_person_with_closed_lips(closed: Points) -> None:
 
     assert largest_gap(shapes)[0] < 1e-6
     np.testing.assert_allclose(shapes[0, :, :2], closed[:, :2], atol=5e-3)
+
+
+def test_an_open_mouth_is_in_mid_word_unless_its_corners_are_up_in_a_smile(posed: PosedShapes, closed: Points) -> None:
+    smile = np.median(posed.shapes, axis=0)
+    says = smile.copy()
+    says[[61, 291], 1] += 0.08
+
+    assert not is_in_mid_word(smile)
+    assert is_in_mid_word(says)
+    assert not is_in_mid_word(closed + says - smile)
 
 
 def test_lips_meet_wherever_closure_asks_for_it_and_are_pressed_together_a_little(closed: Points) -> None:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lipwright.articulation.opening import own_direction
 from lipwright.core.errors import NoFaceFound
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import VideoFrame
 from lipwright.core.plan import plan_frames
+from lipwright.core.timeline import MouthTrack
 from lipwright.demo import picture_path
 from lipwright.portrait import open_source
 from lipwright.portrait.footage import Portrait, PortraitTracker, find_faces
 from lipwright.portrait.life import N_LOOP, Life
-from lipwright.portrait.picture import read_still
+from lipwright.portrait.picture import BT709, Still, read_still
 from lipwright.vision import mesh
 from lipwright.vision.track import MeshTracker
 
@@ -205,6 +209,56 @@ def test_a_face_of_a_portrait_is_where_it_is_at_any_moment(tmp_path: Path, short
     result = service.sync(picture_path(), short_speech, tmp_path / "out.mp4", face="225,123@20", still=True)
 
     assert result.speakers[0].why == "asked for"
+
+
+def rested(still: Still, faces: Sequence[TrackedFace]) -> tuple[list[list[NDArray[np.uint8]]], MouthTrack]:
+    """A second in which the still picture has nothing to say: its frames, and what its mouth was planned to do."""
+    from lipwright import articulation
+    from lipwright.core.media import AudioClip
+    from lipwright.engines.rewrite import RewriteEngine
+
+    footage = Portrait(still, faces, seed=0, n_frames=1)
+    assert footage.info.video is not None
+    avatar = RewriteEngine().study(footage, tracker=PortraitTracker(footage)).avatar(1)
+    mouth = articulation.plan(articulation.listen(AudioClip(np.zeros(16_000, np.float32), 16_000)), avatar.style)
+    return kept(avatar.speak(mouth, plan_frames(footage.info.video, Fraction(1)))), mouth
+
+
+def test_who_was_taken_in_mid_word_begins_as_given_and_shuts_the_lips_while_nothing_is_said(
+    tracker: MeshTracker,
+) -> None:
+    still = read_still(picture_path())
+    (smiling,) = find_faces(still, tracker)
+    low = smiling.landmarks.copy()
+    low[[61, 291], 1] += 0.08 * np.linalg.norm(low[33] - low[263])  # corners as low as they are in talk
+
+    talks, mouth = rested(still, [replace(smiling, landmarks=low)])
+    smiles, _ = rested(still, [smiling])
+
+    assert np.abs(mouth.coefficients @ own_direction()).max() < 1e-3
+    assert (talks[0][0] == still.luma).all()
+    changes = [np.abs(luma.astype(int) - still.luma).sum() for luma, *_ in talks]
+    assert 0 < changes[2] < changes[5] < changes[-1]
+    assert all((luma == still.luma).all() for luma, *_ in smiles)
+
+
+@pytest.mark.parametrize("index", [pytest.param(45, id="wide"), pytest.param(69, id="half")])
+def test_a_photo_of_somebody_in_mid_word_is_shut_in_every_pause(clips: Path, tmp_path: Path, index: int) -> None:
+    from lipwright.vision.shape import opening, pose_shapes
+
+    path = tmp_path / "photo.png"
+    with av.open(str(clips / "video" / "it_ref.mp4")) as container:
+        cv2.imwrite(str(path), next(islice(container.decode(video=0), index, None)).to_ndarray(format="bgr24"))
+
+    still = read_still(path)
+
+    frames, _ = rested(still, find_faces(still, MeshTracker()))
+
+    seen = [VideoFrame(tuple(frames[k]), 0, Fraction(0), 8, BT709) for k in (0, -1)]
+    found = [next(MeshTracker().track([one]))[1][0].landmarks for one in seen]
+    given, last = opening(pose_shapes(np.stack(found).astype(np.float64)).shapes)
+    assert given > 0.05
+    assert last < 0.02
 
 
 def test_still_and_spoken_changes_only_the_surroundings_of_the_mouth(tracker: MeshTracker, short_speech: Path) -> None:

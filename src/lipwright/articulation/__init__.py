@@ -11,7 +11,7 @@ from lipwright.articulation.agreement import LEAST_TALK_S, SURE, Agreement, agre
 from lipwright.articulation.network import Heard, listen, listen_to
 from lipwright.articulation.plan import plan, says_nothing
 from lipwright.articulation.recall import heard_once
-from lipwright.articulation.style import population_style, speaking_style
+from lipwright.articulation.style import population_style, shut_at_rest, speaking_style
 
 __all__ = [
     "LEAST_TALK_S",
@@ -27,5 +27,6 @@ __all__ = [
     "plan",
     "population_style",
     "says_nothing",
+    "shut_at_rest",
     "speaking_style",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from lipwright.articulation.curves import Array, highest, lowest, smooth
 from lipwright.articulation.network import TICK_RATE_HZ, Population, population
+from lipwright.articulation.opening import own_direction, with_opening
 from lipwright.core.face import talks
 from lipwright.core.timeline import N_SHAPE, SeenMouth, SpeakingStyle
 
@@ -33,6 +35,12 @@ def population_style(rest: Array, *, people: Population | None = None) -> Speaki
     """
     people = population() if people is None else people
     return SpeakingStyle(people.mean, people.spread, np.asarray(rest, np.float32), is_talking=False, talking_s=0.0)
+
+
+def shut_at_rest(style: SpeakingStyle) -> SpeakingStyle:
+    """For an avatar that was seen in one moment of talk: it rests in the same pose, its lips brought together."""
+    (rest,) = with_opening(style.rest[None].astype(np.float64), np.zeros(1), style.spread, own_direction())
+    return replace(style, rest=rest.astype(np.float32))
 
 
 def speaking_style(

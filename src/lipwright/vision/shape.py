@@ -136,6 +136,11 @@ def width(shapes: Points) -> Floats:
     return np.linalg.norm(shapes[..., 61, :] - shapes[..., 291, :], axis=-1)
 
 
+def corner_lift(shapes: Points) -> Floats:
+    """Height of the mouth corners above the middle of the upper lip's inner edge, IO. (..., 478, 3) -> (...)."""
+    return shapes[..., 13, 1] - shapes[..., [61, 291], 1].mean(-1)
+
+
 def jaw_drop(shapes: Points) -> Floats:
     """Height of the chin below the eyes, IO. (..., 478, 3) -> (...)."""
     return shapes[..., [152, 148, 377], 1].mean(-1)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.articulation import speaking_style
+from lipwright.articulation import shut_at_rest, speaking_style
 from lipwright.articulation.opening import opening_direction, with_opening
 from lipwright.core.errors import InvalidOption
 from lipwright.core.face import WIDE_RANGE_IO, FaceChoice, TrackedFace, choose_face, opening_range_io
@@ -56,6 +56,7 @@ from lipwright.engines.rewrite.target import (
     LEAD_MARGIN_FRAMES,
     Destination,
     Limits,
+    is_in_mid_word,
     keep_from_folding,
     target_shapes,
     with_lead,
@@ -86,6 +87,8 @@ _OFF_TEETH_IO, _PARTED_OFF_TEETH_IO = 0.007, 0.02
 """How far inside their red lips are cut that are lent; farther where they were apart and are brought together."""
 _LEFT = "Letters, or something else that keeps its place before the face, are left as they are."
 _MOOD_SHARE = 0.5
+_WORD_ENDS_S = 0.4
+"""In so long, from its beginning on, a picture that was taken in mid-word shuts its lips where nothing is said yet."""
 _LEAST_STRENGTH = 0.01
 _UNFOLDED_IO = 0.02
 _FOLDED_FROM_IO, _FOLDED_IO = 0.02, 0.05
@@ -242,7 +245,12 @@ class RewriteAvatar:
         self._drawing: Drawing = "cartoon" if looks_drawn(self.face.posed.template) else "photo"
         self.is_talking = self.face.is_talking
         self._destination = Destination.for_template(self.face.posed.template, self._basis)
-        self._style = speaking_style(self.face.coefficients, self.face.opening, self.face.time_s)
+        style = speaking_style(self.face.coefficients, self.face.opening, self.face.time_s)
+        video = source.info.video
+        is_picture = video is not None and video.is_seamless
+        self._is_in_mid_word = is_picture and is_in_mid_word(self.face.posed.template)
+        """Taken in a moment of talk: it is not the pose in which this mouth rests."""
+        self._style = shut_at_rest(style) if self._is_in_mid_word else style
         self._face_id = sitter.face_id
         self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
 
@@ -314,6 +322,8 @@ class RewriteAvatar:
 
         # who does not talk in the footage is left alone while nothing is said: their own pixels rest best
         drive = np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
+        if self._is_in_mid_word:  # it is shown as it is, ends its word, and its own lips are not seen again
+            drive = np.maximum(drive, smoothstep(np.array([float(time_s) for time_s in plan.times_s]) / _WORD_ENDS_S))
         return shapes_at, drive * until_own(plan)
 
     def _limits(self) -> Limits:
