@@ -84,6 +84,12 @@ def relit(frame: VideoFrame, light: float) -> VideoFrame:
     return VideoFrame(codes, frame.index, frame.time_s, frame.bits, frame.colour)
 
 
+def upside_down(frame: VideoFrame) -> VideoFrame:
+    """The camera was held the wrong way up."""
+    planes = tuple(plane[::-1, ::-1].astype(np.uint8) for plane in frame.planes)
+    return VideoFrame(planes, frame.index, frame.time_s, frame.bits, frame.colour)
+
+
 Heads = dict[str, Head]
 
 
@@ -396,6 +402,56 @@ def test_landmarks_of_a_moving_head_do_not_lag(tracker: MeshTracker, heads: Head
         steps.append((faces[0].landmarks - start.landmarks)[:, 0].mean() - 12 * k)
 
     assert np.abs(steps).max() < 1.2  # one frame of lag would be 12 px
+
+
+@pytest.mark.parametrize("side_px", [260, 70], ids=["large", "small"])
+@pytest.mark.parametrize("who", ["vr_4", "it_ref", "reporter_71s", "vr_2", "ls_demo2"])
+def test_a_head_on_its_crown_has_its_mouth_where_it_is(tracker: MeshTracker, heads: Heads, who: str, side_px: int):
+    """The networks see a face that stands in it too, with its mouth on the forehead."""
+    upright = list(play(4, lambda k: [(heads[who], 200, 170, side_px)]))
+    standing = [faces[0].landmarks for _, faces in tracker.track(upright)]
+
+    for turned, expected in zip(tracker.track(map(upside_down, upright)), standing, strict=True):
+        (face,) = turned[1]
+        apart = np.linalg.norm((639, 359) - face.landmarks[:, :2] - expected[:, :2], axis=1).mean()
+        assert apart < 0.12 * np.linalg.norm(expected[33] - expected[263])
+
+
+def test_of_two_people_one_may_stand_on_the_crown(tracker: MeshTracker, heads: Heads):
+    def scene(k: int) -> VideoFrame:
+        frame = upside_down(paint(blank(index=k), [(heads["vr_2"], 480, 180, 180)]))
+        return paint(frame, [(heads["it_ref"], 480, 180, 180)])
+
+    seen = [faces for _, faces in tracker.track(scene(k) for k in range(8))]
+
+    assert [len(faces) for faces in seen] == [2] * 8
+    for faces in seen:
+        standing, turned = nearest(faces, 480, 180, 60), nearest(faces, 160, 180, 60)
+        assert standing is not None
+        assert turned is not None
+        assert standing.landmarks[152, 1] > standing.landmarks[10, 1]  # the chin is under the forehead
+        assert turned.landmarks[152, 1] < turned.landmarks[10, 1]
+
+
+def test_a_head_that_rolls_over_is_one_person_and_never_turned_back(tracker: MeshTracker, heads: Heads):
+    def rolling(k: int) -> VideoFrame:
+        frame = paint(blank(360, 360, k), [(heads["vr_4"], 180, 180, 220)])
+        tilt = cv2.getRotationMatrix2D((180, 180), -6.0 * k, 1.0)
+        half = cv2.getRotationMatrix2D((90, 90), -6.0 * k, 1.0)
+        planes = tuple(
+            cv2.warpAffine(plane, m, plane.shape, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+            for plane, m in zip(frame.planes, (tilt, half, half), strict=True)
+        )
+        return VideoFrame(planes, k, frame.time_s, 8, BT709)
+
+    first_deg = None
+    for frame, faces in tracker.track(rolling(k) for k in range(36)):
+        (face,) = faces
+        across = face.landmarks[263] - face.landmarks[33]
+        roll_deg = float(np.degrees(np.arctan2(across[1], across[0])))
+        first_deg = roll_deg if first_deg is None else first_deg
+        assert face.face_id == 1
+        assert abs((roll_deg - first_deg - 6.0 * frame.index + 180) % 360 - 180) < 25
 
 
 def test_the_one_face_of_every_clip_is_there_in_every_frame(tracker: MeshTracker, clips: Path):

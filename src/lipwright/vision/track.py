@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import Lock
 from typing import Final
@@ -46,6 +46,12 @@ _MIN_EYES_PX: Final = 9.0
 """Outer eye corner to outer eye corner; below this a mesh is a guess."""
 _STEADY: Final = 0.12
 """A new face's mesh may move by this share of IO between two looks from different windows."""
+_SURELY_UPRIGHT: Final = 0.85
+"""Score of a face, looked at as its mesh lies, from which on nobody asks whether it is the other way up."""
+_UNSEEN: Final = 0.6
+"""What the score of a face is at most that is not found."""
+_SURER: Final = 0.08
+"""By so much more the score must be where the face is turned by half, for it to be the other way up."""
 _HEAD_OVER_MESH: Final = 1.3
 """Width of a head with its hair over that of the mesh."""
 _TWIN_DISTANCE: Final = 0.30
@@ -276,6 +282,11 @@ class _Scene:
         is_due = self._n_looks % every == 0 or is_urgent or n_in_sight == 0
         if is_due or is_thorough:
             self._welcome(frame, self._detector.search(frame, whole(frame), also_near=is_thorough or n_in_sight == 0))
+        is_anybody_there = any(face.is_in_sight for face in self._faces)
+        every = _SEARCH_EVERY if is_anybody_there else _SEARCH_EVERY // 4
+        if is_thorough or self._n_looks % every == every // 4:
+            turned = self._detector.search_turned(frame, whole(frame), also_near=is_thorough or not is_anybody_there)
+            self._welcome(frame, turned, is_upside_down=True)
         for face in missed if is_due else ():
             self._welcome(frame, self._detector.search(frame, _around(face)))
         if is_thorough:
@@ -287,13 +298,13 @@ class _Scene:
                 self._welcome(frame, self._detector.search(frame, areas[self._next_tile % len(areas)]))
                 self._next_tile += 1
 
-    def _welcome(self, frame: VideoFrame, detections: list[Detection]) -> None:
-        """Give each face that is not followed yet its old id, or a new one."""
+    def _welcome(self, frame: VideoFrame, detections: list[Detection], *, is_upside_down: bool = False) -> None:
+        """Give each face that is not followed yet its old id, or a new one. `is_upside_down`: none that stands."""
         for detection in detections:
             if any(face.is_in_sight and _covers(face.landmarks, detection.box) for face in self._faces):
                 continue
             seen = self._inspect(frame, detection)
-            if seen is None:
+            if seen is None or (is_upside_down and np.cos(seen.window.roll_rad) > 0):
                 continue
             in_sight = [face for face in self._faces if face.is_in_sight]
             if any(
@@ -314,7 +325,25 @@ class _Scene:
             self._place(frame, known, seen)
 
     def _inspect(self, frame: VideoFrame, detection: Detection) -> _Seen | None:
-        """The mesh of a detection, if it is really one: seen from two windows, it is at the same place."""
+        """The mesh of a detection, if it is really one, the right way up.
+
+        Of a head on its crown the networks see a face that stands: with its mouth on the forehead.
+        """
+        seen = self._mesh_of(frame, detection)
+        if seen is None:
+            return None
+        upright = self._detector.look_closely(frame, seen.window)
+        score = _UNSEEN if upright is None else upright.score
+        if score >= _SURELY_UPRIGHT:
+            return seen
+        other_way = replace(seen.window, roll_rad=seen.window.roll_rad + np.pi)
+        turned = self._detector.look_closely(frame, other_way)
+        if turned is None or turned.score < score + _SURER:
+            return seen
+        return self._mesh_of(frame, turned)
+
+    def _mesh_of(self, frame: VideoFrame, detection: Detection) -> _Seen | None:
+        """The mesh of a detection, where two windows show it at the same place."""
         landmarks, score, _ = self._mesh.find(frame, detection.window)
         for _ in range(3):
             if score < _MIN_SCORE:
