@@ -267,6 +267,37 @@ def test_what_lies_before_the_skin_just_below_the_lips_stays_where_it_is_looked_
     assert np.median(shown[1]) < 50
 
 
+@pytest.mark.parametrize("of_hand", [(1.0, 1.0), (0.6, 1.0)])
+def test_a_hand_as_light_as_the_skin_stays_beside_the_lips_where_it_is_looked_for(
+    points: NDArray[Any], of_hand: tuple[float, float]
+) -> None:
+    io_px = eyes_px(points)
+    region = mouth_region(points, io_px, 0.25, bounds=FRAME, step=(2, 2))
+    alpha = patch_alpha(region, points, io_px)
+    skin = np.full((region.height, region.width), 146.0)
+    tint = np.full((region.height // 2, region.width // 2, 2), (118.0, 146.0))
+    # two fingers, of which one may be nearer to the tint of the skin
+    corner = round((points[61, 0] - region.left - 0.06 * io_px) / 2)
+    fingers = slice(0, corner // 2), slice(corner // 2, corner)
+    hand = tint.copy()
+    for finger, share in zip(fingers, of_hand, strict=True):
+        hand[:, finger, 0] -= share * 16
+    middle = slice(tint.shape[0] // 2 - 4, tint.shape[0] // 2 + 4)
+    off_hand: list[float] = []
+    off_lips: list[float] = []
+    for to in (None, points):
+        face, mouth = flat(region, skin, 128), flat(region, skin, 128)
+        face.parts[1][...], mouth.parts[1][...] = hand, tint
+        blend(face, mouth, alpha, io_px, match=True, to=to)
+        shown = face.parts[1][middle].astype(float)
+        off_hand.append(float(np.abs(shown - hand[middle])[:, : corner - 2].max()))
+        off_lips.append(float(np.abs(shown - tint[middle])[:, corner : 2 * corner].mean()))
+
+    assert off_lips[0] > 1
+    assert off_lips[1] < 0.1
+    assert off_hand[1] < min(1.0, off_hand[0])
+
+
 def test_a_jaw_that_moves_reads_nothing_from_beyond_what_may_change() -> None:
     region = Region(40, 60, 144, 164)
     grid = Grid.over(region, 8)

@@ -102,6 +102,11 @@ Amid BT.601, BT.709 and BT.2020: lips come out within 3 of 255 of what the frame
 _FROM_RGB = np.linalg.inv(_RGB)
 _FOREIGN_LIGHT, _FOREIGN_TINT = 45, 28
 """Two moments of one skin, lit alike, differ by less: 8-bit code values."""
+_OTHER_SKIN_TINTS = (7, 14)
+"""Where something comes before the mouth at times, other skin is known by less: a tint so far off, 8-bit code values,
+as all of a thing is of which a part is by the second one. One skin is by 12 at most; where compression nearly spoils
+the picture, by 14; a hand by 16.
+"""
 _FOREIGN_RIM_IO = 0.03
 _LIP_RIM_IO = 0.03
 """So near to the lips skin takes their colour; nothing is looked for there."""
@@ -429,6 +434,8 @@ def _around_foreign(
     if foreign.any():
         # noise has no size
         foreign = np.asarray(cv2.morphologyEx(foreign, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
+    if within is not ring and len(away) > 1 and near.any():
+        foreign |= _other_skin(away[1], away[2], near, inside, level)
     if not foreign.any():
         return alpha
     rim_px = _FOREIGN_RIM_IO * io_px / 2
@@ -440,6 +447,24 @@ def _around_foreign(
     ring[whole > 0] = 0
     soft = cv2.GaussianBlur(np.asarray(cv2.resize(hidden, (width, height))), (0, 0), max(1.0, 0.8 * rim_px))
     return alpha * (1 - np.asarray(soft, np.float32))
+
+
+def _other_skin(
+    blue: Float32, red: Float32, ring: NDArray[np.uint8], inside: NDArray[np.uint8], level: int
+) -> NDArray[np.uint8]:
+    """1 where differences of blue and red (h, w) inside (0 or 1) are those of another's skin, or of a hand.
+
+    A hand is as light as the skin behind it, and a part of it is nearly of its tint. Much of the ring may be hand.
+    """
+    by_blue, by_red = (part - np.float32(np.median(part[ring > 0])) for part in (blue, red))
+    away2 = by_blue * by_blue + by_red * by_red
+    mask, surely = ((away2 > (tint * level) ** 2).astype(np.uint8) & inside for tint in _OTHER_SKIN_TINTS)
+    square = np.ones((2, 2), np.uint8)
+    mask, surely = (np.asarray(cv2.morphologyEx(part, cv2.MORPH_OPEN, square), np.uint8) for part in (mask, surely))
+    if not surely.any():
+        return surely
+    _, things = cv2.connectedComponents(mask)
+    return (np.isin(things, np.unique(things[surely > 0])) & (mask > 0)).astype(np.uint8)
 
 
 def _match_sharpness(over: Float32, under: Float32, ring: NDArray[np.uint8], io_px: float) -> Float32:
