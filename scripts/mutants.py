@@ -39,7 +39,7 @@ MUTANTS = (
     Mutant(
         "closure off: lips that must touch stay apart",
         f"{ENGINE}/target.py",
-        "shut = np.maximum(smoothstep((0.030 - gaps.max(1)) / 0.015), closure)",
+        "shut = np.maximum(smoothstep((_APART_IO - gaps.max(1)) / (_APART_IO - _MEET_IO)), closure)",
         "shut = np.zeros_like(closure)",
         ("tests/engines/test_target.py",),
     ),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,13 @@ from lipwright.articulation.plan import closure_strength, find_pauses, says_noth
 from lipwright.core.timeline import N_SHAPE, MouthTrack, SpeakingStyle
 from lipwright.vision import shape
 
-from .conftest import RATE_HZ, TrackedClip, buzz, clip  # noqa: TID252  pytest gives tests no absolute name
+from .conftest import (  # noqa: TID252  pytest gives tests no absolute name
+    RATE_HZ,
+    TrackedClip,
+    buzz,
+    clip,
+    read_tracked,
+)
 
 OPENING = opening_direction(shape.shape_basis())
 
@@ -242,6 +249,15 @@ def test_a_short_pause_in_which_a_closure_is_imagined_keeps_the_lips_parted():
     assert track.closure[66:78].max() == 0
 
 
+def test_lips_touch_at_the_peak_of_a_likely_closure_and_not_all_along_it():
+    likely = 0.85 * np.exp(-0.5 * ((np.arange(100) - 50) / 6.0) ** 2)
+
+    firm = closure_strength(said(np.zeros(100), closure=likely))
+
+    assert firm[50] > 0.95
+    assert 3 <= (firm > 0.5).sum() <= 7, "of 17 ticks in which they are likelier shut than not"
+
+
 def test_doubtful_closures_are_left_alone():
     assert closure_strength(said(np.zeros(50), closure=np.full(50, 0.2))).max() == 0
 
@@ -313,3 +329,13 @@ def test_pauses_of_a_real_talker_stand_still(pausing_talker: TrackedClip):
     for part in np.split(np.arange(len(held)), edges):
         if held[part[0]]:
             assert opening_of(track)[part].std() < 0.5
+
+
+@pytest.mark.parametrize("name", ["vr_4", "it_ref", "ls_demo1", "sty_andrew_clip_1"])
+def test_in_speech_lips_are_shut_for_no_longer_than_their_owners(faces: Path, name: str):
+    person = read_tracked(faces, name)
+    track = plan(listen(person.speech), speaking_style(person.coefficients, person.opening, person.times_s))
+    real = np.interp(np.arange(len(track.closure)) / 50 + person.lag_s, person.times_s, person.opening)
+
+    speaks = track.rest < 0.5
+    assert (track.closure > 0.5)[speaks].mean() < (real < 0.015)[speaks].mean() + 0.05

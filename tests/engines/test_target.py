@@ -86,6 +86,20 @@ def test_small_openings_are_kept_as_planned(closed: Points) -> None:
     assert opening(shapes)[0] == pytest.approx(planned, rel=0.02)
 
 
+@pytest.mark.parametrize(("gap_io", "share"), [(0.008, 0.0), (0.022, 1.0)])
+def test_lips_that_nearly_touch_do_and_those_a_little_apart_stay_so(
+    closed: Points, gap_io: float, share: float
+) -> None:
+    basis = shape_basis()
+    coefficients = np.zeros((1, 8))
+    coefficients[0, 0] = 1.0
+    coefficients[0, 0] = gap_io / largest_gap(closed + basis.decode(coefficients, closed))[0]
+
+    shapes = target_shapes(coefficients, np.zeros(1), closed, basis, Limits())
+
+    assert largest_gap(shapes)[0] == pytest.approx(share * gap_io, abs=0.001)
+
+
 def test_the_skin_under_the_lip_is_never_folded(closed: Points) -> None:
     shapes = target_shapes(many(size=1.5), np.zeros(200), closed, shape_basis(), Limits())
     neutral = closed[18, 1] - closed[17, 1]

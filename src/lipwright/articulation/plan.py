@@ -42,7 +42,12 @@ _SHORTEST_SPEECH_S = 0.08
 _LIKELY_SPEECH, _CLEAR_SPEECH = 0.4, 0.75
 _KNOWN_EASE: Final = 0.25
 """Share of a pause that the way in takes, and the way out, where its edges are known: half of it stands still."""
-_CLOSURE_FROM, _CLOSURE_RANGE = 0.4, 0.3
+_CLOSURE_FROM, _CLOSURE_RANGE = 0.3, 0.25
+_PEAK_TICKS: Final = 9
+_PEAK_FROM, _PEAK_RANGE = 0.7, 0.3
+"""The lips touch at the peak of the probability: it is high for half as long again as they stay shut (140 ms in the
+median for 90, of 19 people not met)."""
+_CLOSURE_SMOOTHING_TICKS = 0.8
 _HUM_CLOSURE_FROM, _HUM_CLOSURE_RANGE = 0.1, 0.15
 _HUM_FROM_DB, _HUM_RANGE_DB = -14.0, 5.0
 """A hum is as loud as speech (median over -7 dB); of 74 short pauses of real speech none is (under -15)."""
@@ -107,9 +112,11 @@ def _ease(n: int, start: int, stop: int, share: float = 0.5) -> Floats:
 
 
 def closure_strength(heard: Heard) -> Floats:
-    """(n,) 0..1 how firmly the lips must touch, from the probability that they do; widened by a tick either way."""
-    sure = smoothstep((heard.closure - _CLOSURE_FROM) / _CLOSURE_RANGE)
-    return np.clip(smooth(np.maximum(sure, 0.7 * highest(sure, 3)), 0.6), 0.0, 1.0)
+    """(n,) 0..1 how firmly the lips must touch: where the probability that they do is high, and near its peak."""
+    likely = heard.closure.astype(np.float64)
+    of_peak = likely / np.maximum(highest(likely, _PEAK_TICKS), 1e-6)
+    sure = smoothstep((likely - _CLOSURE_FROM) / _CLOSURE_RANGE) * smoothstep((of_peak - _PEAK_FROM) / _PEAK_RANGE)
+    return np.clip(smooth(sure, _CLOSURE_SMOOTHING_TICKS), 0.0, 1.0)
 
 
 def _hum(heard: Heard, pause: Pause) -> float:

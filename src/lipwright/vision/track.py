@@ -283,7 +283,7 @@ class _Scene:
         if is_due or is_thorough:
             self._welcome(frame, self._detector.search(frame, whole(frame), also_near=is_thorough or n_in_sight == 0))
         is_anybody_there = any(face.is_in_sight for face in self._faces)
-        every = _SEARCH_EVERY if is_anybody_there else _SEARCH_EVERY // 4
+        every = 3 * _SEARCH_EVERY if is_anybody_there else _SEARCH_EVERY // 4
         if is_thorough or self._n_looks % every == every // 4:
             turned = self._detector.search_turned(frame, whole(frame), also_near=is_thorough or not is_anybody_there)
             self._welcome(frame, turned, is_upside_down=True)

@@ -49,6 +49,9 @@ where the upper one is, and both give way (Löfqvist and Gracco 1997). Lips that
 apart."""
 
 
+_MEET_IO, _APART_IO = 0.010, 0.020
+"""Lips with less than the first between them touch, with more than the second they stay as far apart: who hardly opens
+the mouth has half of the vowels at 3 %."""
 _OPEN_IO: Final = 0.04
 """Lips that are farther apart are not at rest, unless they smile."""
 _SMILE_IO: Final = -0.005
@@ -112,12 +115,12 @@ def keep_from_folding(shapes: Points, closed: Points) -> None:
 
 
 def close_lips(shapes: Points, closure: Floats) -> None:
-    """Bring the inner lips together, in place, where their largest gap is under 3 % IO or `closure` asks for it.
+    """Bring the inner lips together, in place, where their largest gap is under 2 % IO or `closure` asks for it.
 
     Inner lips cross only where `closure` presses them together. 40 % of the way is the upper lip's.
     """
     gaps = shapes[:, _LOWER, 1] - shapes[:, _UPPER, 1]
-    shut = np.maximum(smoothstep((0.030 - gaps.max(1)) / 0.015), closure)
+    shut = np.maximum(smoothstep((_APART_IO - gaps.max(1)) / (_APART_IO - _MEET_IO)), closure)
     pressed = _PRESS_IO * closure[:, None] ** 2
     _change_gaps(shapes, np.maximum(gaps, 0) * (1 - shut[:, None]) - pressed - gaps)
     # what touches touches in depth too: else lips are apart in the picture of a head that is seen from below
@@ -163,7 +166,7 @@ def with_lead(targets: Points, own: Points, strength: Floats) -> Points:
 
     A mouth is read together with the face around it, and that stays the base frame's: of a move of the corners or the
     upper lip that is asked for, a tracker sees 0.6 to 0.8 again, and for the rest the old mouth (measured on three
-    people; docs/benchmarks.md). So lips are driven further, away from the frame's own shape, but for what changes
+    people; docs/measurements.md). So lips are driven further, away from the frame's own shape, but for what changes
     from frame to frame, or the tracker's noise would be amplified. Gaps between the lips are read 0.87 times as
     wide as asked, hardly depending on the old ones: these are driven by that share further whatever the frame shows, so
     that a pause stands still while the footage's mouth goes on. Where lips are to touch they still touch, and the
