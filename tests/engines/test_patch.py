@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from lipwright.core.face import TrackedFace
 from lipwright.core.media import Colour, Plane
-from lipwright.engines.rewrite.patch import DILATION_IO, _stay_inside, blend, mouth_region, patch_alpha
+from lipwright.engines.rewrite.patch import (
+    DILATION_IO,
+    _stay_inside,
+    blend,
+    lay_mouth,
+    mouth_region,
+    patch_alpha,
+    stays_together,
+)
 from lipwright.engines.rewrite.picture import Picture, Region
 from lipwright.engines.rewrite.select import _SEEN_BLUR
 from lipwright.engines.rewrite.shared import Lenders, crowded_mouths
@@ -457,3 +465,27 @@ def test_what_is_as_light_as_skin_before_one_side_of_the_mouth_is_known_by_its_c
         (skin, plain + side[..., None] * (30, -20)),
     ):
         assert told(luma, tints) == 0
+
+
+def test_lips_that_were_shut_when_they_were_lent_show_no_hole_in_a_slit(points: NDArray[Any]) -> None:
+    """They are dark where they meet: pulled apart by a little, that line became a dark patch for one frame."""
+    io_px = eyes_px(points)
+    shut, slit = points[:, :2].astype(np.float64), points[:, :2].astype(np.float64)
+    upper, lower = list(mesh.INNER_UPPER), list(mesh.INNER_LOWER)
+    shut[upper] = shut[lower] = (points[upper, :2] + points[lower, :2]) / 2
+    slit[upper], slit[lower] = shut[upper] - (0, 0.013 * io_px), shut[lower] + (0, 0.013 * io_px)
+    region = mouth_region(shut, io_px, 0.2, bounds=Region(0, 0, 10_000, 10_000), step=(2, 2))
+    luma = np.full((region.height, region.width), 150, np.uint8)
+    line = np.round(shut[[61, *upper, 291]] - (region.left, region.top)).astype(np.int32)
+    cv2.polylines(luma, [line], False, (40.0,), max(1, round(0.012 * io_px)))
+
+    def dark_px(to: NDArray[Any], gap_io: float) -> int:
+        mouth = lay_mouth(
+            flat(region, luma, 128), shut, to, region, io_px, inset_io=0.007, smoothing=3e-4, with_interior=True,
+            together=stays_together(gap_io, 0.0),
+        )  # fmt: skip
+        return int((mouth.parts[0] < 100).sum())
+
+    assert dark_px(slit, 0.026) < 1.2 * dark_px(shut, 0.0)
+    assert dark_px(slit, 0.05) > 1.5 * dark_px(shut, 0.0)  # so it would be, were they pulled apart
+    assert not stays_together(0.026, 0.02)

@@ -18,6 +18,7 @@ from lipwright.engines.rewrite.select import (
     count_different,
     detail_of,
     dissolved,
+    fitting,
     lending_cost,
     sharpness_to_lend,
     shortest_segment,
@@ -231,3 +232,42 @@ def test_a_mouth_from_a_wide_shot_is_soft_on_a_close_up() -> None:
     assert for_close[0] > for_close[1] + 0.1
     assert for_wide[1] < for_wide[0] + 0.06
     assert np.ptp(detail_of(np.full(3, 140.0))) == 0
+
+
+def mouths_open(*gaps: float) -> MouthViews:
+    still = np.zeros((len(gaps), 12), np.float32)
+    return MouthViews(still, np.array(gaps, np.float32), still[:, :3], still[:, 0])
+
+
+def test_where_lips_part_or_meet_a_donor_that_cannot_show_it_does_not_shine_through() -> None:
+    shut, apart = 0, 1
+    opening_io = np.array([0.0, 0.10])
+
+    assert fitting(((shut, 2 / 3), (apart, 1 / 3)), 0.09, opening_io) == ((apart, 1.0),)
+    assert fitting(((apart, 2 / 3), (shut, 1 / 3)), 0.09, opening_io) == ((apart, 1.0),)
+    assert fitting(((apart, 2 / 3), (shut, 1 / 3)), 0.0, opening_io) == ((shut, 1.0),)
+    assert fitting(((apart, 2 / 3), (shut, 1 / 3)), -0.02, opening_io - 0.02) == ((shut, 1.0),)  # pressed together
+    assert fitting(((shut, 1.0),), 0.09, opening_io) == ((shut, 1.0),)
+
+
+def test_donors_that_both_fit_dissolve_and_both_are_seen_where_neither_does() -> None:
+    for opening_io in ([0.08, 0.10], [0.01, 0.01]):
+        shown = fitting(((0, 2 / 3), (1, 1 / 3)), 0.09, np.array(opening_io))
+
+        assert shown == ((0, pytest.approx(2 / 3)), (1, pytest.approx(1 / 3)))
+
+
+def test_a_shut_mouth_is_not_torn_open_to_spare_a_change_of_donor() -> None:
+    """As where donors play on with the footage, and the wanted mouth opens two frames before theirs does."""
+    shut, nearly, half = lending_cost(mouths_open(0.055), mouths_open(0.0, 0.018, 0.05))[0]
+
+    assert min(shut, nearly) > 0.7, "dearer than to leave any donor where teeth show"
+    assert half < 0.01
+
+
+def test_a_mouth_that_is_opened_to_more_than_half_as_much_again_is_dearer_the_more_it_is() -> None:
+    fits, stretched, torn = lending_cost(mouths_open(0.16), mouths_open(0.12, 0.08, 0.05))[0]
+
+    assert fits < 0.03
+    assert stretched > 0.08  # what it costs to leave a donor, nearly
+    assert torn > 0.2

@@ -34,8 +34,10 @@ from lipwright.engines.rewrite.select import (
     count_different,
     detail_of,
     dissolved,
+    fitting,
     mouth_views,
     sharpness_to_lend,
+    stretch,
 )
 from lipwright.engines.rewrite.shared import (
     FEWEST_TO_LEND,
@@ -66,7 +68,7 @@ from lipwright.engines.rewrite.veil import Unveiled, unveil
 from lipwright.media import kept_open
 from lipwright.media.overlap import ahead, batch_of, in_batches
 from lipwright.vision.colour import from_rgb_matrix, to_rgb_matrix
-from lipwright.vision.shape import Floats, Points, largest_gap, shape_basis
+from lipwright.vision.shape import Floats, Points, largest_gap, opening, shape_basis
 
 Forbidden = Callable[[int], NDArray[np.bool_]]
 """For the k-th edited frame: which footage frames may not lend their mouth, (n_source_frames,)."""
@@ -470,7 +472,7 @@ class RewriteAvatar:
             frames_per_s=face.frames_per_s,
             forbidden=None if forbidden is None else may_not_lend,
         )
-        stretched = (wanted.gap > 0.05) & (_stretch(wanted.gap, donors.views.gap[chosen]) > 1.7)
+        stretched = (wanted.gap > 0.05) & (stretch(wanted.gap, donors.views.gap[chosen]) > 1.7)
         far = np.linalg.norm(wanted.features - donors.views.features[chosen], axis=1) > 0.13
         uncovered = float((stretched | far).mean())
         report.figures["uncovered_share"] = round(uncovered, 4)
@@ -575,6 +577,8 @@ class RewriteAvatar:
         alpha = patch.patch_alpha(mouth_area, to, io_px)
         parted = 0.0
         if donors is not None:
+            gap_io = float(opening(target))
+            donors = fitting(donors, gap_io, face.opening)
             shut = 1 - smoothstep(np.array(float(largest_gap(target)) / _PARTED_FROM_IO))
             apart = [float(shut * _apart(float(face.opening[donor]))) for donor, _ in donors]
             parted = sum(one * share for one, (_, share) in zip(apart, donors, strict=True))
@@ -583,6 +587,7 @@ class RewriteAvatar:
                     self._mouths[donor], self._unfolded(donor, face.landmarks.row(donor), target), to, mouth_area,
                     io_px, inset_io=_OFF_TEETH_IO + one * (_PARTED_OFF_TEETH_IO - _OFF_TEETH_IO),
                     smoothing=smoothing, with_interior=True,
+                    together=patch.stays_together(gap_io, float(face.opening[donor])),
                 )
                 for one, (donor, _) in zip(apart, donors, strict=True)
             ]  # fmt: skip
@@ -654,7 +659,7 @@ def _why_none_is_lent(mouths: MouthViews, wanted: MouthViews) -> str:
     if n_different < FEWEST_TO_LEND:
         return "The frames that show the mouth show it too much alike to take mouths from them: its inside is drawn."
     widest = np.percentile(wanted.gap, 95)
-    if n_different < _FEW_TO_LEND and _stretch(widest, mouths.gap.max()) > _WIDEST_LENT:
+    if n_different < _FEW_TO_LEND and stretch(widest, mouths.gap.max()) > _WIDEST_LENT:
         return "The few mouths that the footage shows open less far than this speech asks: their inside is drawn."
     return ""
 
@@ -662,11 +667,6 @@ def _why_none_is_lent(mouths: MouthViews, wanted: MouthViews) -> str:
 def _apart(opening_io: float) -> float:
     """How far lips that are lent were parted, 0..1."""
     return float(smoothstep(np.array((opening_io - _PARTED_FROM_IO) / (_PARTED_IO - _PARTED_FROM_IO))))
-
-
-def _stretch(wanted_io: Any, lent_io: Any) -> Any:
-    """How many times as far mouths are opened as they were; the thinnest slits are not told apart."""
-    return (wanted_io + 0.012) / (lent_io + 0.012)
 
 
 def _why_untouched(face: Face, row: int, *, is_own: bool) -> str:

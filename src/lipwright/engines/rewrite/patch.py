@@ -114,6 +114,8 @@ _MEMBRANE_CELLS = (2, 5, 12)
 """Widths of its blurs."""
 _SHIFT = 4  # fractional bits of cv2 polygons
 
+_LENT_SHUT_IO, _SLIT_IO = 0.008, 0.035
+"""Lips that were so close when they were lent stay shut where no more than a slit is wanted."""
 DILATION_IO = 0.13
 """How far the patch reaches beyond the lips."""
 FEATHER_IO = 0.05
@@ -203,6 +205,11 @@ def polygon_mask(region: Region, points: NDArray[Any]) -> NDArray[np.uint8]:
     return mask
 
 
+def stays_together(wanted_io: float, lent_io: float) -> bool:
+    """Whether lips are left shut that were so when they were lent: pulled apart by little they show a hole of lip."""
+    return lent_io < _LENT_SHUT_IO and wanted_io < _SLIT_IO
+
+
 def lay_mouth(
     donor: Picture,
     donor_points: NDArray[Any],
@@ -213,11 +220,16 @@ def lay_mouth(
     inset_io: float,
     smoothing: float,
     with_interior: bool,
+    together: bool = False,
 ) -> Picture:
     """The donor's mouth, its mesh points (478, 2) brought to `to`: a picture of `region`.
 
-    `inset_io` pulls the donor's inner contour into the lips' red, so that no tooth is taken for lip.
+    `inset_io` pulls the donor's inner contour into the lips' red, so that no tooth is taken for lip. `together` lets
+    the lips meet halfway, however far `to` has them apart: shut ones have nothing to show between them.
     """
+    if together:
+        to = to.copy()
+        to[_INNER_UPPER] = to[_INNER_LOWER] = (to[_INNER_UPPER] + to[_INNER_LOWER]) / 2
     points = np.array(donor_points[:, :2], np.float64)
     gap = np.maximum(points[_INNER_LOWER, 1] - points[_INNER_UPPER, 1], 0) / io_px
     inset = inset_io * io_px * np.clip((gap - 0.008) / 0.03, 0, 1)

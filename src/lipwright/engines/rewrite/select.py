@@ -4,7 +4,7 @@ Unit selection by dynamic programming over (donor, age): a donor is chosen for w
 (shape, pose, sharpness, how far they are open), plays on with the footage, or is held, and may be left
 only after `MIN_SEGMENT_S`. Leaving it is cheap where the lips are closed and dear where teeth show:
 an interior that changes from frame to frame ("boiling teeth") is the fault that people see first. At a change
-both donors are seen for two frames.
+both donors are seen for two frames, but for one that cannot be brought to what these show: there it is a cut.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,17 @@ _DETAIL_SMALL, _DETAIL_LARGE = 4.0, 2.0
 _WIDTH_WEIGHT = 1.4
 _SHUT_IO, _NEARLY_SHUT_IO = 0.010, 0.012
 """A mouth that is wanted less open than this is one that is shut; a donor less open than that serves as one."""
+_STRETCHED = 1.5
+"""So many times as far as it was a mouth is opened before it is seen to be; then each e-fold costs ..."""
+_STRETCH_PRICE, _NO_INSIDE_PRICE = 0.3, 1.0
+"""... so much, and more where the donor's lips were shut: there is nothing between them that could be shown."""
+_APART_IO, _WIDE_APART_IO = 0.035, 0.07
+"""A mouth that is wanted farther open than this shows its inside; twice as far, all of it."""
+_NO_INSIDE_IO, _INSIDE_IO = 0.015, 0.03
+_ALIKE = 1.3
+"""Mouths are brought by so much to other openings, and nothing is seen of it."""
+_ILL_BESIDE = 0.35
+"""At a dissolve a donor that fits by so many e-folds worse than the other one is not seen."""
 _CALM_IO = 0.004
 """Change of the wanted mouth from frame to frame from which it is free to change its texture too."""
 _MOST_CHANGES = 0.10
@@ -126,14 +139,25 @@ def lending_cost(wanted: MouthViews, donors: MouthViews) -> Float32:
     # what is blurred cannot be sharpened, and is seen at once in a sharp face; what is sharp can be softened
     blurrier = wanted.sharpness[:, None] - donors.sharpness[None]
     cost += np.clip(blurrier - _SEEN_BLUR, 0, 3) * 0.22 + np.clip(-blurrier - _SEEN_BLUR, 0, 3) * 0.02
-    cost += 0.05 * np.abs(np.log((wanted.gap[:, None] + 0.012) / (donors.gap[None] + 0.012)))
+    stretched = np.log(stretch(wanted.gap[:, None], donors.gap[None]))
+    cost += 0.05 * np.abs(stretched)
     # lips that shall be shut and are not, in the donor, show a dark slit when they are brought together
     shut = np.clip(1 - wanted.gap / _SHUT_IO, 0, 1)
     cost += 2.0 * shut[:, None] * np.maximum(donors.gap[None] - _NEARLY_SHUT_IO, 0)
     # teeth may be uncovered by stretching only so far: beyond 1.4 times the donor's opening it smears
     cost += 0.25 * np.maximum((wanted.gap[:, None] - 1.4 * donors.gap[None] - 0.02), 0)
+    shows = np.clip((wanted.gap - _APART_IO) / (_WIDE_APART_IO - _APART_IO), 0, 1)
+    cost += _STRETCH_PRICE * shows[:, None] * np.maximum(stretched - np.float32(log(_STRETCHED)), 0)
+    parts = np.clip((wanted.gap - _APART_IO) / 0.015, 0, 1)
+    empty = np.clip((_INSIDE_IO - donors.gap) / (_INSIDE_IO - _NO_INSIDE_IO), 0, 1)
+    cost += _NO_INSIDE_PRICE * parts[:, None] * empty[None]
     cost += 0.5 * np.maximum(np.abs(wanted.turn[:, None, 1] - donors.turn[None, :, 1]) - 0.22, 0)
     return cost
+
+
+def stretch(wanted_io: Any, lent_io: Any) -> Any:
+    """How many times as far mouths are opened as they were; the thinnest slits are not told apart."""
+    return (wanted_io + 0.012) / (lent_io + 0.012)
 
 
 def _distances(a: Float32, b: Float32) -> Float32:
@@ -361,3 +385,18 @@ def dissolved(rows: NDArray[np.intp], numbers: NDArray[np.intp], frames: NDArray
         out[n] = ((before, 2 / 3), (after, 1 / 3))
         out[n + 1] = ((after, 2 / 3), (before, 1 / 3))
     return out
+
+
+def fitting(shares: Shares, wanted_io: float, lent_io: Floats) -> Shares:
+    """What is shown of `shares` in a frame whose mouth shall be `wanted_io` open, where row k was `lent_io[k]` open.
+
+    A shut mouth that is opened has lip where the other one has teeth, and one that is wide open has teeth where lips
+    shall touch: mixed, either shines through the other as a ghost. Such a one is left out: the cut falls where
+    the lips part or meet, and their movement hides it.
+    """
+    if len(shares) == 1:
+        return shares
+    far = [abs(log(stretch(max(0.0, wanted_io), max(0.0, float(lent_io[row]))))) for row, _ in shares]
+    ill = [max(0.0, one - log(_ALIKE)) for one in far]
+    kept = [share * max(0.0, 1 - (one - min(ill)) / _ILL_BESIDE) for one, (_, share) in zip(ill, shares, strict=True)]
+    return tuple((row, one / sum(kept)) for one, (row, _) in zip(kept, shares, strict=True) if one > 0)
