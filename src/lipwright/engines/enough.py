@@ -23,7 +23,7 @@ from lipwright.core.face import FaceChoice, SeenFace, talks
 TEXT_S: Final = 4
 """The least that is looked at where a text is to be said: somebody may wait for its first frame."""
 RECORDING_S: Final = 20
-"""The same for a recording: from so much of somebody's talk on, more changes little (docs/benchmarks.md)."""
+"""The same for a recording: from so much of somebody's talk on, more changes little (docs/measurements.md)."""
 _STEPS: Final = (Fraction(1), Fraction(5, 4), Fraction(3, 2), Fraction(2))
 """How far is looked, from one doubling of the least to the next: at most a third farther than is shown."""
 _FARTHEST: Final = 2

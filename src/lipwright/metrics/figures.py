@@ -1,6 +1,6 @@
 """What figures mean to people: their names, what is good, and a word of judgement.
 
-Bands are of published tolerances where there are any, else of what real footage scores (docs/benchmarks.md).
+Bands are of published tolerances where there are any, else of what real footage scores (docs/measurements.md).
 """
 
 from __future__ import annotations

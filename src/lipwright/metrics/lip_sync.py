@@ -18,7 +18,7 @@ SURE: Final = 0.5
 LIKELY: Final = 0.2
 """Confidence from which an offset counts as sure, and as likely."""
 _CHANCE_FIT, _CLEAR_FIT = 0.3, 0.5
-"""Lips beside another's speech reach a correlation of 0.33 at some offset; their own, 0.8 (docs/benchmarks.md)."""
+"""Lips beside another's speech reach a correlation of 0.33 at some offset; their own, 0.8 (docs/measurements.md)."""
 _MOVES_PER_S: Final = 6.0
 """Independent values in a second of speech, whose curves hold little above 3 Hz."""
 _CHANCE_SIGMAS, _CLEAR_SIGMAS = 2.0, 4.0
