@@ -16,9 +16,9 @@ from lipwright.engines.rewrite.patch import (
     _stay_inside,
     blend,
     lay_mouth,
+    left_together,
     mouth_region,
     patch_alpha,
-    stays_together,
 )
 from lipwright.engines.rewrite.picture import Picture, Region
 from lipwright.engines.rewrite.select import _SEEN_BLUR
@@ -482,10 +482,20 @@ def test_lips_that_were_shut_when_they_were_lent_show_no_hole_in_a_slit(points: 
     def dark_px(to: NDArray[Any], gap_io: float) -> int:
         mouth = lay_mouth(
             flat(region, luma, 128), shut, to, region, io_px, inset_io=0.007, smoothing=3e-4, with_interior=True,
-            together=stays_together(gap_io, 0.0),
+            together=left_together(gap_io, 0.0),
         )  # fmt: skip
         return int((mouth.parts[0] < 100).sum())
 
     assert dark_px(slit, 0.026) < 1.2 * dark_px(shut, 0.0)
     assert dark_px(slit, 0.05) > 1.5 * dark_px(shut, 0.0)  # so it would be, were they pulled apart
-    assert not stays_together(0.026, 0.02)
+    assert left_together(0.026, 0.02) == 0
+
+
+def test_lips_that_hover_about_a_slit_do_not_snap() -> None:
+    wanted, lent = np.linspace(0, 0.06, 601), np.linspace(0, 0.02, 201)
+
+    shown = [gap * (1 - left_together(float(gap), 0.004)) for gap in wanted]
+    by_donor = [0.02 * (1 - left_together(0.02, float(gap))) for gap in lent]
+
+    assert np.abs(np.diff(shown)).max() < 0.0006  # of 0.0001 that is wanted
+    assert np.abs(np.diff(by_donor)).max() < 0.0006

@@ -150,8 +150,9 @@ def plan(
 ) -> MouthTrack:
     """What the mouth of this person does to say what was heard, at 50 Hz from time zero.
 
-    `intensity` scales the opening, and the movement of all else around its mean: 1 is the person's own, 0 a still,
-    shut mouth. Full amplitude on every coefficient; the lips touch where `closure` says so; pauses stand still.
+    `intensity` scales the opening of speech, and the movement of all else around its mean: 1 is the person's own, 0 a
+    still, shut mouth; how they rest stays as it is. Full amplitude on every coefficient; the lips touch where
+    `closure` says so; pauses stand still.
     `phones` are those of speech made from text: they are exact, and correct what was heard (`known_phones`).
     `adaptation` is what was learned of this person from their own speech (`adapt`).
     `people` and `direction` (N_SHAPE,) are those of the shipped network and basis unless another network

@@ -165,9 +165,9 @@ class PartAvatar(Protocol):
 class SharingAvatar(Avatar, Protocol):
     """An avatar that can tell others how it would speak.
 
-    Optional: `is_turning`, whether another way is up on some of the footage's frames than on others, and `is_veiled`,
-    whether a bar lies before the face that is taken off and laid on again; programs that know neither are then not
-    given a part.
+    Optional: `is_turning`, whether another way is up on some of the footage's frames than on others, `is_veiled`,
+    whether a bar lies before the face that is taken off and laid on again, and `is_in_mid_word`, whether a picture's
+    open mouth is shut where nothing is said; programs that do not know of them are then not given a part.
     """
 
     def share(self, mouth: MouthTrack, plan: FramePlan) -> Memory:

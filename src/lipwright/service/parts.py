@@ -131,10 +131,14 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
 
 
 def _version_of(ready: Ready) -> int:
-    """By what engines tell of it, too: who is seen through a bar, and who is not the same way up throughout."""
-    if ready.plan.own_from_s is not None or any(getattr(avatar, "is_veiled", False) for avatar in ready.avatars):
+    """By what engines tell of it, too: who is seen through a bar or was taken in mid-word, and who turns."""
+
+    def any_is(what: str) -> bool:
+        return any(getattr(avatar, what, False) for avatar in ready.avatars)
+
+    if ready.plan.own_from_s is not None or any_is("is_veiled") or any_is("is_in_mid_word"):
         return 3
-    return 2 if any(getattr(avatar, "is_turning", False) for avatar in ready.avatars) else 1
+    return 2 if any_is("is_turning") else 1
 
 
 class NewerPlan(Exception):

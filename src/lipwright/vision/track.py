@@ -328,6 +328,7 @@ class _Scene:
         """The mesh of a detection, if it is really one, the right way up.
 
         Of a head on its crown the networks see a face that stands: with its mouth on the forehead.
+        Better none than such.
         """
         seen = self._mesh_of(frame, detection)
         if seen is None:

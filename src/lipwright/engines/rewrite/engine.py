@@ -250,9 +250,9 @@ class RewriteAvatar:
         style = speaking_style(self.face.coefficients, self.face.opening, self.face.time_s)
         video = source.info.video
         is_picture = video is not None and video.is_seamless
-        self._is_in_mid_word = is_picture and is_in_mid_word(self.face.posed.template)
+        self.is_in_mid_word = is_picture and is_in_mid_word(self.face.posed.template)
         """Taken in a moment of talk: it is not the pose in which this mouth rests."""
-        self._style = shut_at_rest(style) if self._is_in_mid_word else style
+        self._style = shut_at_rest(style) if self.is_in_mid_word else style
         self._face_id = sitter.face_id
         self._report = RenderReport(engine=RewriteEngine.name, mode="retrieved", face_id=self._face_id)
 
@@ -324,7 +324,7 @@ class RewriteAvatar:
 
         # who does not talk in the footage is left alone while nothing is said: their own pixels rest best
         drive = np.ones(len(plan)) if self._style.is_talking else 1 - wanted.rest.astype(np.float64)
-        if self._is_in_mid_word:  # it is shown as it is, ends its word, and its own lips are not seen again
+        if self.is_in_mid_word:  # it is shown as it is, ends its word, and its own lips are not seen again
             drive = np.maximum(drive, smoothstep(np.array([float(time_s) for time_s in plan.times_s]) / _WORD_ENDS_S))
         return shapes_at, drive * until_own(plan)
 
@@ -587,7 +587,7 @@ class RewriteAvatar:
                     self._mouths[donor], self._unfolded(donor, face.landmarks.row(donor), target), to, mouth_area,
                     io_px, inset_io=_OFF_TEETH_IO + one * (_PARTED_OFF_TEETH_IO - _OFF_TEETH_IO),
                     smoothing=smoothing, with_interior=True,
-                    together=patch.stays_together(gap_io, float(face.opening[donor])),
+                    together=patch.left_together(gap_io, float(face.opening[donor])),
                 )
                 for one, (donor, _) in zip(apart, donors, strict=True)
             ]  # fmt: skip

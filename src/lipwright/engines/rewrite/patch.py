@@ -114,8 +114,10 @@ _MEMBRANE_CELLS = (2, 5, 12)
 """Widths of its blurs."""
 _SHIFT = 4  # fractional bits of cv2 polygons
 
-_LENT_SHUT_IO, _SLIT_IO = 0.008, 0.035
-"""Lips that were so close when they were lent stay shut where no more than a slit is wanted."""
+_LENT_SHUT_IO, _LENT_APART_IO = 0.006, 0.012
+_SLIT_IO, _OPEN_IO = 0.025, 0.040
+"""Lips that were so close when they were lent stay shut where no more than a slit is wanted; both by degrees, so that
+lips which hover there do not snap."""
 DILATION_IO = 0.13
 """How far the patch reaches beyond the lips."""
 FEATHER_IO = 0.05
@@ -205,9 +207,11 @@ def polygon_mask(region: Region, points: NDArray[Any]) -> NDArray[np.uint8]:
     return mask
 
 
-def stays_together(wanted_io: float, lent_io: float) -> bool:
-    """Whether lips are left shut that were so when they were lent: pulled apart by little they show a hole of lip."""
-    return lent_io < _LENT_SHUT_IO and wanted_io < _SLIT_IO
+def left_together(wanted_io: float, lent_io: float) -> float:
+    """0..1 how far lips are left shut that were lent so: pulled apart by little they show a hole of lip."""
+    opens = smoothstep(np.array((wanted_io - _SLIT_IO) / (_OPEN_IO - _SLIT_IO)))
+    was_apart = smoothstep(np.array((lent_io - _LENT_SHUT_IO) / (_LENT_APART_IO - _LENT_SHUT_IO)))
+    return float((1 - opens) * (1 - was_apart))
 
 
 def lay_mouth(
@@ -220,16 +224,19 @@ def lay_mouth(
     inset_io: float,
     smoothing: float,
     with_interior: bool,
-    together: bool = False,
+    together: float = 0.0,
 ) -> Picture:
     """The donor's mouth, its mesh points (478, 2) brought to `to`: a picture of `region`.
 
-    `inset_io` pulls the donor's inner contour into the lips' red, so that no tooth is taken for lip. `together` lets
-    the lips meet halfway, however far `to` has them apart: shut ones have nothing to show between them.
+    `inset_io` pulls the donor's inner contour into the lips' red, so that no tooth is taken for lip. `together`
+    brings the lips by that share of the way to where they meet, however far `to` has them apart: shut ones have
+    nothing to show between them.
     """
     if together:
         to = to.copy()
-        to[_INNER_UPPER] = to[_INNER_LOWER] = (to[_INNER_UPPER] + to[_INNER_LOWER]) / 2
+        upper, lower = to[_INNER_UPPER], to[_INNER_LOWER]
+        half = together * (lower - upper) / 2
+        to[_INNER_UPPER], to[_INNER_LOWER] = upper + half, lower - half
     points = np.array(donor_points[:, :2], np.float64)
     gap = np.maximum(points[_INNER_LOWER, 1] - points[_INNER_UPPER, 1], 0) / io_px
     inset = inset_io * io_px * np.clip((gap - 0.008) / 0.03, 0, 1)
