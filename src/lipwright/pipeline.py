@@ -46,6 +46,7 @@ from lipwright.engines.people import Role, give_roles, unheeded_s
 from lipwright.engines.recall import Study, study
 from lipwright.media.encoders import ALSO_INPUT, CONTAINERS, unknown_ending
 from lipwright.media.footage import n_cores
+from lipwright.media.native import give_back_memory
 from lipwright.media.overlap import batch_of, in_batches
 from lipwright.portrait import is_picture, open_source
 
@@ -489,6 +490,7 @@ def prepare(
 def write(ready: Ready) -> SyncResult:
     """Make and write every frame. Raises what `sync` raises."""
     clock, options, frames = ready.clock, ready.options, ready.plan
+    give_back_memory()
     with clock.stage("write"):
         spoken: Iterator[VideoFrame] | None = None
         for avatar, mouth in zip(ready.avatars, ready.mouths, strict=True):

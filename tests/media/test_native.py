@@ -1,8 +1,11 @@
-"""Native libraries work with one thread while we do, and with the caller's number afterwards."""
+"""Native libraries work with one thread while we do, and with the caller's number afterwards; they keep no memory."""
 
 from __future__ import annotations
 
+import ctypes
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Barrier, Thread
 
 import cv2
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from lipwright.media.native import one_thread_each
+from lipwright.media.native import give_back_memory, one_thread_each
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +73,20 @@ def test_of_two_that_overlap_the_last_one_puts_opencv_back() -> None:
 
     assert seen == [1]
     assert n_threads() == {3}
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library is not glibc")
+def test_what_was_freed_below_something_still_in_use_goes_back_to_the_system() -> None:
+    blocks = [np.ones(8 << 10, np.uint8) for _ in range(10_000)]
+    kept = blocks[::500]
+    del blocks
+    before_kib = resident_kib()
+    give_back_memory()
+    assert before_kib - resident_kib() > 60 << 10
+    assert all(block.all() for block in kept)
+
+
+def resident_kib() -> int:
+    found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1])
