@@ -37,7 +37,7 @@ from lipwright.core.errors import (
 from lipwright.core.face import FaceChoice, SeenFace, Why
 from lipwright.core.media import Footage, SourceInfo, VideoFrame, VideoInfo
 from lipwright.core.options import SyncOptions
-from lipwright.core.plan import plan_frames
+from lipwright.core.plan import is_in_own_time, plan_frames
 from lipwright.core.speech import Phone
 from lipwright.core.timeline import FramePlan, MouthTrack, Timeline
 from lipwright.engines.base import Avatar, Engine, Progress, RecallingEngine, RenderReport, Tracker
@@ -113,6 +113,8 @@ class Speaker:
     mouth: MouthTrack
     """What its mouth was planned to do."""
     phones: Timeline[Phone] | None
+    own_from_s: Fraction | None = None
+    """From when on this face has its own lips back, since its own voice is what is heard of it; None: never."""
 
     @property
     def notes(self) -> list[str]:
@@ -337,6 +339,9 @@ class Ready:
     cuts: NDArray[np.intp]
     """The frames of the footage with which a shot begins."""
     plan: FramePlan
+    """For all; `plans` has what each speaker is told."""
+    own_from_s: list[Fraction | None]
+    """From when on each speaker has their own lips back; None: never."""
     roles: list[Role]
     people: dict[int, SeenFace]
     avatars: list[Avatar]
@@ -355,6 +360,11 @@ class Ready:
         """The footage, as what was decoded so far tells."""
         return self.footage.info
 
+    @property
+    def plans(self) -> list[FramePlan]:
+        """The plan as each speaker is told it."""
+        return [replace(self.plan, own_from_s=own_from_s) for own_from_s in self.own_from_s]
+
     def speakers(self, renders: Sequence[RenderReport]) -> tuple[Speaker, ...]:
         """Who spoke, with what was done to each."""
         return tuple(
@@ -369,9 +379,17 @@ class Ready:
                 seen=self.people[role.face.face_id],
                 mouth=mouth,
                 phones=line.phones,
+                own_from_s=own_from_s,
             )
-            for role, line, speech_s, learned_s, render, mouth in zip(
-                self.roles, self.lines, self.speeches_s, self.learned_s, renders, self.mouths, strict=True
+            for role, line, speech_s, learned_s, render, mouth, own_from_s in zip(
+                self.roles,
+                self.lines,
+                self.speeches_s,
+                self.learned_s,
+                renders,
+                self.mouths,
+                self.own_from_s,
+                strict=True,
             )
         )
 
@@ -447,9 +465,8 @@ def prepare(
     source = footage.info
     assert source.video is not None  # open_footage raises NoVideo
     frames = plan_frames(source.video, max(lasts_s), when_short=options.when_short, when_long=options.when_long)
-    keeps_own_sound = options.keep_original_db is not None and bool(source.audio)
-    if options.when_long == "keep" and keeps_own_sound and frames.times_s[-1] > max(lasts_s):
-        frames = replace(frames, own_from_s=max(lasts_s))  # their own voice goes on: so do their lips
+    own_from_s = _own_from(frames, source, lasts_s, options)
+    frames = replace(frames, own_from_s=_last_of(own_from_s))
     with clock.stage("listen"):
         clock.tell("listen", 0, 1)
         heard = [speech.heard.followed_by_silence(frames.duration_s) for speech in speeches]
@@ -474,6 +491,7 @@ def prepare(
         footage=footage,
         cuts=cuts,
         plan=frames,
+        own_from_s=own_from_s,
         roles=roles,
         people=people,
         avatars=avatars,
@@ -487,15 +505,36 @@ def prepare(
     )
 
 
+def _own_from(
+    frames: FramePlan, source: SourceInfo, lasts_s: Sequence[Fraction], options: SyncOptions
+) -> list[Fraction | None]:
+    """From when on each speaker, whose speech lasts `lasts_s`, has their own lips back; None: never.
+
+    The footage's own sound is heard throughout, at one gain: under somebody's new words, and once these are over as
+    their own voice, whoever else still speaks. Lips at rest would be seen beside it.
+    """
+    assert source.video is not None  # who speaks was seen
+    is_heard = options.keep_original_db is not None and bool(source.audio)
+    if not (is_heard and is_in_own_time(frames, source.video)):
+        return [None] * len(lasts_s)
+    return [over_s if frames.times_s[-1] > over_s else None for over_s in lasts_s]
+
+
+def _last_of(own_from_s: Sequence[Fraction | None]) -> Fraction | None:
+    """From when on all have their own lips back; None: never."""
+    moments_s = [one for one in own_from_s if one is not None]
+    return max(moments_s) if len(moments_s) == len(own_from_s) else None
+
+
 def write(ready: Ready) -> SyncResult:
     """Make and write every frame. Raises what `sync` raises."""
     clock, options, frames = ready.clock, ready.options, ready.plan
     give_back_memory()
     with clock.stage("write"):
         spoken: Iterator[VideoFrame] | None = None
-        for avatar, mouth in zip(ready.avatars, ready.mouths, strict=True):
+        for avatar, mouth, plan in zip(ready.avatars, ready.mouths, ready.plans, strict=True):
             is_last = avatar is ready.avatars[-1]
-            spoken = avatar.speak(mouth, frames, clock.progress("render") if is_last else None, onto=spoken)
+            spoken = avatar.speak(mouth, plan, clock.progress("render") if is_last else None, onto=spoken)
         assert spoken is not None  # somebody speaks
         assert ready.info.video is not None
         made = as_planned(spoken, len(frames), options.engine)

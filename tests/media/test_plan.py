@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from lipwright.core.media import Colour, VideoInfo
-from lipwright.core.plan import FILL, WhenLong, WhenShort, bounce, cut, freeze, loop, plan_frames, remap
+from lipwright.core.plan import FILL, WhenLong, WhenShort, bounce, cut, freeze, is_in_own_time, loop, plan_frames, remap
 from lipwright.core.timeline import FramePlan
 
 RATES = [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(12)]
@@ -213,6 +213,17 @@ def test_the_hold_before_a_picture_that_starts_late_is_not_played_again(policy: 
     )
 
     assert pictures(held) == [(index, time_s and time_s + late_s) for index, time_s in pictures(again)]
+
+
+def test_footage_is_in_its_own_time_where_it_is_played_as_it_was_taken():
+    for video in (footage(50), footage(25, times=tuple(Fraction(k, 12) for k in range(25)))):
+        for policy in get_args(WhenLong):
+            assert is_in_own_time(plan_frames(video, Fraction(1), when_long=policy), video)
+        plans = {policy: plan_frames(video, Fraction(4), when_short=policy) for policy in get_args(WhenShort)}
+        assert [policy for policy, plan in plans.items() if is_in_own_time(plan, video)] == ["cut"]
+
+    late = replace(footage(50), start_s=Fraction(1, 2))
+    assert is_in_own_time(plan_frames(late, Fraction(1), when_long="keep"), late)
 
 
 def test_times_always_increase_from_zero():

@@ -45,13 +45,19 @@ CACHES: list[Cache] = []
 
 
 def ready_for(
-    options: SyncOptions, output: Path, *, video: Path | None = None, sounds: Sequence[Path] = (), engine: Any = None
+    options: SyncOptions,
+    output: Path,
+    *,
+    video: Path | None = None,
+    sounds: Sequence[Path] = (),
+    faces: Sequence[str] = ("auto",),
+    engine: Any = None,
 ) -> Ready:
     return pipeline.prepare(
         engine or service.load_engine(options.engine),
         MeshTracker(),
         video or video_path(),
-        [Line("auto", sound) for sound in sounds or [speech_path()]],
+        [Line(face, sound) for face, sound in zip(faces, sounds or [speech_path()], strict=True)],
         output,
         options,
         cache=CACHES[0],
@@ -75,6 +81,38 @@ def in_parts(ready: Ready, sizes: Sizes, folder: Path, *, last_first: bool = Tru
     sounds = [line.audio for line in ready.lines]
     result = video_parts.join(plan, ready.video, sounds, made, [told[n] for n in range(len(spans))], ready.output)
     return result, made
+
+
+def two_talkers(folder: Path) -> Path:
+    """The sample, and beside it the sample a second later, 600 x 300, 3 s, with sound."""
+    import av
+    import cv2
+
+    grey, path = folder / "grey.mp4", folder / "two.mp4"
+    frames = [cv2.resize(frame[0], (300, 300), interpolation=cv2.INTER_AREA) for frame in planes(video_path())[:100]]
+    with av.open(str(grey), "w") as opened:
+        out: Any = opened
+        stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "8"})
+        stream.width, stream.height, stream.pix_fmt = 600, 300, "gray"
+        for k in range(75):
+            frame = av.VideoFrame.from_ndarray(np.hstack([frames[k], frames[k + 25]]).astype(np.uint8), "gray")
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    footage = media.open_footage(grey)
+    media.write_video(
+        path, footage.frames(), footage.info, duration_s=Fraction(3), audio=media.AudioPlan(speech_path()),
+        crf=8, preset="ultrafast",
+    )  # fmt: skip
+    return path
+
+
+def rewrite(plan: Path, **changes: Any) -> None:
+    """Change what a plan tells, as another program would have told it."""
+    with np.load(plan) as loaded:
+        arrays = dict(loaded)
+    about = json.loads(arrays["about"].tobytes()) | changes
+    np.savez(plan, **arrays | {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)})
 
 
 def planes(path: Path) -> list[list[Any]]:
@@ -136,6 +174,54 @@ def test_where_the_footages_own_sound_goes_on_after_the_speech_its_own_lips_do_i
     assert done.speakers[0].render.untouched["own_again"] >= n - back
     assert Shared(tmp_path / "plan.npz").about["version"] == 3  # programs of before would let the lips rest
     assert (unheard.plan.own_from_s, cut.plan.own_from_s) == (None, None)
+
+
+def test_each_speaker_has_their_own_lips_back_when_their_own_speech_is_over(tmp_path: Path, make_sound: Any) -> None:
+    """Else the own voice of the one who is done would be heard over lips at rest while another still speaks."""
+    video, said = two_talkers(tmp_path), media.read_speech(speech_path()).samples
+    sounds = [make_sound("short.wav", said[:16_000]), make_sound("long.wav", said[:32_000])]
+    kept = replace(QUICK, crf=0, when_long="keep", keep_original_db=-6.0)
+
+    def ready_with(options: SyncOptions, name: str) -> Ready:
+        return ready_for(options, tmp_path / name, video=video, sounds=sounds, faces=["150,150", "450,150"])
+
+    done = pipeline.write(ready_with(kept, "at_once.mp4"))
+    result, made = in_parts(ready_with(kept, "whole.mp4"), Sizes(over_s=2, part_s=1), tmp_path)
+
+    mine, its, own = (np.stack([frame[0] for frame in planes(path)]) for path in (result.output, done.output, video))
+    changed = np.abs(its.astype(int) - own)
+    left, right = changed[:, :, :300].max((1, 2)), changed[:, :, 300:].max((1, 2))
+    assert len(made) == 3
+    assert np.array_equal(mine, its)
+    assert np.mean(left[:25] > 20) > 0.5 < np.mean(right[25:50] > 20)
+    assert left[25:29].all()  # they come back softly, as ever
+    assert not left[30:].any()  # 0.2 s after the first speech
+    assert not right[55:].any()
+    for told in (done, result):
+        assert [speaker.own_from_s for speaker in told.speakers] == [1, 2]
+        assert [speaker.render.strip[-1][0] for speaker in told.speakers] == ["own_again", "own_again"]
+        assert told.plan.own_from_s == 2  # from when on all of them have
+
+    about = Shared(tmp_path / "plan.npz").about
+    assert about["version"] == 4  # programs of before would let the first one's lips rest until the second is done
+    rewrite(tmp_path / "plan.npz", lines=[{**line} for line in about["lines"] if line.pop("own_from_s")])
+    assert [plan.own_from_s for plan in Shared(tmp_path / "plan.npz").plans] == [2, 2]  # as those told it to all
+
+
+def test_own_lips_come_back_only_where_their_own_voice_is_in_step_with_them(tmp_path: Path, make_sound: Any) -> None:
+    video, said = two_talkers(tmp_path), media.read_speech(speech_path()).samples
+    heard = replace(QUICK, keep_original_db=-6.0)
+
+    def moments_s(options: SyncOptions, *lasts_s: float) -> list[Fraction | None]:
+        sounds = [make_sound(f"{k}.wav", said[: round(16_000 * last_s)]) for k, last_s in enumerate(lasts_s)]
+        ready = ready_for(options, tmp_path / "o.mp4", video=video, sounds=sounds, faces=["150,150", "450,150"])
+        assert ready.plan.own_from_s is None
+        return ready.own_from_s
+
+    assert moments_s(heard, 1, 2) == [1, None]  # the result ends with the longer one
+    assert moments_s(heard, 2, 2) == [None, None]
+    assert moments_s(heard, 1, 4) == [None, None]  # the footage turns round under the longer one, and is silent there
+    assert moments_s(QUICK, 1, 2) == [None, None]
 
 
 def test_with_it_borders_are_as_near_to_the_original_as_all_other_frames(tmp_path: Path) -> None:
@@ -277,19 +363,13 @@ def test_a_plan_of_a_newer_program_is_followed_where_only_its_words_are_new_and_
     video_parts.share(ready, [range(5)], veiled := tmp_path / "veiled.npz")
     assert Shared(veiled).about["version"] == 3
 
-    def tell(**changes: Any) -> None:
-        with np.load(plan) as loaded:
-            arrays = dict(loaded)
-        about = json.loads(arrays["about"].tobytes()) | changes
-        np.savez(plan, **arrays | {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)})
-
     options = Shared(plan).options
-    tell(options={**Shared(plan).about["options"], "invented_later": 1}, invented_later=2)
+    rewrite(plan, options={**Shared(plan).about["options"], "invented_later": 1}, invented_later=2)
     assert Shared(plan).options == options
 
-    tell(version=4)
+    rewrite(plan, version=5)
     for child in (children.part, children.join):
-        assert child({**arguments, "plan": str(plan)}, lambda _: None) == {"newer_plan": 4}
+        assert child({**arguments, "plan": str(plan)}, lambda _: None) == {"newer_plan": 5}
 
 
 def plan_of(order: Sequence[int], fps: Fraction = Fraction(25)) -> FramePlan:

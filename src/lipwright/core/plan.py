@@ -67,6 +67,14 @@ def follow(plan: FramePlan, footage: Footage) -> Iterator[VideoFrame]:
         yield frame
 
 
+def is_in_own_time(plan: FramePlan, video: VideoInfo) -> bool:
+    """Whether all that is shown is footage that runs as it was taken, in step with its own sound.
+
+    Where footage was too short it turns round, starts again, stands or is slow, and its own sound is over or elsewhere.
+    """
+    return plan.duration_s < video.start_s + video.duration_s + 1 / video.fps
+
+
 def cut(k: int, n: int, total: int) -> int | None:
     """Frame `k` of `total` wanted from `n` given: none beyond the end. cut(4, 4, 10) is None."""
     return k if k < n else None

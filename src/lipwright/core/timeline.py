@@ -122,7 +122,10 @@ class FramePlan:
     duration_s: Fraction
     """When the last frame stops being shown."""
     own_from_s: Fraction | None = None
-    """From when on nothing new is said and the footage is heard as it was: lips are its own again. None: never."""
+    """From when on the footage is heard as it was, and nothing new is said: lips are its own again. None: never.
+
+    An avatar is told when its own speech is over, whoever else goes on speaking.
+    """
 
     def __post_init__(self) -> None:
         if len(self.order) != len(self.times_s):

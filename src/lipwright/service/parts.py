@@ -40,12 +40,13 @@ from lipwright.service.spoken import phones_as_json, phones_from
 if TYPE_CHECKING:
     from lipwright.core.media import Footage
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 """Raise it when a part, or the join, needs what programs of before do not read: they leave such a plan to newer ones.
 
 What is only told, or was only asked while the plan was made, needs no other version: unknown fields are passed over.
-3, of footage whose own lips go on after the speech, and of somebody who is seen through a bar; 2, of somebody who lies
-on some frames and is upright on others; all else is 1 still, for programs before 2026-11-23.
+4, of several speakers who do not all have their own lips back at one moment; 3, of footage whose own lips go on after
+the speech, and of somebody who is seen through a bar; 2, of somebody who lies on some frames and is upright on others;
+all else is 1 still, for programs before 2026-11-23.
 """
 _ENCODED_AGAIN: Final = (
     "The parts of the picture came from encoders that differ: the whole was encoded once more, which costs a little "
@@ -85,9 +86,9 @@ def share(ready: Ready, parts: Sequence[range], path: Path, *, more: Arrays = ()
 
 
 def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
-    for number, (avatar, mouth) in enumerate(zip(ready.avatars, ready.mouths, strict=True)):
+    for number, (avatar, mouth, plan) in enumerate(zip(ready.avatars, ready.mouths, ready.plans, strict=True)):
         # a PartingEngine's are
-        for name, values in cast("SharingAvatar", avatar).share(mouth, ready.plan):
+        for name, values in cast("SharingAvatar", avatar).share(mouth, plan):
             yield f"line/{number}/{name}", values
         yield f"mouth/{number}/coefficients", mouth.coefficients
         yield f"mouth/{number}/closure", mouth.closure
@@ -103,7 +104,7 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
         "options": asdict(ready.options) | {"engine_options": dict(ready.options.engine_options)},
         "parts": [[part.start, part.stop] for part in parts],
         "duration_s": str(ready.plan.duration_s),
-        "own_from_s": None if ready.plan.own_from_s is None else str(ready.plan.own_from_s),
+        "own_from_s": _moment(ready.plan.own_from_s),
         "lines": [
             {
                 "face_id": role.face.face_id,
@@ -113,9 +114,16 @@ def _told(ready: Ready, parts: Sequence[range], more: Arrays) -> Arrays:
                 "speech_s": str(speech_s),
                 "rate_hz": str(mouth.rate_hz),
                 "phones": phones_as_json(line.phones),
+                "own_from_s": _moment(own_from_s),
             }
-            for line, role, learned_s, speech_s, mouth in zip(
-                ready.lines, ready.roles, ready.learned_s, ready.speeches_s, ready.mouths, strict=True
+            for line, role, learned_s, speech_s, mouth, own_from_s in zip(
+                ready.lines,
+                ready.roles,
+                ready.learned_s,
+                ready.speeches_s,
+                ready.mouths,
+                ready.own_from_s,
+                strict=True,
             )
         ],
         "notes": [*pipeline.notes_of(ready.footage), *ready.notes],
@@ -136,6 +144,8 @@ def _version_of(ready: Ready) -> int:
     def any_is(what: str) -> bool:
         return any(getattr(avatar, what, False) for avatar in ready.avatars)
 
+    if any(one != ready.plan.own_from_s for one in ready.own_from_s):
+        return 4
     if ready.plan.own_from_s is not None or any_is("is_veiled") or any_is("is_in_mid_word"):
         return 3
     return 2 if any_is("is_turning") else 1
@@ -181,13 +191,19 @@ class Shared:
     def plan(self) -> FramePlan:
         arrays = self.arrays("plan")
         times_s = tuple(Fraction(text) for text in _untext(arrays["times_s"]))
-        own_from = self.about.get("own_from_s")
         return FramePlan(
             tuple(arrays["order"].tolist()),
             times_s,
             Fraction(self.about["duration_s"]),
-            own_from_s=None if own_from is None else Fraction(own_from),
+            own_from_s=_moment_from(self.about.get("own_from_s")),
         )
+
+    @cached_property
+    def plans(self) -> list[FramePlan]:
+        """The plan as each speaker is told it; plans of older workers have one moment for all."""
+        for_all = self.about.get("own_from_s")
+        moments = [line.get("own_from_s", for_all) for line in self.about["lines"]]
+        return [replace(self.plan, own_from_s=_moment_from(one)) for one in moments]
 
     @cached_property
     def parts(self) -> list[range]:
@@ -225,9 +241,9 @@ def render_part(
         avatars = [chosen.part(footage, shared.arrays(f"line/{line}"), settings) for line in range(n_lines)]
     with clock.stage("write"):
         spoken: Iterator[VideoFrame] | None = None
-        for avatar in avatars:
+        for avatar, frames in zip(avatars, shared.plans, strict=True):
             progress = clock.progress("render") if avatar is avatars[-1] else None
-            spoken = avatar.speak_part(shared.plan, part, progress, onto=spoken)
+            spoken = avatar.speak_part(frames, part, progress, onto=spoken)
         assert spoken is not None  # somebody speaks
         written = media.write_video(
             output,
@@ -406,6 +422,7 @@ def _speakers(shared: Shared, sounds: Sequence[Path], told: Sequence[Mapping[str
                 seen=people[line["face_id"]],
                 mouth=MouthTrack(mouth["coefficients"], mouth["closure"], mouth["rest"], Fraction(line["rate_hz"])),
                 phones=phones_from(line["phones"]),
+                own_from_s=shared.plans[number].own_from_s,
             )
         )
     return tuple(speakers)
@@ -419,6 +436,14 @@ def _known(kind: type[Any], told: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that this program knows: workers of other releases have a hand in the same video."""
     names = {one.name for one in fields(kind)}
     return {name: value for name, value in told.items() if name in names}
+
+
+def _moment(time_s: Fraction | None) -> str | None:
+    return None if time_s is None else str(time_s)
+
+
+def _moment_from(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)
 
 
 def _text(value: Any) -> NDArray[np.uint8]:

@@ -355,7 +355,7 @@ def _measure(result: SyncResult, speech: AudioClip | None, measuring: Measuring)
             mouth=speaker.mouth,
             where=speaker.seen,
             is_edited=_edited(speaker.render),
-            until_s=inf if result.plan.own_from_s is None else float(result.plan.own_from_s),
+            until_s=inf if speaker.own_from_s is None else float(speaker.own_from_s),
         )
         for speaker in result.speakers
     ]
