@@ -142,6 +142,27 @@ def test_who_says_nothing_is_left_as_they_are(avatar: RewriteAvatar, portrait: M
     assert avatar.report.mode == "untouched"
 
 
+@pytest.mark.parametrize(("turned_deg", "opened_io", "is_frozen"), [(0, 0, True), (3, 0, False), (0, 0.03, False)])
+def test_a_head_that_turns_a_little_or_lips_that_part_tell_footage_of_somebody_from_a_picture(
+    portrait: MediaFootage, known_tracker: KnownTracker, turned_deg: float, opened_io: float, is_frozen: bool
+) -> None:
+    one = known_tracker.faces[0][0].landmarks
+    io_px = float(np.linalg.norm(one[33] - one[263]))
+
+    def moved(share: float) -> TrackedFace:
+        turn = np.deg2rad(turned_deg * share)
+        to = one @ np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+        to[[14, 87, 317, 178, 402, 88, 318], 1] += opened_io * io_px * share
+        return replace(known_tracker.faces[0][0], landmarks=to.astype(one.dtype))
+
+    n = len(known_tracker.faces)
+    known_tracker.faces.update({k: [moved(k / n)] for k in known_tracker.faces})
+
+    shown = RewriteEngine().prepare(portrait, tracker=known_tracker, face=FaceChoice())
+
+    assert shown.face.is_frozen is is_frozen
+
+
 def test_a_mouth_below_the_picture_is_not_called_changed(portrait: MediaFootage, known_tracker: KnownTracker) -> None:
     for index, (face,) in known_tracker.faces.items():
         lips_px = face.landmarks[list(mesh.LIPS), 1]

@@ -261,6 +261,39 @@ def test_a_photo_of_somebody_in_mid_word_is_shut_in_every_pause(clips: Path, tmp
     assert last < 0.02
 
 
+def test_a_video_of_a_photo_in_mid_word_is_shut_in_every_pause_like_the_photo(clips: Path, tmp_path: Path) -> None:
+    """Zoomed slowly, with grain: what people make of a photo for services that take videos alone."""
+    from lipwright import articulation
+    from lipwright.core.media import AudioClip
+    from lipwright.engines.rewrite import RewriteEngine
+    from lipwright.media import open_footage
+    from lipwright.vision.shape import opening, pose_shapes
+
+    with av.open(str(clips / "video" / "it_ref.mp4")) as container:
+        photo = next(islice(container.decode(video=0), 45, None)).to_ndarray(format="bgr24")
+    height, width = photo.shape[:2]
+    random = np.random.default_rng(0)
+    with av.open(str(tmp_path / "photo.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": "20", "preset": "ultrafast"})
+        stream.width, stream.height = width, height
+        for k in range(25):
+            nearer = cv2.getRotationMatrix2D((width / 2, height / 2), 0.0, 1 + 0.001 * k)
+            shown = cv2.warpAffine(photo, nearer, (width, height), flags=cv2.INTER_CUBIC)
+            grainy = np.clip(shown + random.normal(0, 3, shown.shape), 0, 255).astype(np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(grainy, "bgr24")))
+        out.mux(stream.encode(None))
+    footage = open_footage(tmp_path / "photo.mp4")
+    assert footage.info.video is not None
+
+    avatar = RewriteEngine().study(footage, tracker=MeshTracker()).avatar(1)
+    mouth = articulation.plan(articulation.listen(AudioClip(np.zeros(16_000, np.float32), 16_000)), avatar.style)
+    frames = list(avatar.speak(mouth, plan_frames(footage.info.video, Fraction(1))))
+
+    found = next(MeshTracker().track([frames[-1]]))[1][0].landmarks
+    assert float(np.median(avatar.face.opening)) > 0.05
+    assert opening(pose_shapes(found[None].astype(np.float64)).shapes)[0] < 0.02
+
+
 def test_still_and_spoken_changes_only_the_surroundings_of_the_mouth(tracker: MeshTracker, short_speech: Path) -> None:
     from lipwright import articulation, media
     from lipwright.engines.rewrite import RewriteEngine

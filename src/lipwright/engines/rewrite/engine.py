@@ -249,7 +249,7 @@ class RewriteAvatar:
         self._destination = Destination.for_template(self.face.posed.template, self._basis)
         style = speaking_style(self.face.coefficients, self.face.opening, self.face.time_s)
         video = source.info.video
-        is_picture = video is not None and video.is_seamless
+        is_picture = (video is not None and video.is_seamless) or self.face.is_frozen
         self.is_in_mid_word = is_picture and is_in_mid_word(self.face.posed.template)
         """Taken in a moment of talk: it is not the pose in which this mouth rests."""
         self._style = shut_at_rest(style) if self.is_in_mid_word else style
