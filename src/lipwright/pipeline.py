@@ -137,6 +137,7 @@ class Speaker:
             "why": self.why,
             "audio": str(self.audio),
             "speech_s": float(self.speech_s),
+            "own_from_s": None if self.own_from_s is None else float(self.own_from_s),
             "av_offset_s": None if self.av_offset_s is None else round(self.av_offset_s, 3),
             "av_offset_confidence": 0.0 if self.own_sync is None else round(self.own_sync.confidence, 2),
             "learned_s": round(self.learned_s, 2),

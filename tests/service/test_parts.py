@@ -199,6 +199,7 @@ def test_each_speaker_has_their_own_lips_back_when_their_own_speech_is_over(tmp_
     assert not right[55:].any()
     for told in (done, result):
         assert [speaker.own_from_s for speaker in told.speakers] == [1, 2]
+        assert [speaker.as_dict()["own_from_s"] for speaker in told.speakers] == [1.0, 2.0]
         assert [speaker.render.strip[-1][0] for speaker in told.speakers] == ["own_again", "own_again"]
         assert told.plan.own_from_s == 2  # from when on all of them have
 

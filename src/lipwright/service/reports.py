@@ -480,7 +480,7 @@ def measured_face(
     }
     if speaker is None:
         out |= {"mode": {"name": "unknown", "says": MODES["unknown"]}, "render": None, "av_offset_s": None}
-        out |= {"av_offset_confidence": 0.0, "learned_s": 0.0}
+        out |= {"av_offset_confidence": 0.0, "learned_s": 0.0, "own_from_s": None}
     return out
 
 
