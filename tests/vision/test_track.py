@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lipwright.core.face import Box, TrackedFace
-from lipwright.core.media import Colour, VideoFrame
+from lipwright.core.media import Colour, Plane, VideoFrame
 from lipwright.demo import video_path
 from lipwright.media import open_footage
 from lipwright.vision.detect import Detection, FaceDetector
@@ -88,6 +88,18 @@ def upside_down(frame: VideoFrame) -> VideoFrame:
     """The camera was held the wrong way up."""
     planes = tuple(plane[::-1, ::-1].astype(np.uint8) for plane in frame.planes)
     return VideoFrame(planes, frame.index, frame.time_s, frame.bits, frame.colour)
+
+
+def squares(clips: Path, name: str, n: int) -> Iterator[VideoFrame]:
+    """The middle of the first n frames of a clip, 400x400, at 25 frames/s."""
+    for k, frame in enumerate(islice(open_footage(clips / "video" / f"{name}.mp4").frames(), n)):
+        side = min(frame.width_px, frame.height_px) // 2 * 2
+        left = (frame.width_px - side) // 4 * 2
+        planes = [
+            cv2.resize(plane[: side // step, left // step : (left + side) // step], (400 // step, 400 // step))
+            for plane, step in zip(frame.planes, (1, 2, 2), strict=True)
+        ]
+        yield VideoFrame(cast("tuple[Plane, ...]", tuple(planes)), k, Fraction(k, 25), 8, BT709)
 
 
 Heads = dict[str, Head]
@@ -314,6 +326,35 @@ def test_a_cross_fade_to_somebody_else_ends_the_first_person(tracker: MeshTracke
 
     assert {tuple(ids) for ids in seen[:16]} == {(1,)}
     assert {tuple(ids) for ids in seen[45:]} == {(2,)}
+
+
+@pytest.mark.parametrize(("names", "n"), [(("vr_4", "vr_2"), 30), (("vr_2", "it_ref"), 20), (("it_ref", "vr_4"), 45)])
+def test_who_is_faded_in_slowly_is_somebody_else_from_the_fade_on(
+    tracker: MeshTracker, clips: Path, names: tuple[str, str], n: int
+):
+    def faded() -> Iterator[VideoFrame]:
+        for k, (one, other) in enumerate(zip(*(squares(clips, name, 100) for name in names), strict=True)):
+            share = min(max((k - 50) / n + 0.5, 0.0), 1.0)
+            planes = [(1 - share) * a + share * b for a, b in zip(one.planes, other.planes, strict=True)]
+            yield VideoFrame(tuple(plane.astype(np.uint8) for plane in planes), k, Fraction(k, 25), 8, BT709)
+
+    seen = [[face.face_id for face in faces] for _, faces in tracker.track(faded())]
+
+    assert {tuple(ids) for ids in seen[: 50 - n // 2]} == {(1,)}
+    assert {tuple(ids) for ids in seen[50 - n // 2 :]} == {(1,), (2,)}
+    assert {tuple(ids) for ids in seen[50 + n // 2 + 11 :]} == {(2,)}
+
+
+def test_two_men_who_look_much_alike_are_two_in_every_shot(tracker: MeshTracker, clips: Path):
+    def shots() -> Iterator[VideoFrame]:
+        for k, pair in enumerate(zip(squares(clips, "vr_2", 96), squares(clips, "it_ref", 96), strict=True)):
+            yield pair[k // 12 % 2]
+
+    seen = [[face.face_id for face in faces] for _, faces in tracker.track(shots())]
+
+    assert [seen[k] for k in range(11, 96, 12)] == [[1], [2]] * 4
+    assert sum(ids == [1] for ids in seen[12:24]) <= 5  # by then it is sure that this is not the first one
+    assert sum(ids == [1] for ids in seen) <= 53
 
 
 def test_no_landmark_is_carried_across_a_cut(tracker: MeshTracker, heads: Heads):

@@ -32,6 +32,13 @@ class CutDetector:
         self.is_relit = False
         """Whether the last frame differs from the one before by its light: it shows the same in the same place."""
 
+    @property
+    def view(self) -> NDArray[np.float32]:
+        """(36, 36) luma, 0..1, of the last frame. Raises ValueError before the first one."""
+        if self._before is None:
+            raise ValueError("no frame has been seen yet")
+        return self._before
+
     def is_cut(self, frame: VideoFrame) -> bool:
         """Whether a new shot begins with this frame; never on the first one."""
         luma = frame.planes[0]
@@ -47,7 +54,7 @@ class CutDetector:
             and _repainted(before, now) > _MIN_HISTOGRAM_CHANGE
         )
         if is_cut:
-            self.is_relit = _alike(before, now) > _SAME_PATTERN
+            self.is_relit = alike(before, now) > _SAME_PATTERN
         else:
             self._usual = 0.8 * self._usual + 0.2 * change
         return is_cut
@@ -68,8 +75,8 @@ def _repainted(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
     return float(np.abs(old - new).sum()) / (2 * before.size)
 
 
-def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
-    """Pearson's r, of 0..1 each; 0 where one of them shows nothing."""
+def alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
+    """Pearson's r of two views; 0 where one of them shows nothing."""
     one, two = before - before.mean(), now - now.mean()
     size = float(np.linalg.norm(one) * np.linalg.norm(two))
     return float((one * two).sum()) / size if size > 1e-3 else 0.0

@@ -25,6 +25,8 @@ _LIGHT_COST: Final = 0.8
 """Of light that is e^3 times as much: light may well have changed, but somebody else's skin is lighter too."""
 _FADED_COST, _PATTERN_COST = 0.3, 3.0
 """Of a picture that faded, lost its colours, or was graded; and of each 1 by which r of the lightness falls short."""
+_COLOURLESS: Final = 1.0
+"""Mean size of a* and b*, up to which a picture has no colours: of faces it is 6 and more."""
 _BONE_UNIT: Final = 0.125
 _TO_XYZ: Final = np.array(
     [
@@ -43,6 +45,8 @@ class Likeness:
 
     DIFFERENT: ClassVar[float] = 1.0
     """From this distance on it is somebody else."""
+    SURE: ClassVar[float] = 0.92
+    """Below this distance it is the same person, be the light another; above it, in colours, it seldom is."""
 
     tones: NDArray[np.float32]
     """(12, 12, 3) CIE L*a*b* of the window, coarse."""
@@ -55,6 +59,11 @@ class Likeness:
         inner = picture[WINDOW_PX // 8 : -WINDOW_PX // 8, WINDOW_PX // 8 : -WINDOW_PX // 8]
         small = cv2.resize(inner, (_GRID, _GRID), interpolation=cv2.INTER_AREA)
         return cls(_lab(small.astype(np.float32) / 255), canonical_axes(landmarks)[_UPPER])
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether the picture has any; without them one person is as far from themselves as another may be."""
+        return float(np.abs(self.tones[..., 1:]).mean()) > _COLOURLESS
 
     def distance(self, other: Likeness) -> float:
         """0 for the same view; below `DIFFERENT` it may well be the same person.

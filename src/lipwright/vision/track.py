@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cache
 from threading import Lock
 from typing import Final
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from lipwright.core.face import Box, TrackedFace
 from lipwright.core.media import VideoFrame
-from lipwright.vision.cuts import CutDetector
+from lipwright.vision.cuts import CutDetector, alike
 from lipwright.vision.detect import SMALLEST_FOUND, Detection, FaceDetector, tiles, whole
 from lipwright.vision.facemesh import FaceMesh, Window
 from lipwright.vision.likeness import Likeness
@@ -60,8 +61,24 @@ _AT_REST: Final = 0.08
 """IO by which a mesh moves on average, within one frame, at most, where its face is at rest."""
 _RELIT: Final = 1.5
 """Distance of likenesses up to which such a face is the same under a light that changed at once."""
+_LONGEST_FADE_S: Final = Fraction(5, 2)
+"""A cross-fade that takes longer is not told from somebody who changes."""
+_SAME_SHOT: Final = 0.7
+"""Pearson's r of two views of the whole picture, below which another shot may have been faded in between them."""
+_MIXED: Final = 0.35
+"""A view halfway through a cross-fade differs from the two views mixed by this share of how these differ, at most."""
 _LEAP: Final = 0.55
 """A face that leaps by more than this share of its size in one frame may be another one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Before:
+    """What a face that is followed was like a while ago."""
+
+    time_s: Fraction
+    likeness: Likeness
+    view: NDArray[np.float32]
+    """(36, 36) the whole picture then."""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +98,12 @@ class _Face:
     """False once a cut came between: where it was says nothing any more."""
     is_doubted: bool = False
     """True where it looked like somebody else when it was last looked at closely."""
+    is_unsure: bool = False
+    """True while it may be somebody else who was taken for it."""
+    fades_in_until_s: Fraction = Fraction(0)
+    """Until then it may still be fading in, and what it looks like is not known yet."""
+    past: deque[_Before] = field(default_factory=lambda: deque[_Before]())
+    """Since it was last found, the last `_LONGEST_FADE_S` of it, oldest first."""
 
     @property
     def size_px(self) -> float:
@@ -178,6 +201,7 @@ class _Scene:
         self.has_left_out = False
         """Whether somebody was found who is not followed, for want of room."""
         self._cuts = CutDetector()
+        self._fades_until_s = Fraction(0)
         self._n_looks = 0
         self._next_tile = 0
 
@@ -218,7 +242,7 @@ class _Scene:
         if score < _MIN_SCORE or not _is_face(frame, landmarks):
             face.is_in_sight = False
             return
-        leaps = np.linalg.norm(landmarks[:, :2].mean(0) - face.centre) / face.size_px > _LEAP
+        leaps = float(np.linalg.norm(landmarks[:, :2].mean(0) - face.centre)) > _LEAP * face.size_px
         likeness = None
         if is_relit:
             likeness = Likeness.of(picture, landmarks)
@@ -229,18 +253,62 @@ class _Scene:
                 return
             face.likeness = face.likeness.blend(likeness, 0.5)  # it is known in either light
             likeness = None
-        elif leaps or self._n_looks % _LEARN_EVERY == 0:
+        elif leaps or face.is_unsure or self._n_looks % _LEARN_EVERY == 0:
             likeness = Likeness.of(picture, landmarks)
-            is_other = face.likeness.distance(likeness) > Likeness.DIFFERENT
-            if is_other and (leaps or face.is_doubted):  # twice in a row: a cross-fade has put somebody else there
-                face.is_in_sight = face.is_doubted = False
+            if self._is_somebody_else(frame, face, likeness, leaps=leaps):
+                face.is_in_sight = face.is_doubted = face.is_unsure = False
                 return
-            face.is_doubted = is_other
-            likeness = None if is_other else likeness  # never learn what may be somebody else
+            likeness = None if face.is_doubted else likeness  # never learn what may be somebody else
         self._place(frame, face, _Seen(landmarks, around, score, likeness))
+
+    def _is_somebody_else(self, frame: VideoFrame, face: _Face, seen: Likeness, *, leaps: bool) -> bool:
+        """Whether a face that is followed has become another one, by how it looks from close by.
+
+        Twice in a row, unless it leapt there: what passes before a face is no other.
+        """
+        unlike, was = face.likeness.distance(seen), self._before_a_fade(frame, face, seen)
+        is_other = was is not None or unlike > Likeness.DIFFERENT
+        if frame.time_s < face.fades_in_until_s:
+            others = [one.likeness.distance(seen) for one in self._faces if not one.is_in_sight]
+            if min(others, default=np.inf) < min(unlike, Likeness.SURE):  # who was there before fades in again
+                face.is_place_known = False
+                return True
+            if is_other:
+                face.likeness, unlike, is_other = seen, 0.0, False
+        if is_other and leaps:
+            return True
+        if is_other and face.is_doubted:
+            if was is not None:
+                face.likeness = was  # what was learned since is half of somebody else
+            if was is not None or face.is_unsure:
+                face.is_place_known = False  # where it was seen last, it was not
+            if not face.is_unsure:
+                self._fades_until_s = frame.time_s + _LONGEST_FADE_S
+            return True
+        face.is_doubted, face.is_unsure = is_other, face.is_unsure and unlike > Likeness.SURE
+        face.past.append(_Before(frame.time_s, face.likeness, self._cuts.view))
+        return False
+
+    def _before_a_fade(self, frame: VideoFrame, face: _Face, seen: Likeness) -> Likeness | None:
+        """What the face was like before another shot, in which it is somebody else, was slowly faded in, or None.
+
+        At no step does it change by as much as two people differ: it is asked what it was when the fade began.
+        """
+        while face.past and frame.time_s - face.past[0].time_s > _LONGEST_FADE_S:
+            face.past.popleft()
+        now = self._cuts.view
+        for k, was in enumerate(face.past):
+            if alike(was.view, now) >= _SAME_SHOT:
+                break
+            if was.likeness.distance(seen) > Likeness.DIFFERENT:
+                between = [one.view for one in list(face.past)[k + 1 :]]
+                return was.likeness if all(_is_mixed(view, was.view, now) for view in between) else None
+        return None
 
     def _place(self, frame: VideoFrame, face: _Face, seen: _Seen) -> None:
         was_here = face.is_in_sight and face.is_place_known
+        if not was_here:
+            face.past.clear()
         moved = seen.landmarks[:, :2].mean(0) - face.centre
         face.velocity = 0.5 * face.velocity + 0.5 * moved if was_here else np.zeros(2)
         face.landmarks = seen.landmarks
@@ -248,7 +316,7 @@ class _Scene:
         face.score = seen.score
         face.last_index = frame.index
         face.is_in_sight = face.is_place_known = True
-        if seen.likeness is None:
+        if seen.likeness is None or face.is_unsure:
             return
         if not any(o is not face and o.is_in_sight and _are_close(o.landmarks, seen.landmarks) for o in self._faces):
             face.likeness = face.likeness.blend(seen.likeness)  # never learn while somebody else is in the way
@@ -321,7 +389,11 @@ class _Scene:
                 if self._is_half_hidden(seen) and any(not face.is_in_sight for face in self._faces):
                     continue  # perhaps somebody whom we know: wait until they stand clear
                 known = _Face(len(self._faces) + 1, seen.landmarks, seen.window, seen.score, seen.likeness)
+                known.fades_in_until_s = self._fades_until_s
                 self._faces.append(known)
+            elif not known.is_place_known and seen.likeness is not None:
+                unlike = known.likeness.distance(seen.likeness)
+                known.is_unsure = unlike > Likeness.SURE and seen.likeness.has_colours
             self._place(frame, known, seen)
 
     def _inspect(self, frame: VideoFrame, detection: Detection) -> _Seen | None:
@@ -369,8 +441,8 @@ class _Scene:
         for face in self._faces:
             if face.is_in_sight:
                 continue
-            unlike = face.likeness.distance(seen.likeness) / Likeness.DIFFERENT
-            cost = unlike
+            unlike = face.likeness.distance(seen.likeness)
+            cost = unlike / Likeness.DIFFERENT
             if face.is_place_known:
                 # where it was last seen, and where it was going, speak for it, the less the longer ago
                 gap = frame.index - face.last_index
@@ -380,10 +452,17 @@ class _Scene:
                 )
                 resized = abs(float(np.log(_size_px(seen.landmarks) / face.size_px)))
                 if away < 0.5 and resized < 0.3:
-                    cost = unlike - 0.5 * float(np.exp(-gap / 100))
+                    cost -= 0.5 * float(np.exp(-gap / 100))
             if cost < best_cost:
                 best, best_cost = face, cost
         return best
+
+
+def _is_mixed(view: NDArray[np.float32], before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
+    """Whether a view is one of two others shining through the other; of a camera that moves, none is."""
+    change, so_far = after - before, view - before
+    share = float(np.clip((so_far * change).sum() / (change * change).sum(), 0, 1))
+    return float(np.abs(so_far - share * change).mean()) < _MIXED * float(np.abs(change).mean())
 
 
 def _around(face: _Face) -> Box:
