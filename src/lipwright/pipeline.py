@@ -775,6 +775,7 @@ def check_output(output: Path, inputs: tuple[Path, ...], *, may_replace: bool) -
     if output.suffix.lower() not in CONTAINERS:
         raise UnsupportedOutput(output, unknown_ending(output))
     check_place(output, inputs, may_replace=may_replace)
+    media.check_is_no_pipe(output)
 
 
 def check_place(path: Path, inputs: Sequence[Path] = (), *, may_replace: bool = True) -> None:

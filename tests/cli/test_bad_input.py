@@ -304,7 +304,7 @@ def test_a_name_that_is_too_long_is_told_before_anything_is_made(option: str, li
     done = lipwright("sync", "footage.mp4", "speech.wav", *(word for pair in names.items() for word in pair))
 
     assert done.stderr.startswith("error [output_not_writable]: long")
-    assert "file name too long" in done.stderr
+    assert "file name too long. Choose a shorter one." in done.stderr
     assert done.returncode == SOMETHING_ELSE
     assert not (here / "o.mp4").exists()
 

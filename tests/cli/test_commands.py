@@ -319,6 +319,17 @@ def test_no_line_of_the_help_breaks_off(lipwright: Any, group: str) -> None:
     assert not [line for line in done.stdout.splitlines() if line.endswith("...") and "Usage" not in line]
 
 
+def test_a_pipe_is_not_replaced_by_a_video(lipwright: Any, portrait: Path, short_speech: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.mp4")
+
+    done = lipwright("sync", portrait, short_speech, "-o", tmp_path / "out.mp4")
+
+    assert done.returncode != 0
+    assert "it is a pipe or a device" in done.stderr
+    assert "looking at" not in done.stderr
+    assert (tmp_path / "out.mp4").is_fifo()
+
+
 def test_what_comes_from_a_pipe_is_not_called_missing(lipwright: Any, portrait: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "speech")
 

@@ -58,6 +58,8 @@ LipwrightError
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -512,7 +514,9 @@ class OutputNotWritable(OutputError):
     code = "output_not_writable"
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} cannot be written: {reason}. Choose a folder that exists and that you may write to.")
+        is_name = reason == os.strerror(errno.ENAMETOOLONG).lower()
+        advice = "Choose a shorter one" if is_name else "Choose a folder that exists and that you may write to"
+        super().__init__(f"{path} cannot be written: {reason}. {advice}.")
         self.path = path
         self.reason = reason
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lipwright.media.overlap import kept_open
     from lipwright.media.soundtrack import distinct
     from lipwright.media.survey import probe
-    from lipwright.media.write import AudioPlan, Written, write_video
+    from lipwright.media.write import AudioPlan, Written, check_is_no_pipe, write_video
 
 # no name is that of a file here: importing the file would take its place
 _HOME: Final = {
@@ -32,6 +32,7 @@ _HOME: Final = {
     "MediaFootage": "footage",
     "Written": "write",
     "check_encoding": "encoders",
+    "check_is_no_pipe": "write",
     "distinct": "soundtrack",
     "fit_together": "joining",
     "join": "joining",
@@ -52,6 +53,7 @@ __all__ = [
     "MediaFootage",
     "Written",
     "check_encoding",
+    "check_is_no_pipe",
     "distinct",
     "fit_together",
     "join",

@@ -39,6 +39,10 @@ N_PACKETS_TO_FIRST = 600
 BACK_S = 1
 """Time stamps that go back further than this are those of another recording, put behind the first."""
 
+PRIMING_S = Fraction(1, 20)
+"""By so much, at most, sound begins before the picture only because its encoder needs a start: 2,112 samples of AAC at
+44.1 kHz. MP4 hides them; transport streams, FLV and Matroska show them."""
+
 UNKNOWN = 2
 """ITU-T H.273's code point for colours of which nothing is said."""
 DYNAMIC_HDR = (SideDataType.DYNAMIC_HDR_PLUS, SideDataType.DOVI_METADATA, SideDataType.DOVI_RPU_BUFFER)
@@ -277,9 +281,10 @@ class _Beginning:
 
     @property
     def origin(self) -> Fraction:
-        """Container time of the first picture or sound."""
+        """Container time of the first picture or sound. What an encoder of sound puts before it is none."""
         starts = [start for start in self.audio_starts if start is not None]
         if self.first is not None and self.first.start is not None:
+            starts = [start for start in starts if not 0 < self.first.start - start <= PRIMING_S]
             starts.append(self.first.start)
         return min(starts, default=Fraction(0))
 

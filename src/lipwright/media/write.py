@@ -198,6 +198,7 @@ def in_place_of(path: Path) -> Generator[Path]:
     """
     if path.is_dir():
         raise OutputNotWritable(path, "it is a folder")
+    check_is_no_pipe(path)
     place = Path(os.path.realpath(path))  # unlike `Path.resolve` it takes links that go in a circle
     # file systems count bytes, of which a character can have four; what is left still tells whose part it is
     stem = path.stem.encode(errors="ignore")[:80].decode(errors="ignore")
@@ -234,6 +235,16 @@ def whole_or_not(path: Path) -> Generator[Path]:
                 yield part
     except OSError as exc:
         raise explained(path, exc) from exc
+
+
+def check_is_no_pipe(path: Path) -> None:
+    """Raises UnsupportedOutput for a pipe or a device, which a file would take the place of; OutputNotWritable."""
+    try:
+        is_one = _is_device_or_pipe(path)
+    except OSError as exc:
+        raise explained(path, exc) from exc
+    if is_one:
+        raise UnsupportedOutput(path, "it is a pipe or a device, and media is not written in one go; name a file")
 
 
 def _is_device_or_pipe(path: Path) -> bool:
