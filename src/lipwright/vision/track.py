@@ -461,7 +461,7 @@ class _Scene:
 def _is_mixed(view: NDArray[np.float32], before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
     """Whether a view is one of two others shining through the other; of a camera that moves, none is."""
     change, so_far = after - before, view - before
-    share = float(np.clip((so_far * change).sum() / (change * change).sum(), 0, 1))
+    share = float(np.clip((so_far * change).sum() / max((change * change).sum(), 1e-9), 0, 1))
     return float(np.abs(so_far - share * change).mean()) < _MIXED * float(np.abs(change).mean())
 
 
