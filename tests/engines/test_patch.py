@@ -366,6 +366,35 @@ def test_mouths_that_are_combed_are_lent_as_blurred_ones_and_others_as_sharp_as_
     assert (sharpness[:, 2:4] < sharpness[:, :2] - _SEEN_BLUR).all()
 
 
+def test_shut_lips_that_are_smeared_into_each_other_lend_less_sharpness_whatever_edges_are_around_them(
+    portrait: MediaFootage, tracked: dict[int, list[TrackedFace]]
+) -> None:
+    frame, landmarks = next(iter(portrait.frames())), tracked[0][0].landmarks
+    io_px = eyes_px(landmarks[:, :2])
+    region = mouth_region(landmarks[:, :2], io_px, 0.30, bounds=FRAME, step=frame.chroma_step)
+    plain, smeared, noisy = (Picture.cut(frame, region) for _ in range(3))
+    inner = landmarks[[*mesh.INNER_UPPER, *mesh.INNER_LOWER], :2] - (region.left, region.top)
+    (left, top), (right, bottom) = np.rint(inner.min(0)).astype(int), np.rint(inner.max(0)).astype(int)
+    top, bottom = top - int(0.06 * io_px), bottom + int(0.06 * io_px)
+    blank = np.linspace(plain.parts[0][top, left:right], plain.parts[0][bottom, left:right], bottom - top)
+    smeared.parts[0][top:bottom, left:right] = blank.astype(np.uint8)
+    noisy.parts[0] += np.random.default_rng(0).integers(0, 3, noisy.parts[0].shape).astype(np.uint8)
+
+    def less_sharp(n: int, opening_io: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        mouths = {row: (plain, noisy, plain, noisy, smeared)[row % 5] for row in range(n)}
+        sharpness = Lenders.among(mouths, still_face(landmarks, io_px, opening_io)).sharpness
+        less = [lip_edges(mouths[row], landmarks, io_px).strength for row in range(n)] - sharpness
+        is_smeared = np.arange(n) % 5 == 4
+        return less[~is_smeared], less[is_smeared]
+
+    of_sharp, of_smeared = less_sharp(100, 0.0)
+    assert (of_sharp == 0).all()
+    assert (of_smeared > 1).all()
+    # lips that are apart have no such line, and a few do not tell what is usual
+    for n, opening_io in ((100, 0.07), (5, 0.0)):
+        assert not np.concatenate(less_sharp(n, opening_io)).any()
+
+
 def test_a_head_that_is_combed_wants_no_sharper_mouth_than_others() -> None:
     usual, strength = np.linspace(0.5, 1.1, 90), np.linspace(3, 5, 100)
     combing = np.r_[usual, np.full(10, 2.5)]
@@ -376,7 +405,7 @@ def test_a_head_that_is_combed_wants_no_sharper_mouth_than_others() -> None:
     assert wanted[90:] == pytest.approx(strength[90:] - 1.8, abs=0.15)
 
 
-def still_face(landmarks: NDArray[Any], io_px: float) -> Any:
+def still_face(landmarks: NDArray[Any], io_px: float, opening_io: float = 0.1) -> Any:
     """A hundred frames of one face."""
     from types import SimpleNamespace
 
@@ -387,6 +416,7 @@ def still_face(landmarks: NDArray[Any], io_px: float) -> Any:
     rows.extend(np.repeat(landmarks[None], 100, axis=0))
     return SimpleNamespace(
         strength=np.ones(100),
+        opening=np.full(100, opening_io),
         landmarks=rows,
         posed=SimpleNamespace(of=lambda _: Pose(io_px, np.eye(3), np.zeros(3))),
     )

@@ -22,12 +22,13 @@ from lipwright.engines.base import Memory, RenderReport
 from lipwright.engines.rewrite.face import Face, Posed, evenly, prepare_face
 from lipwright.engines.rewrite.lift import lift
 from lipwright.engines.rewrite.patch import DILATION_IO
-from lipwright.engines.rewrite.picture import Float32, Picture, Region, weights_for
+from lipwright.engines.rewrite.picture import Float32, Picture, Region, smoothstep, weights_for
 from lipwright.engines.rewrite.rows import LandmarkRows
 from lipwright.engines.rewrite.study import (
     FaceStudy,
     edge_blur_px,
     lip_edges,
+    lip_line,
     mouth_look,
     packed_mouths,
     uncombed,
@@ -102,6 +103,15 @@ _HIDDEN_SHARE: Final = 0.03
 """Of the lips: where letters lie on more of them, they are not lent."""
 _OPEN_IO: Final = 0.045
 _ASKED_FOR_BLUR: Final = 9
+_SHUT_IO: Final = 0.04
+_OPENS_IO: Final = 0.06
+"""Openings of lips that meet in a line, and of lips that do not any more."""
+_FEWEST_SHUT: Final = 8
+"""Mouths: fewer do not tell how deep that line is on this person."""
+_FAINTER: Final = 0.3
+"""Natural logarithm of the line's depth beside the usual: by so much it differs among sharp mouths."""
+_FAINT_PRICE: Final = 2.0
+"""Sharpness (log variance) for each e-fold of depth beyond that: variance goes with its square."""
 _CROWDED_SHARE: Final = 0.05
 """Of the mouths that something is beside: with fewer, chance may have put it there."""
 
@@ -113,7 +123,7 @@ class Lenders:
     rows: NDArray[np.intp]
     """(k,) of the face, in order."""
     sharpness: Floats
-    """(k,) as `lip_edges`; less where they are combed."""
+    """(k,) as `lip_edges`; less where they are combed, or shut and smeared."""
     looks: Float32
     """(k, 840) as `mouth_look`."""
 
@@ -124,6 +134,7 @@ class Lenders:
         is_whole: list[bool] = []
         strengths: list[float] = []
         combings: list[float] = []
+        lines: list[float] = []
         looks: list[Float32] = []
         for row, points in zip(clear, face.landmarks.each(clear), strict=True):
             mouth, io_px = mouths[row], face.posed.of(row).scale
@@ -132,11 +143,25 @@ class Lenders:
             edges = lip_edges(mouth, points, io_px)
             strengths.append(edges.strength)
             combings.append(edges.combing)
+            lines.append(lip_line(mouth, points, io_px))
             looks.append(mouth_look(mouth, points, io_px))
         kept = np.array(is_whole, bool) | (sum(is_whole) < _FEWEST_WHOLE)
-        strength, combing = (np.array(values)[kept] for values in (strengths, combings))
-        sharpness = uncombed(strength, combing, less=True)
+        strength, combing, line = (np.array(values)[kept] for values in (strengths, combings, lines))
+        sharpness = uncombed(strength, combing, less=True) - smeared(line, face.opening[clear][kept])
         return cls(np.array(clear, np.intp)[kept], sharpness, np.array(looks, np.float32)[kept])
+
+
+def smeared(line: Floats, opening_io: Floats) -> Floats:
+    """How much less sharp shut lips are than their edges tell, (k,) log variance, by `lip_line` (k,) and opening (k,).
+
+    The edges of a moustache and of red lips stay where lips that just met are smeared into each other: in a sharp face
+    such a mouth is a blank for a frame.
+    """
+    shut = 1 - smoothstep((opening_io - _SHUT_IO) / (_OPENS_IO - _SHUT_IO))
+    if np.count_nonzero(shut == 1) < _FEWEST_SHUT:
+        return np.zeros(len(line))
+    usual = float(np.median(line[shut == 1]))
+    return np.asarray(shut * _FAINT_PRICE * np.maximum(usual - _FAINTER - line, 0))
 
 
 def crowded_mouths(mouths: Mapping[int, Picture], face: Face) -> frozenset[int]:

@@ -51,6 +51,10 @@ _COMBED_FROM = 0.6
 """Beyond the usual, so much and more is combs."""
 _COMBS_COUNT = 0.8
 """Combs are seen as blur so strong is, at most."""
+_LINE_TEXELS, _LINE_REACH_IO, _LINE_CORNER, _LINE_WIDE_IO = (32, 24), 0.06, 0.15, 0.02
+"""How the line between shut lips is looked at: a strip of so many texels, so far above and below, without so much of
+both ends; and how far from the darkest of it its lips are held against it.
+"""
 _WHITE = (255.0,)
 _CELL_IO = np.array((0.02, 0.04, 0.12, 0.12))
 """Mouths whose opening and width, and whose nose's place between the eyes, lie within one cell show the same."""
@@ -417,3 +421,29 @@ def lip_edges(picture: Picture, points: NDArray[np.float32], io_px: float) -> Ed
     if np.ptp(inner[:, 1]) > 0.03 * io_px * scale:
         cv2.fillPoly(lips, [np.round(inner).astype(np.int32)], (0.0,))
     return Edges.of(luma, scale, picture.bits, lips)
+
+
+def lip_line(picture: Picture, points: NDArray[np.float32], io_px: float) -> float:
+    """How deep the dark line is where lips meet, beside the light of these lips: natural logarithm.
+
+    What is asked of shut lips: a blur that leaves the edges of a moustache and of red lips takes this line first.
+    """
+    at = (points[:, :2] - (picture.region.left, picture.region.top)).astype(np.float64)
+    left, right = at[78], at[308]
+    along = right - left
+    x_axis = along / max(float(np.linalg.norm(along)), 1e-6)
+    y_axis = np.array((-x_axis[1], x_axis[0]))
+    middle = (at[list(mesh.INNER_UPPER)] + at[list(mesh.INNER_LOWER)]) / 2
+    off = np.median(np.asarray((middle - left) @ y_axis, np.float64)).item()
+    n_along, n_across = _LINE_TEXELS
+    to_x, to_y = along * (1 - 2 * _LINE_CORNER) / n_along, y_axis * (2 * _LINE_REACH_IO * io_px / n_across)
+    origin = left + _LINE_CORNER * along + y_axis * (off - _LINE_REACH_IO * io_px)
+    turn = np.array([[to_x[0], to_y[0], origin[0]], [to_x[1], to_y[1], origin[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    strip = cv2.warpAffine(picture.parts[0], turn, (n_along, n_across), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    light = np.asarray(cv2.blur(strip.astype(np.float32), (3, 1)), np.float32)
+    far = round(_LINE_WIDE_IO / (2 * _LINE_REACH_IO) * n_across)
+    bend = (light[: -2 * far] + light[2 * far :]) / 2 - light[far:-far]
+    depth = float(np.median(np.asarray(bend.max(0), np.float32)))
+    depth /= max(float(np.median(light)), float(8 << (picture.bits - 8)))
+    return float(np.log(max(depth, 1e-3)))
