@@ -126,8 +126,8 @@ class Palette:
             )
         return cls(
             tooth,
-            np.clip(0.27 * lip * np.array((1.05, 0.62, 0.64)), 4, 90),
-            np.clip(0.82 * lip * np.array((1.02, 0.86, 0.92)), 0, 255),
+            np.clip(0.38 * lip * np.array((1.12, 0.66, 0.68)), 6, 120),
+            np.clip(0.96 * lip * np.array((1.04, 0.86, 0.90)), 0, 255),
             saturation,
         )
 
@@ -283,8 +283,8 @@ class Interior:
         middle_bottom = float((back @ (to_point(lower) - origin))[1])
         rise = middle_top + 0.50 * (middle_bottom - middle_top)
         mound = smoothstep((1 - ((u / 0.23) ** 2 + ((v - rise - 0.115) / 0.115) ** 2)) / 0.75)
-        light = 0.62 + 0.36 * smoothstep((v - rise) / 0.08) - 0.05 * np.exp(-((u / 0.02) ** 2))
-        cover = (0.92 * mound * min(1.0, 0.35 + 3.2 * opening))[..., None]
+        light = 0.60 + 0.44 * smoothstep((v - rise) / 0.08) - 0.05 * np.exp(-((u / 0.02) ** 2))
+        cover = (0.92 * mound * min(1.0, 0.45 + 3.6 * opening))[..., None]
         rgb = rgb * (1 - cover) + cover * colours.tongue * light[..., None]
 
         if self.drawing == "cartoon":
@@ -300,7 +300,7 @@ class Interior:
         drop = max(0.0, float((target - self.closed)[[152, 199, 200, 175], 1].mean()))
         cover, light = _arch(u, v - (0.95 * drop + 0.026), 2.5 * texel, _LOWER_ARCH, _LOWER_EDGE, -1, 0.075)
         cover = (0.85 * cover)[..., None]
-        rgb = rgb * (1 - cover) + cover * colours.tooth * (0.58 * light)[..., None]
+        rgb = rgb * (1 - cover) + cover * colours.tooth * (0.66 * light)[..., None]
 
         tooth = colours.tooth if self.teeth is None else self.teeth.colour
         edge = 0.0 if self.teeth is None else self.teeth.edge_io - 0.004
@@ -310,7 +310,7 @@ class Interior:
         rgb = rgb * (1 - cover[..., None]) + cover[..., None] * tooth * light[..., None]
         # a smile that shows its teeth lets light in, and shows them far to the side
         lip, corner = (0.40, 0.68) if self.teeth is None else (0.25, 0.38)
-        shadow = (1 - lip + lip * smoothstep(below / 0.055)) * (0.74 + 0.26 * smoothstep(above / 0.03))
+        shadow = (1 - lip + lip * smoothstep(below / 0.055)) * (0.80 + 0.20 * smoothstep(above / 0.03))
         shadow = shadow * (1 - corner * smoothstep((side - 0.45) / 0.55)) * (0.80 + 0.20 * min(1.0, opening / 0.12))
         rgb = _softened(rgb.astype(np.float32), self._softer_px(io))
         if self.teeth is not None:  # as soft as the footage by themselves
