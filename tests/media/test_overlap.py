@@ -131,6 +131,14 @@ def test_whoever_stops_early_ends_the_thread_and_closes_the_source() -> None:
     assert made.n_made < 10
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, also where whoever started the tests had it ignored, as shells do for what runs behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Impatient:
     """Somebody at the keyboard, who presses Ctrl-C three times while the thread is at work, and cannot wait."""
 
@@ -149,6 +157,7 @@ class Impatient:
         self.is_done = True
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_who_interrupts_again_and_again_still_waits_for_the_thread_that_makes() -> None:
     user, made = Impatient(), Made()
 
@@ -172,6 +181,7 @@ def test_who_interrupts_again_and_again_still_waits_for_the_thread_that_makes() 
     assert made.is_closed
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_who_interrupts_again_and_again_still_waits_for_the_thread_that_works_behind() -> None:
     user = Impatient()
 
